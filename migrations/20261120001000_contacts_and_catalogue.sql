@@ -161,7 +161,7 @@ create table services (
   unit text not null default '',                     -- "screen", "pane"
   duration_minutes int not null default 60 check (duration_minutes between 0 and 1440),
   tax_rate_id uuid, archived_at timestamptz, source text not null default 'manual', source_key text, import_id uuid,
-  constraint services_price_check check (kind = 'flexible' or price is not null)
+  constraint services_price_needed check (kind = 'flexible' or price is not null)
 );
 select app.tenant_table('services');
 select app.refers('services', 'tax_rate_id', 'tax_rates');

@@ -43,7 +43,7 @@ create table ticket_lines (
   duration_minutes int not null default 0 check (duration_minutes between 0 and 1440),
   tax_rate_id uuid,
   total numeric(12,2),                               -- round(quantity × unit price); null with the price
-  constraint ticket_lines_price_check check (kind = 'flexible' or unit_price is not null)
+  constraint ticket_lines_price_needed check (kind = 'flexible' or unit_price is not null)
 );
 select app.tenant_table('ticket_lines');
 select app.refers('ticket_lines', 'ticket_id', 'tickets', 'cascade');
