@@ -56,10 +56,11 @@ create index ticket_lines_service on ticket_lines (org_id, service_id);
 -- (the constraint alone deadlocks under a race). Overridden overlaps are outside the constraint but checked under the same lock.
 create table assignments (
   id uuid not null, ticket_id uuid not null, member_id uuid not null,
-  slot tstzrange not null, is_open boolean not null default true, is_override boolean not null default false,
-  constraint assignments_no_overlap exclude using gist (org_id with =, member_id with =, slot with &&) where (is_open and not is_override)
+  slot tstzrange not null, is_open boolean not null default true, is_override boolean not null default false
 );
 select app.tenant_table('assignments');
+alter table assignments add constraint assignments_no_overlap
+  exclude using gist (org_id with =, member_id with =, slot with &&) where (is_open and not is_override);
 select app.refers('assignments', 'ticket_id', 'tickets', 'cascade');
 select app.refers('assignments', 'member_id', 'members');
 alter table assignments add constraint assignments_member_key unique (org_id, ticket_id, member_id);
