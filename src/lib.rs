@@ -1,3 +1,4 @@
 //! Rounds runs a small service business. One module a slice; `routes` is the table of contents.
 
+pub mod invoices;
 pub mod platform;

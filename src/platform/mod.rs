@@ -1,2 +1,6 @@
 //! What every slice stands on; knows no slice.
-
+pub mod ics;
+pub mod localtime;
+pub mod money;
+pub mod qr;
+pub mod secrets;

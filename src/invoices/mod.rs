@@ -1,0 +1,3 @@
+//! Invoices: what is owed, as printed and as paid.
+
+pub mod calc;

@@ -1,0 +1,274 @@
+//! Between UTC, in which everything is kept, and the wall clock that people live by.
+
+use std::collections::BTreeMap;
+
+use chrono::{
+    DateTime, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
+    Utc,
+};
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+/// The instant at which the wall clock of `zone` shows `date` and `time`.
+///
+/// A time that the clock skips moves forward by the gap, one that it shows twice means the first (domain.md, Series).
+pub fn to_utc(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
+    let wall = date.and_time(time);
+    match zone.from_local_datetime(&wall) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
+        LocalResult::None => after_gap(wall, zone),
+    }
+}
+
+/// Reads a skipped wall time with the offset that held before the gap, which moves it forward by the gap's length.
+fn after_gap(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    // The longest gap so far is a whole day (Samoa, 2011).
+    (1..=50)
+        .filter_map(|half_hours| {
+            wall.checked_sub_signed(Duration::minutes(30 * half_hours))
+                .map(|w| (w, half_hours))
+        })
+        .find_map(|(before, half_hours)| {
+            let at = zone.from_local_datetime(&before).latest()?;
+            Some(at.to_utc() + Duration::minutes(30 * half_hours))
+        })
+        .unwrap_or_else(|| wall.and_utc())
+}
+
+/// Date and time on the wall of `zone` at an instant.
+pub fn wall(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
+    at.with_timezone(&zone).naive_local()
+}
+
+/// The calendar day of an instant in `zone`.
+pub fn local_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    wall(at, zone).date()
+}
+
+/// From the first instant of a local day up to, not including, the first of the next. 23 to 25 hours, mostly 24.
+pub fn day_bounds(date: NaiveDate, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
+    let next = date.checked_add_days(Days::new(1)).unwrap_or(date);
+    (
+        to_utc(date, NaiveTime::MIN, zone),
+        to_utc(next, NaiveTime::MIN, zone),
+    )
+}
+
+/// The same day `months` later (earlier when negative); a shorter month's last day where there is no such day.
+///
+/// Count from the first date of a series, not from the last result, or the 31st is lost.
+pub fn add_months(date: NaiveDate, months: i32) -> Option<NaiveDate> {
+    let by = Months::new(months.unsigned_abs());
+    if months < 0 {
+        date.checked_sub_months(by)
+    } else {
+        date.checked_add_months(by)
+    }
+}
+
+/// Reads `<input type=date>`: `2026-03-08`, years 1900 to 2199.
+pub fn parse_date(text: &str) -> Result<NaiveDate, &'static str> {
+    use chrono::Datelike as _;
+    NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
+        .ok()
+        .filter(|d| (1900..2200).contains(&d.year()))
+        .ok_or("Enter a date, like 2026-03-08.")
+}
+
+/// Reads `<input type=time>`: `09:30`, or with seconds.
+pub fn parse_time(text: &str) -> Result<NaiveTime, &'static str> {
+    let text = text.trim();
+    NaiveTime::parse_from_str(text, "%H:%M")
+        .or_else(|_| NaiveTime::parse_from_str(text, "%H:%M:%S"))
+        .map_err(|_| "Enter a time, like 09:30.")
+}
+
+/// Reads `<input type=datetime-local>`: `2026-03-08T09:30`; a space instead of the `T` will do.
+pub fn parse_date_time(text: &str) -> Result<NaiveDateTime, &'static str> {
+    let text = text.trim();
+    let (date, time) = text
+        .split_once(['T', ' '])
+        .ok_or("Enter a date and a time.")?;
+    Ok(parse_date(date)?.and_time(parse_time(time)?))
+}
+
+/// Reads an IANA name.
+pub fn parse_zone(name: &str) -> Result<Tz, &'static str> {
+    name.trim()
+        .parse()
+        .map_err(|_| "Choose a time zone from the list.")
+}
+
+/// One `<optgroup>` of the zone picker.
+pub struct ZoneGroup {
+    pub name: &'static str,
+    pub zones: Vec<ZoneChoice>,
+}
+
+/// One `<option>`: the IANA name and what a person reads.
+pub struct ZoneChoice {
+    pub id: &'static str,
+    pub label: String,
+}
+
+const COMMON: [(Tz, &str); 10] = [
+    (Tz::America__New_York, "US Eastern (New York)"),
+    (Tz::America__Chicago, "US Central (Chicago)"),
+    (Tz::America__Denver, "US Mountain (Denver)"),
+    (Tz::America__Phoenix, "US Arizona (Phoenix)"),
+    (Tz::America__Los_Angeles, "US Pacific (Los Angeles)"),
+    (Tz::America__Anchorage, "US Alaska (Anchorage)"),
+    (Tz::Pacific__Honolulu, "US Hawaii (Honolulu)"),
+    (Tz::Europe__London, "UK (London)"),
+    (Tz::Europe__Berlin, "Central Europe (Berlin)"),
+    (Tz::Australia__Sydney, "Australian Eastern (Sydney)"),
+];
+
+const REGIONS: [&str; 8] = [
+    "Africa",
+    "America",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+];
+
+/// Every zone by region, the usual ones first; names that are only aliases of the old kind are left out.
+pub fn zone_groups() -> Vec<ZoneGroup> {
+    let common = COMMON.iter().map(|(zone, label)| ZoneChoice {
+        id: zone.name(),
+        label: (*label).to_owned(),
+    });
+    let mut groups = vec![ZoneGroup {
+        name: "Common",
+        zones: common.collect(),
+    }];
+    let mut by_region: BTreeMap<&'static str, Vec<ZoneChoice>> = BTreeMap::new();
+    for zone in &TZ_VARIANTS {
+        let id = zone.name();
+        let Some((region, place)) = id.split_once('/') else {
+            continue;
+        };
+        if let Some(region) = REGIONS.iter().find(|r| **r == region) {
+            let label = place.replace('_', " ").replace('/', ", ");
+            by_region
+                .entry(region)
+                .or_default()
+                .push(ZoneChoice { id, label });
+        }
+    }
+    for (name, mut zones) in by_region {
+        zones.sort_by(|a, b| a.label.cmp(&b.label));
+        groups.push(ZoneGroup { name, zones });
+    }
+    groups.push(ZoneGroup {
+        name: "Other",
+        zones: vec![ZoneChoice {
+            id: "UTC",
+            label: "UTC".to_owned(),
+        }],
+    });
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(zone: Tz, wall: &str) -> String {
+        let at = parse_date_time(wall).unwrap();
+        to_utc(at.date(), at.time(), zone)
+            .format("%Y-%m-%dT%H:%M")
+            .to_string()
+    }
+
+    #[test]
+    fn t4_skipped_and_repeated_wall_times() {
+        let (chicago, berlin) = (Tz::America__Chicago, Tz::Europe__Berlin);
+        let (lord_howe, phoenix) = (Tz::Australia__Lord_Howe, Tz::America__Phoenix);
+        for (zone, wall, expected) in [
+            // North, spring: 02:30 does not exist and becomes 03:30.
+            (chicago, "2026-03-08T01:59", "2026-03-08T07:59"),
+            (chicago, "2026-03-08T02:30", "2026-03-08T08:30"),
+            (chicago, "2026-03-08T03:00", "2026-03-08T08:00"),
+            (berlin, "2026-03-29T02:00", "2026-03-29T01:00"),
+            // North, autumn: 01:30 comes twice, the first is meant.
+            (chicago, "2026-11-01T01:30", "2026-11-01T06:30"),
+            (chicago, "2026-11-01T02:00", "2026-11-01T08:00"),
+            (berlin, "2026-10-25T02:30", "2026-10-25T00:30"),
+            // South, half an hour: spring in October, autumn in April.
+            (lord_howe, "2026-10-04T02:15", "2026-10-03T15:45"),
+            (lord_howe, "2026-10-04T02:30", "2026-10-03T15:30"),
+            (lord_howe, "2026-04-05T01:45", "2026-04-04T14:45"),
+            // No daylight saving at all.
+            (phoenix, "2026-03-08T02:30", "2026-03-08T09:30"),
+            (phoenix, "2026-11-01T01:30", "2026-11-01T08:30"),
+            // A whole day that was skipped.
+            (Tz::Pacific__Apia, "2011-12-30T10:00", "2011-12-30T20:00"),
+        ] {
+            assert_eq!(utc(zone, wall), expected, "{zone} {wall}");
+        }
+    }
+
+    #[test]
+    fn t4_nine_stays_nine_on_each_day_near_a_change() {
+        for zone in [
+            Tz::America__Chicago,
+            Tz::Europe__Berlin,
+            Tz::Australia__Lord_Howe,
+            Tz::America__Phoenix,
+        ] {
+            let mut date = parse_date("2026-01-01").unwrap();
+            let nine = parse_time("09:00").unwrap();
+            while date < parse_date("2027-01-01").unwrap() {
+                assert_eq!(wall(to_utc(date, nine, zone), zone), date.and_time(nine));
+                let (from, to) = day_bounds(date, zone);
+                assert_eq!(
+                    (
+                        local_date(from, zone),
+                        local_date(to - Duration::seconds(1), zone)
+                    ),
+                    (date, date)
+                );
+                date = date.succ_opt().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn day_bounds_follow_the_clock() {
+        let hours = |zone, date| {
+            let (from, to) = day_bounds(parse_date(date).unwrap(), zone);
+            (to - from).num_minutes()
+        };
+        assert_eq!(hours(Tz::America__Chicago, "2026-03-08"), 23 * 60);
+        assert_eq!(hours(Tz::America__Chicago, "2026-11-01"), 25 * 60);
+        assert_eq!(hours(Tz::Australia__Lord_Howe, "2026-10-04"), 23 * 60 + 30);
+        assert_eq!(hours(Tz::America__Phoenix, "2026-03-08"), 24 * 60);
+        // Midnight itself is skipped in Beirut.
+        assert_eq!(hours(Tz::Asia__Beirut, "2026-03-29"), 23 * 60);
+    }
+
+    #[test]
+    fn t7_months_are_clamped_not_lost() {
+        let from = parse_date("2026-08-31").unwrap();
+        let after = |months| add_months(from, months).unwrap().to_string();
+        assert_eq!(after(6), "2027-02-28");
+        assert_eq!(after(12), "2027-08-31");
+        assert_eq!(after(18), "2028-02-29");
+        assert_eq!(after(-2), "2026-06-30");
+    }
+
+    #[test]
+    fn reads_inputs_and_lists_zones() {
+        assert!(parse_date("08/03/2026").is_err() && parse_date("0026-03-08").is_err());
+        assert!(parse_time("25:00").is_err() && parse_date_time("2026-03-08").is_err());
+        let groups = zone_groups();
+        for choice in groups.iter().flat_map(|g| &g.zones) {
+            assert!(parse_zone(choice.id).is_ok());
+        }
+        assert_eq!(groups[0].zones[1].id, "America/Chicago");
+        assert!(groups.iter().any(|g| g.name == "Australia"));
+    }
+}
