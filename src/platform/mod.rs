@@ -4,3 +4,4 @@ pub mod localtime;
 pub mod money;
 pub mod qr;
 pub mod secrets;
+pub mod stripe;
