@@ -85,11 +85,7 @@ impl fmt::Display for CalcError {
 impl std::error::Error for CalcError {}
 
 /// Computes a document's totals in `currency`. Pure; the order of the lines changes nothing but the order of `lines`.
-pub fn totals(
-    currency: Currency,
-    lines: &[LineInput],
-    discount: Discount,
-) -> Result<Totals, CalcError> {
+pub fn totals(currency: Currency, lines: &[LineInput], discount: Discount) -> Result<Totals, CalcError> {
     let mut amounts = Vec::with_capacity(lines.len());
     // Sum per (rate, inclusive); the ordered map makes ties of the remainder independent of the lines' order.
     let mut groups: BTreeMap<(Decimal, bool), Decimal> = BTreeMap::new();
@@ -98,15 +94,11 @@ pub fn totals(
             return Err(CalcError::TaxRate { line: index });
         }
         let amount = line_total(currency, line.quantity, line.unit_price)?;
-        let sum = groups
-            .entry((line.tax_rate.normalize(), line.tax_inclusive))
-            .or_default();
+        let sum = groups.entry((line.tax_rate.normalize(), line.tax_inclusive)).or_default();
         *sum = add(*sum, amount)?;
         amounts.push(amount);
     }
-    let subtotal = amounts
-        .iter()
-        .try_fold(Decimal::ZERO, |sum, a| add(sum, *a))?;
+    let subtotal = amounts.iter().try_fold(Decimal::ZERO, |sum, a| add(sum, *a))?;
     let discount = discount_amount(currency, subtotal, discount)?;
     let bases: Vec<Decimal> = groups.values().copied().collect();
     let shares = spread(currency, discount, &bases)?;
@@ -115,34 +107,14 @@ pub fn totals(
         .zip(shares)
         .map(|(((rate, inclusive), lines), share)| tax_row(currency, rate, inclusive, lines, share))
         .collect();
-    let sum_of = |inclusive: bool| {
-        taxes
-            .iter()
-            .filter(|t| t.inclusive == inclusive)
-            .map(|t| t.tax)
-            .sum::<Decimal>()
-    };
+    let sum_of = |inclusive: bool| taxes.iter().filter(|t| t.inclusive == inclusive).map(|t| t.tax).sum::<Decimal>();
     let (tax_added, tax_included) = (sum_of(false), sum_of(true));
-    Ok(Totals {
-        total: subtotal - discount + tax_added,
-        lines: amounts,
-        subtotal,
-        discount,
-        taxes,
-        tax_added,
-        tax_included,
-    })
+    Ok(Totals { total: subtotal - discount + tax_added, lines: amounts, subtotal, discount, taxes, tax_added, tax_included })
 }
 
 /// `round(quantity × unit price)`: a line's printed total, before tax unless its price includes it.
-pub fn line_total(
-    currency: Currency,
-    quantity: Decimal,
-    unit_price: Decimal,
-) -> Result<Decimal, CalcError> {
-    let amount = quantity
-        .checked_mul(unit_price)
-        .ok_or(CalcError::TooLarge)?;
+pub fn line_total(currency: Currency, quantity: Decimal, unit_price: Decimal) -> Result<Decimal, CalcError> {
+    let amount = quantity.checked_mul(unit_price).ok_or(CalcError::TooLarge)?;
     // Bounded so that every later product of two minor-unit amounts fits 128 bits.
     if amount.abs() > Decimal::from(1_000_000_000_000_i64) {
         return Err(CalcError::TooLarge);
@@ -150,19 +122,13 @@ pub fn line_total(
     Ok(scaled(round(amount, currency), currency))
 }
 
-fn discount_amount(
-    currency: Currency,
-    subtotal: Decimal,
-    discount: Discount,
-) -> Result<Decimal, CalcError> {
+fn discount_amount(currency: Currency, subtotal: Decimal, discount: Discount) -> Result<Decimal, CalcError> {
     let zero = Decimal::ZERO;
     let most = subtotal.max(zero);
     let amount = match discount {
         Discount::None => zero,
         Discount::Amount(amount) => round(amount, currency),
-        Discount::Percent(p) if p >= zero && p <= Decimal::ONE_HUNDRED => {
-            round(most * p / Decimal::ONE_HUNDRED, currency)
-        }
+        Discount::Percent(p) if p >= zero && p <= Decimal::ONE_HUNDRED => round(most * p / Decimal::ONE_HUNDRED, currency),
         Discount::Percent(_) => return Err(CalcError::Discount),
     };
     if amount < zero || amount > most {
@@ -172,22 +138,10 @@ fn discount_amount(
 }
 
 /// Splits `amount` over the positive bases pro rata; the cents left over go to the largest remainders.
-fn spread(
-    currency: Currency,
-    amount: Decimal,
-    bases: &[Decimal],
-) -> Result<Vec<Decimal>, CalcError> {
-    let minor = |d: Decimal| {
-        currency
-            .to_minor(d)
-            .map(i128::from)
-            .ok_or(CalcError::TooLarge)
-    };
+fn spread(currency: Currency, amount: Decimal, bases: &[Decimal]) -> Result<Vec<Decimal>, CalcError> {
+    let minor = |d: Decimal| currency.to_minor(d).map(i128::from).ok_or(CalcError::TooLarge);
     let units = minor(amount)?;
-    let weights = bases
-        .iter()
-        .map(|b| minor((*b).max(Decimal::ZERO)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let weights = bases.iter().map(|b| minor((*b).max(Decimal::ZERO))).collect::<Result<Vec<_>, _>>()?;
     let whole: i128 = weights.iter().sum();
     if whole == 0 {
         return Ok(vec![Decimal::ZERO; bases.len()]);
@@ -199,40 +153,16 @@ fn spread(
     for &i in by_remainder.iter().take(left) {
         shares[i] += 1;
     }
-    shares
-        .into_iter()
-        .map(|s| {
-            i64::try_from(s)
-                .map(|s| currency.from_minor(s))
-                .map_err(|_| CalcError::TooLarge)
-        })
-        .collect()
+    shares.into_iter().map(|s| i64::try_from(s).map(|s| currency.from_minor(s)).map_err(|_| CalcError::TooLarge)).collect()
 }
 
-fn tax_row(
-    currency: Currency,
-    rate: Decimal,
-    inclusive: bool,
-    lines: Decimal,
-    discount: Decimal,
-) -> TaxTotal {
+fn tax_row(currency: Currency, rate: Decimal, inclusive: bool, lines: Decimal, discount: Decimal) -> TaxTotal {
     let after = lines - discount;
     // A rate whose lines are credits on balance takes no tax back.
     let base = after.max(Decimal::ZERO);
-    let divisor = if inclusive {
-        Decimal::ONE_HUNDRED + rate
-    } else {
-        Decimal::ONE_HUNDRED
-    };
+    let divisor = if inclusive { Decimal::ONE_HUNDRED + rate } else { Decimal::ONE_HUNDRED };
     let tax = scaled(round(base * rate / divisor, currency), currency);
-    TaxTotal {
-        rate,
-        inclusive,
-        lines,
-        discount,
-        taxable: if inclusive { after - tax } else { after },
-        tax,
-    }
+    TaxTotal { rate, inclusive, lines, discount, taxable: if inclusive { after - tax } else { after }, tax }
 }
 
 fn add(a: Decimal, b: Decimal) -> Result<Decimal, CalcError> {
@@ -260,22 +190,13 @@ mod tests {
     }
 
     fn line(quantity: &str, unit_price: &str, tax_rate: &str, tax_inclusive: bool) -> LineInput {
-        LineInput {
-            quantity: d(quantity),
-            unit_price: d(unit_price),
-            tax_rate: d(tax_rate),
-            tax_inclusive,
-        }
+        LineInput { quantity: d(quantity), unit_price: d(unit_price), tax_rate: d(tax_rate), tax_inclusive }
     }
 
     #[test]
     fn m1_tax_is_taken_on_the_sum_of_a_rate() {
         // Three lines whose single taxes would round to 815.95.
-        let lines = [
-            line("1", "249.95", "8.875", false),
-            line("3", "83.31", "8.875", false),
-            line("1", "249.55", "8.875", false),
-        ];
+        let lines = [line("1", "249.95", "8.875", false), line("3", "83.31", "8.875", false), line("1", "249.55", "8.875", false)];
         let t = totals(Currency::USD, &lines, Discount::None).unwrap();
         assert_eq!(t.subtotal, d("749.43"));
         assert_eq!(t.tax_added, d("66.51"));
@@ -285,11 +206,7 @@ mod tests {
 
     #[test]
     fn discount_is_spread_by_largest_remainder() {
-        let lines = [
-            line("1", "10", "0", false),
-            line("1", "10", "10", false),
-            line("1", "10", "20", false),
-        ];
+        let lines = [line("1", "10", "0", false), line("1", "10", "10", false), line("1", "10", "20", false)];
         let t = totals(Currency::USD, &lines, Discount::Amount(d("10"))).unwrap();
         let shares: Vec<_> = t.taxes.iter().map(|t| t.discount).collect();
         assert_eq!(shares, [d("3.34"), d("3.33"), d("3.33")]);
@@ -311,35 +228,21 @@ mod tests {
     fn refuses_what_cannot_be_right() {
         let ok = line("1", "10", "0", false);
         let usd = |lines: &[LineInput], discount| totals(Currency::USD, lines, discount);
-        assert_eq!(
-            usd(&[line("1", "1", "101", false)], Discount::None),
-            Err(CalcError::TaxRate { line: 0 })
-        );
-        assert_eq!(
-            usd(std::slice::from_ref(&ok), Discount::Amount(d("10.01"))),
-            Err(CalcError::Discount)
-        );
-        assert_eq!(
-            usd(std::slice::from_ref(&ok), Discount::Percent(d("-1"))),
-            Err(CalcError::Discount)
-        );
-        assert_eq!(
-            usd(&[line("99999999", "99999999", "0", false)], Discount::None),
-            Err(CalcError::TooLarge)
-        );
+        assert_eq!(usd(&[line("1", "1", "101", false)], Discount::None), Err(CalcError::TaxRate { line: 0 }));
+        assert_eq!(usd(std::slice::from_ref(&ok), Discount::Amount(d("10.01"))), Err(CalcError::Discount));
+        assert_eq!(usd(std::slice::from_ref(&ok), Discount::Percent(d("-1"))), Err(CalcError::Discount));
+        assert_eq!(usd(&[line("99999999", "99999999", "0", false)], Discount::None), Err(CalcError::TooLarge));
         assert_eq!(usd(&[], Discount::None).unwrap().total, Decimal::ZERO);
     }
 
     fn arb_lines() -> impl Strategy<Value = Vec<LineInput>> {
         let rates = prop::sample::select(vec!["0", "5", "7.5", "8.875", "10", "19", "20", "100"]);
-        let one = (0_i64..100_000, 0_i64..5_000_000, rates, any::<bool>()).prop_map(
-            |(quantity, price, rate, tax_inclusive)| LineInput {
-                quantity: Decimal::new(quantity, 3),
-                unit_price: Decimal::new(price, 3),
-                tax_rate: d(rate),
-                tax_inclusive,
-            },
-        );
+        let one = (0_i64..100_000, 0_i64..5_000_000, rates, any::<bool>()).prop_map(|(quantity, price, rate, tax_inclusive)| LineInput {
+            quantity: Decimal::new(quantity, 3),
+            unit_price: Decimal::new(price, 3),
+            tax_rate: d(rate),
+            tax_inclusive,
+        });
         prop::collection::vec(one, 0..12)
     }
 

@@ -68,11 +68,7 @@ impl Appointment {
             .starts(self.start)
             .ends(self.end)
             .summary(&text(&self.summary))
-            .status(if self.cancelled {
-                EventStatus::Cancelled
-            } else {
-                EventStatus::Confirmed
-            });
+            .status(if self.cancelled { EventStatus::Cancelled } else { EventStatus::Confirmed });
         if !self.description.is_empty() {
             event.description(&text(&self.description));
         }
@@ -87,10 +83,7 @@ impl Appointment {
         }
         if let Some(party) = &self.attendee {
             let mut attendee = party.property("ATTENDEE");
-            attendee
-                .add_parameter("ROLE", "REQ-PARTICIPANT")
-                .add_parameter("PARTSTAT", "NEEDS-ACTION")
-                .add_parameter("RSVP", "FALSE");
+            attendee.add_parameter("ROLE", "REQ-PARTICIPANT").add_parameter("PARTSTAT", "NEEDS-ACTION").add_parameter("RSVP", "FALSE");
             event.append_multi_property(attendee);
         }
         event.done()
@@ -130,12 +123,7 @@ pub fn feed(name: &str, appointments: &[Appointment]) -> String {
 
 fn calendar(method: Method) -> Calendar {
     let mut calendar = Calendar::empty();
-    for (key, value) in [
-        ("VERSION", "2.0"),
-        ("PRODID", "-//Rounds//Rounds//EN"),
-        ("CALSCALE", "GREGORIAN"),
-        ("METHOD", method.as_str()),
-    ] {
+    for (key, value) in [("VERSION", "2.0"), ("PRODID", "-//Rounds//Rounds//EN"), ("CALSCALE", "GREGORIAN"), ("METHOD", method.as_str())] {
         calendar.append_property(Property::new(key, value));
     }
     calendar
@@ -143,12 +131,7 @@ fn calendar(method: Method) -> Calendar {
 
 /// Text values keep their line breaks, which the library escapes; other control characters go.
 fn text(value: &str) -> String {
-    value
-        .replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .chars()
-        .filter(|c| *c == '\n' || !c.is_control())
-        .collect()
+    value.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 /// Values that are not text are written unescaped: nothing in them may end the line.
@@ -182,10 +165,7 @@ mod tests {
     }
 
     fn unfolded(ics: &str) -> Vec<String> {
-        ics.replace("\r\n ", "")
-            .split("\r\n")
-            .map(str::to_owned)
-            .collect()
+        ics.replace("\r\n ", "").split("\r\n").map(str::to_owned).collect()
     }
 
     #[test]
@@ -195,25 +175,15 @@ mod tests {
             let mut version = example();
             version.sequence = sequence;
             version.start += chrono::Duration::hours(sequence.into());
-            let method = if sequence == 4 {
-                Method::Cancel
-            } else {
-                Method::Request
-            };
+            let method = if sequence == 4 { Method::Cancel } else { Method::Request };
             versions.push(unfolded(&appointment(method, &version)));
         }
         for (sequence, lines) in versions.iter().enumerate() {
             let has = |line: &str| lines.iter().filter(|l| *l == line).count() == 1;
-            assert!(has(
-                "UID:ticket-00000000-0000-0000-0000-000000000007@rounds.example"
-            ));
+            assert!(has("UID:ticket-00000000-0000-0000-0000-000000000007@rounds.example"));
             assert!(has(&format!("SEQUENCE:{sequence}")));
             assert!(has("DTSTAMP:20261124T010000Z"));
-            let (method, status) = if sequence == 4 {
-                ("CANCEL", "CANCELLED")
-            } else {
-                ("REQUEST", "CONFIRMED")
-            };
+            let (method, status) = if sequence == 4 { ("CANCEL", "CANCELLED") } else { ("REQUEST", "CONFIRMED") };
             assert!(has(&format!("METHOD:{method}")) && has(&format!("STATUS:{status}")));
         }
         assert!(versions[2].contains(&"DTSTART:20261124T170000Z".to_owned()));
@@ -235,10 +205,7 @@ mod tests {
         ] {
             assert!(lines.iter().any(|l| l == line), "{line}\n{ics}");
         }
-        assert_eq!(
-            lines.iter().filter(|l| l.starts_with("ATTENDEE")).count(),
-            1
-        );
+        assert_eq!(lines.iter().filter(|l| l.starts_with("ATTENDEE")).count(), 1);
     }
 
     #[test]

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{
-    DateTime, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone,
-    Utc,
-};
+use chrono::{DateTime, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 /// The instant at which the wall clock of `zone` shows `date` and `time`.
@@ -23,10 +20,7 @@ pub fn to_utc(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
 fn after_gap(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     // The longest gap so far is a whole day (Samoa, 2011).
     (1..=50)
-        .filter_map(|half_hours| {
-            wall.checked_sub_signed(Duration::minutes(30 * half_hours))
-                .map(|w| (w, half_hours))
-        })
+        .filter_map(|half_hours| wall.checked_sub_signed(Duration::minutes(30 * half_hours)).map(|w| (w, half_hours)))
         .find_map(|(before, half_hours)| {
             let at = zone.from_local_datetime(&before).latest()?;
             Some(at.to_utc() + Duration::minutes(30 * half_hours))
@@ -47,10 +41,7 @@ pub fn local_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
 /// From the first instant of a local day up to, not including, the first of the next. 23 to 25 hours, mostly 24.
 pub fn day_bounds(date: NaiveDate, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
     let next = date.checked_add_days(Days::new(1)).unwrap_or(date);
-    (
-        to_utc(date, NaiveTime::MIN, zone),
-        to_utc(next, NaiveTime::MIN, zone),
-    )
+    (to_utc(date, NaiveTime::MIN, zone), to_utc(next, NaiveTime::MIN, zone))
 }
 
 /// The same day `months` later (earlier when negative); a shorter month's last day where there is no such day.
@@ -58,11 +49,7 @@ pub fn day_bounds(date: NaiveDate, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
 /// Count from the first date of a series, not from the last result, or the 31st is lost.
 pub fn add_months(date: NaiveDate, months: i32) -> Option<NaiveDate> {
     let by = Months::new(months.unsigned_abs());
-    if months < 0 {
-        date.checked_sub_months(by)
-    } else {
-        date.checked_add_months(by)
-    }
+    if months < 0 { date.checked_sub_months(by) } else { date.checked_add_months(by) }
 }
 
 /// Reads `<input type=date>`: `2026-03-08`, years 1900 to 2199.
@@ -85,17 +72,13 @@ pub fn parse_time(text: &str) -> Result<NaiveTime, &'static str> {
 /// Reads `<input type=datetime-local>`: `2026-03-08T09:30`; a space instead of the `T` will do.
 pub fn parse_date_time(text: &str) -> Result<NaiveDateTime, &'static str> {
     let text = text.trim();
-    let (date, time) = text
-        .split_once(['T', ' '])
-        .ok_or("Enter a date and a time.")?;
+    let (date, time) = text.split_once(['T', ' ']).ok_or("Enter a date and a time.")?;
     Ok(parse_date(date)?.and_time(parse_time(time)?))
 }
 
 /// Reads an IANA name.
 pub fn parse_zone(name: &str) -> Result<Tz, &'static str> {
-    name.trim()
-        .parse()
-        .map_err(|_| "Choose a time zone from the list.")
+    name.trim().parse().map_err(|_| "Choose a time zone from the list.")
 }
 
 /// One `<optgroup>` of the zone picker.
@@ -123,27 +106,12 @@ const COMMON: [(Tz, &str); 10] = [
     (Tz::Australia__Sydney, "Australian Eastern (Sydney)"),
 ];
 
-const REGIONS: [&str; 8] = [
-    "Africa",
-    "America",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
-];
+const REGIONS: [&str; 8] = ["Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
 
 /// Every zone by region, the usual ones first; names that are only aliases of the old kind are left out.
 pub fn zone_groups() -> Vec<ZoneGroup> {
-    let common = COMMON.iter().map(|(zone, label)| ZoneChoice {
-        id: zone.name(),
-        label: (*label).to_owned(),
-    });
-    let mut groups = vec![ZoneGroup {
-        name: "Common",
-        zones: common.collect(),
-    }];
+    let common = COMMON.iter().map(|(zone, label)| ZoneChoice { id: zone.name(), label: (*label).to_owned() });
+    let mut groups = vec![ZoneGroup { name: "Common", zones: common.collect() }];
     let mut by_region: BTreeMap<&'static str, Vec<ZoneChoice>> = BTreeMap::new();
     for zone in &TZ_VARIANTS {
         let id = zone.name();
@@ -152,23 +120,14 @@ pub fn zone_groups() -> Vec<ZoneGroup> {
         };
         if let Some(region) = REGIONS.iter().find(|r| **r == region) {
             let label = place.replace('_', " ").replace('/', ", ");
-            by_region
-                .entry(region)
-                .or_default()
-                .push(ZoneChoice { id, label });
+            by_region.entry(region).or_default().push(ZoneChoice { id, label });
         }
     }
     for (name, mut zones) in by_region {
         zones.sort_by(|a, b| a.label.cmp(&b.label));
         groups.push(ZoneGroup { name, zones });
     }
-    groups.push(ZoneGroup {
-        name: "Other",
-        zones: vec![ZoneChoice {
-            id: "UTC",
-            label: "UTC".to_owned(),
-        }],
-    });
+    groups.push(ZoneGroup { name: "Other", zones: vec![ZoneChoice { id: "UTC", label: "UTC".to_owned() }] });
     groups
 }
 
@@ -178,9 +137,7 @@ mod tests {
 
     fn utc(zone: Tz, wall: &str) -> String {
         let at = parse_date_time(wall).unwrap();
-        to_utc(at.date(), at.time(), zone)
-            .format("%Y-%m-%dT%H:%M")
-            .to_string()
+        to_utc(at.date(), at.time(), zone).format("%Y-%m-%dT%H:%M").to_string()
     }
 
     #[test]
@@ -213,24 +170,13 @@ mod tests {
 
     #[test]
     fn t4_nine_stays_nine_on_each_day_near_a_change() {
-        for zone in [
-            Tz::America__Chicago,
-            Tz::Europe__Berlin,
-            Tz::Australia__Lord_Howe,
-            Tz::America__Phoenix,
-        ] {
+        for zone in [Tz::America__Chicago, Tz::Europe__Berlin, Tz::Australia__Lord_Howe, Tz::America__Phoenix] {
             let mut date = parse_date("2026-01-01").unwrap();
             let nine = parse_time("09:00").unwrap();
             while date < parse_date("2027-01-01").unwrap() {
                 assert_eq!(wall(to_utc(date, nine, zone), zone), date.and_time(nine));
                 let (from, to) = day_bounds(date, zone);
-                assert_eq!(
-                    (
-                        local_date(from, zone),
-                        local_date(to - Duration::seconds(1), zone)
-                    ),
-                    (date, date)
-                );
+                assert_eq!((local_date(from, zone), local_date(to - Duration::seconds(1), zone)), (date, date));
                 date = date.succ_opt().unwrap();
             }
         }

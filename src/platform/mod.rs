@@ -1,7 +1,21 @@
 //! What every slice stands on; knows no slice.
+pub mod action;
+pub mod app;
+pub mod audit;
+pub mod clock;
+pub mod error;
+pub mod form;
 pub mod ics;
+pub mod ids;
+pub mod jobs;
+pub mod links;
 pub mod localtime;
+pub mod migrate;
 pub mod money;
+pub mod numbers;
 pub mod qr;
+pub mod query;
+pub mod rate;
+pub mod role;
 pub mod secrets;
-pub mod stripe;
+pub mod tenant;

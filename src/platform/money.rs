@@ -56,12 +56,7 @@ impl Currency {
 
     const fn at(index: usize) -> Self {
         let (code, digits, symbol, name) = CURRENCIES[index];
-        Self {
-            code,
-            digits,
-            symbol,
-            name,
-        }
+        Self { code, digits, symbol, name }
     }
 
     /// Every currency on offer, the most used first.
@@ -102,11 +97,7 @@ impl Currency {
     /// `$1,284.00`, `¥1,284`, `-$5.00`. The amount is rounded to the minor unit.
     pub fn format(self, amount: Decimal) -> String {
         let amount = round(amount, self);
-        let sign = if amount.is_sign_negative() && !amount.is_zero() {
-            "-"
-        } else {
-            ""
-        };
+        let sign = if amount.is_sign_negative() && !amount.is_zero() { "-" } else { "" };
         format!("{sign}{}{}", self.symbol, self.digits_grouped(amount.abs()))
     }
 
@@ -144,9 +135,7 @@ impl Currency {
 
     /// Minor units for a provider ($12.34 → 1234, ¥500 → 500); `None` beyond 64 bits.
     pub fn to_minor(self, amount: Decimal) -> Option<i64> {
-        round(amount, self)
-            .checked_mul(Decimal::from(10_i64.pow(self.digits)))?
-            .to_i64()
+        round(amount, self).checked_mul(Decimal::from(10_i64.pow(self.digits)))?.to_i64()
     }
 
     /// The amount of a provider's minor units.
@@ -205,8 +194,7 @@ impl fmt::Display for AmountError {
 impl std::error::Error for AmountError {}
 
 const NOT_AN_AMOUNT: AmountError = AmountError("Enter an amount, like 45.00.");
-const MISPLACED: AmountError =
-    AmountError("Check the commas and points: write 1,234.56 or 1234.56.");
+const MISPLACED: AmountError = AmountError("Check the commas and points: write 1,234.56 or 1234.56.");
 
 /// Reads `1,234.56`, `$5`, `(45.00)`, `-$45.00`, `1.234,56 €`, `1'234.50`.
 ///
@@ -231,13 +219,7 @@ pub fn parse_amount(text: &str) -> Result<Decimal, AmountError> {
         return Err(AmountError("That amount is too large."));
     }
     let amount = Decimal::from_str_exact(&plain).map_err(|_| NOT_AN_AMOUNT)?;
-    Ok(
-        if (in_brackets || minus || minus_inside) && !amount.is_zero() {
-            -amount
-        } else {
-            amount
-        },
-    )
+    Ok(if (in_brackets || minus || minus_inside) && !amount.is_zero() { -amount } else { amount })
 }
 
 fn take_minus(text: &str) -> (&str, bool) {
@@ -251,9 +233,7 @@ fn take_minus(text: &str) -> (&str, bool) {
 fn take_symbol(text: &str) -> &str {
     for currency in Currency::all() {
         for mark in [currency.code, currency.symbol()] {
-            let before = text
-                .get(..mark.len())
-                .filter(|p| p.eq_ignore_ascii_case(mark));
+            let before = text.get(..mark.len()).filter(|p| p.eq_ignore_ascii_case(mark));
             if before.is_some() {
                 return text[mark.len()..].trim_start();
             }
@@ -269,13 +249,8 @@ fn take_symbol(text: &str) -> &str {
 
 /// Turns grouped digits in either convention into `1234.56`.
 fn plain_digits(text: &str) -> Result<String, AmountError> {
-    let text: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}'))
-        .collect();
-    let known = text
-        .chars()
-        .all(|c| c.is_ascii_digit() || c == '.' || c == ',');
+    let text: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}')).collect();
+    let known = text.chars().all(|c| c.is_ascii_digit() || c == '.' || c == ',');
     if !known || !text.contains(|c: char| c.is_ascii_digit()) {
         return Err(NOT_AN_AMOUNT);
     }
@@ -293,18 +268,13 @@ fn plain_digits(text: &str) -> Result<String, AmountError> {
     };
     let groups: Vec<&str> = whole.split(group).collect();
     let grouped = groups.len() > 1;
-    let well_grouped =
-        !grouped || (matches!(groups[0].len(), 1..=3) && groups[1..].iter().all(|g| g.len() == 3));
+    let well_grouped = !grouped || (matches!(groups[0].len(), 1..=3) && groups[1..].iter().all(|g| g.len() == 3));
     if !well_grouped || fraction.contains(['.', ',']) {
         return Err(MISPLACED);
     }
     let whole = groups.concat();
     let whole = if whole.is_empty() { "0" } else { &whole };
-    Ok(if fraction.is_empty() {
-        whole.to_owned()
-    } else {
-        format!("{whole}.{fraction}")
-    })
+    Ok(if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") })
 }
 
 #[cfg(test)]
@@ -336,10 +306,7 @@ mod tests {
         ] {
             assert_eq!(currency.format(d(amount)), text);
         }
-        assert_eq!(
-            Currency::from_code("chf").unwrap().format(d("9.9")),
-            "CHF 9.90"
-        );
+        assert_eq!(Currency::from_code("chf").unwrap().format(d("9.9")), "CHF 9.90");
         assert_eq!(Currency::USD.plain(d("1284")), "1284.00");
     }
 
@@ -365,20 +332,7 @@ mod tests {
         ] {
             assert_eq!(parse_amount(text), Ok(d(amount)), "{text}");
         }
-        for text in [
-            "",
-            "abc",
-            "1,23,456",
-            "1.2.3",
-            "--5",
-            "(-5)",
-            "5$5",
-            "1,234.56.7",
-            "$",
-            "1e5",
-            "½",
-            "99999999999999999999",
-        ] {
+        for text in ["", "abc", "1,23,456", "1.2.3", "--5", "(-5)", "5$5", "1,234.56.7", "$", "1e5", "½", "99999999999999999999"] {
             assert!(parse_amount(text).is_err(), "{text}");
         }
         assert!(Currency::USD.parse("1.234").is_err());

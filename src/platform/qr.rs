@@ -46,15 +46,8 @@ impl Modules {
 /// The squares of `text`, with 15 % error correction.
 pub fn modules(text: &str) -> Result<Modules, TooLong> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| TooLong)?;
-    let dark = code
-        .to_colors()
-        .into_iter()
-        .map(|c| c == Color::Dark)
-        .collect();
-    Ok(Modules {
-        width: code.width(),
-        dark,
-    })
+    let dark = code.to_colors().into_iter().map(|c| c == Color::Dark).collect();
+    Ok(Modules { width: code.width(), dark })
 }
 
 /// An SVG of `text`, dark on white with its quiet zone, named `label` for a screen reader. Scales to its box.
@@ -63,12 +56,7 @@ pub fn svg(text: &str, label: &str) -> Result<String, TooLong> {
     let size = modules.width + 2 * QUIET_ZONE;
     let mut path = String::new();
     for (x, y, length) in modules.runs() {
-        let _ = write!(
-            path,
-            "M{} {}h{length}v1h-{length}z",
-            x + QUIET_ZONE,
-            y + QUIET_ZONE
-        );
+        let _ = write!(path, "M{} {}h{length}v1h-{length}z", x + QUIET_ZONE, y + QUIET_ZONE);
     }
     let label = escape(label);
     Ok(format!(
@@ -79,10 +67,7 @@ pub fn svg(text: &str, label: &str) -> Result<String, TooLong> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

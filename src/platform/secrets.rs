@@ -52,9 +52,7 @@ pub struct Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.keys.iter().map(|(version, _)| version))
-            .finish()
+        f.debug_list().entries(self.keys.iter().map(|(version, _)| version)).finish()
     }
 }
 
@@ -74,9 +72,7 @@ pub enum SecretError {
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadKey => {
-                f.write_str("an encryption key must read v<number>:<base64 of 32 bytes>")
-            }
+            Self::BadKey => f.write_str("an encryption key must read v<number>:<base64 of 32 bytes>"),
             Self::Malformed => f.write_str("the stored secret is malformed"),
             Self::UnknownKey(version) => write!(f, "encryption key v{version} is missing"),
             Self::Refused => f.write_str("the stored secret could not be decrypted"),
@@ -95,10 +91,7 @@ impl Keyring {
             .map(|part| {
                 let (version, key) = split_version(part).ok_or(SecretError::BadKey)?;
                 let key = STANDARD.decode(key).map_err(|_| SecretError::BadKey)?;
-                Ok((
-                    version,
-                    Secret::new(key.try_into().map_err(|_| SecretError::BadKey)?),
-                ))
+                Ok((version, Secret::new(key.try_into().map_err(|_| SecretError::BadKey)?)))
             })
             .collect::<Result<Vec<_>, _>>()?;
         keys.sort_by_key(|(version, _)| *version);
@@ -112,25 +105,15 @@ impl Keyring {
     pub fn generate() -> (Self, Secret) {
         let key: [u8; 32] = random_bytes();
         let text = format!("v1:{}", STANDARD.encode(key));
-        (
-            Self {
-                keys: vec![(1, Secret::new(key))],
-            },
-            Secret::new(text),
-        )
+        (Self { keys: vec![(1, Secret::new(key))] }, Secret::new(text))
     }
 
     /// Encrypts with the newest key, bound to `context` (such as business and connection). Result: `v2:<base64>`.
     pub fn encrypt(&self, context: &str, plain: &str) -> String {
         let (version, key) = self.keys.last().expect("a keyring is never empty");
         let nonce: [u8; 12] = random_bytes();
-        let payload = Payload {
-            msg: plain.as_bytes(),
-            aad: context.as_bytes(),
-        };
-        let sealed = cipher(key)
-            .encrypt(&Nonce::from(nonce), payload)
-            .expect("AES-GCM refuses only texts of 64 GB");
+        let payload = Payload { msg: plain.as_bytes(), aad: context.as_bytes() };
+        let sealed = cipher(key).encrypt(&Nonce::from(nonce), payload).expect("AES-GCM refuses only texts of 64 GB");
         let mut bytes = nonce.to_vec();
         bytes.extend(sealed);
         format!("v{version}:{}", STANDARD.encode(bytes))
@@ -139,25 +122,12 @@ impl Keyring {
     /// Decrypts with whichever key it was made with; `context` must be the same as then.
     pub fn decrypt(&self, context: &str, text: &str) -> Result<Secret, SecretError> {
         let (version, body) = split_version(text).ok_or(SecretError::Malformed)?;
-        let (_, key) = self
-            .keys
-            .iter()
-            .find(|(v, _)| *v == version)
-            .ok_or(SecretError::UnknownKey(version))?;
+        let (_, key) = self.keys.iter().find(|(v, _)| *v == version).ok_or(SecretError::UnknownKey(version))?;
         let bytes = STANDARD.decode(body).map_err(|_| SecretError::Malformed)?;
-        let (nonce, sealed) = bytes
-            .split_first_chunk::<12>()
-            .ok_or(SecretError::Malformed)?;
-        let payload = Payload {
-            msg: sealed,
-            aad: context.as_bytes(),
-        };
-        let plain = cipher(key)
-            .decrypt(&Nonce::from(*nonce), payload)
-            .map_err(|_| SecretError::Refused)?;
-        String::from_utf8(plain)
-            .map(Secret::new)
-            .map_err(|_| SecretError::Malformed)
+        let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SecretError::Malformed)?;
+        let payload = Payload { msg: sealed, aad: context.as_bytes() };
+        let plain = cipher(key).decrypt(&Nonce::from(*nonce), payload).map_err(|_| SecretError::Refused)?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| SecretError::Malformed)
     }
 
     /// Whether a stored text should be encrypted anew because a newer key exists.
@@ -191,8 +161,7 @@ pub fn hmac_matches(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
 }
 
 fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key)
-        .expect("HMAC takes keys of any length");
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
     mac
 }
@@ -200,10 +169,12 @@ fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
 /// The public token of a link: base64url of HMAC(server key, link id), 256 bits, so that it can be shown again.
 /// The database keeps [`sha256_hex`] of it.
 pub fn token_for_link(server_key: &[u8], link_id: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode(hmac_sha256(
-        server_key,
-        format!("link:{link_id}").as_bytes(),
-    ))
+    URL_SAFE_NO_PAD.encode(hmac_sha256(server_key, format!("link:{link_id}").as_bytes()))
+}
+
+/// SHA-256 of bytes: what the database keeps of a token, and what tells two requests apart.
+pub fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// Lower-case hex of SHA-256: what is kept of a token.
@@ -214,12 +185,10 @@ pub fn sha256_hex(text: &str) -> String {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// Bytes of hex in either case; `None` for anything else.
@@ -228,15 +197,8 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }
-    let nibble = |d: u8| {
-        char::from(d)
-            .to_digit(16)
-            .and_then(|n| u8::try_from(n).ok())
-    };
-    digits
-        .chunks(2)
-        .map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
-        .collect()
+    let nibble = |d: u8| char::from(d).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    digits.chunks(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
 }
 
 /// Compares without telling by its duration where the two differ.
@@ -278,17 +240,11 @@ mod tests {
         assert_ne!(sealed, old.encrypt("org:connection", "sk_test_1"));
 
         let rotated = Keyring::parse(&format!("{},{}", key(2, 9), key(1, 7))).unwrap();
-        assert_eq!(
-            rotated.decrypt("org:connection", &sealed).unwrap().expose(),
-            "sk_test_1"
-        );
+        assert_eq!(rotated.decrypt("org:connection", &sealed).unwrap().expose(), "sk_test_1");
         assert!(rotated.is_stale(&sealed));
         let fresh = rotated.encrypt("org:connection", "sk_test_1");
         assert!(fresh.starts_with("v2:") && !rotated.is_stale(&fresh));
-        assert_eq!(
-            old.decrypt("org:connection", &fresh),
-            Err(SecretError::UnknownKey(2))
-        );
+        assert_eq!(old.decrypt("org:connection", &fresh), Err(SecretError::UnknownKey(2)));
     }
 
     #[test]
@@ -303,12 +259,7 @@ mod tests {
         let altered = format!("v1:{}", STANDARD.encode(bytes));
         assert_eq!(ring.decrypt("a", &altered), Err(SecretError::Refused));
         assert_eq!(ring.decrypt("a", "plain"), Err(SecretError::Malformed));
-        for bad in [
-            "",
-            "v1:short",
-            "1:AAAA",
-            &format!("{},{}", key(1, 1), key(1, 2)),
-        ] {
+        for bad in ["", "v1:short", "1:AAAA", &format!("{},{}", key(1, 1), key(1, 2))] {
             assert!(Keyring::parse(bad).is_err());
         }
     }
@@ -335,20 +286,10 @@ mod tests {
     #[test]
     fn hashes_match_the_standards() {
         // FIPS 180 and RFC 4231 case 2.
-        assert_eq!(
-            sha256_hex("abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(
-            hex(&tag),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
-        assert!(hmac_matches(
-            b"Jefe",
-            &[b"what do ya want ", b"for nothing?"],
-            &tag
-        ));
+        assert_eq!(hex(&tag), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert!(hmac_matches(b"Jefe", &[b"what do ya want ", b"for nothing?"], &tag));
         assert_eq!(unhex(&hex(&tag)).unwrap(), tag);
         assert!(unhex("zz").is_none() && unhex("abc").is_none());
         assert!(same("a", "a") && !same("a", "b") && !same("a", "aa"));

@@ -1,0 +1,259 @@
+//! Every write is an action, and every action goes through one dispatcher: role, capability, validation, idempotency, version, run, commit.
+//! Pages, `/api/actions`, jobs and (later) models all come through here, so that no door can forget a check.
+
+use std::{future::Future, pin::Pin};
+
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::{
+    app::App,
+    error::{Error, FieldErrors, Result},
+    ids::{ContactId, OrgId},
+    role::{Capability, May, ModelLevel, Permission},
+    secrets::digest,
+    tenant::{Who, Write, open},
+};
+
+/// A write of the domain: its input, what it needs, what it does.
+pub trait Action: Serialize + DeserializeOwned + JsonSchema + Validate<Context = ()> + Send + Sync + 'static {
+    /// `domain.verb`, as in `api.md`.
+    const NAME: &'static str;
+    const NEEDS: Permission;
+    const CAPABILITY: Option<Capability> = None;
+    const MODEL: ModelLevel = ModelLevel::Unrestricted;
+    type Output: Serialize + DeserializeOwned + Send;
+
+    /// Table and id of the record whose `version` is checked against `if_version`.
+    fn versioned(&self) -> Option<(&'static str, Uuid)> {
+        None
+    }
+
+    /// Runs inside the action's transaction. Returning an error rolls everything back, the idempotency record included.
+    fn run(self, cx: &mut Cx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// What comes with an action beside its input.
+#[derive(Debug, Clone, Default)]
+pub struct Meta {
+    /// Idempotency key: the same key and data give the first answer again.
+    pub key: Option<String>,
+    pub if_version: Option<i32>,
+    /// A model's reasons.
+    pub reasoning: Option<String>,
+    /// The business a form was made for; another current one is a conflict.
+    pub org: Option<OrgId>,
+}
+
+/// The transaction of an action and everything it may know.
+pub struct Cx<'t> {
+    tx: &'t mut Transaction<'static, Postgres>,
+    pub who: &'t Who,
+    pub app: &'t App,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject {
+    pub kind: &'static str,
+    pub id: Uuid,
+    /// Whose timeline it belongs to.
+    pub contact: Option<ContactId>,
+}
+
+impl Cx<'_> {
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.tx
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.who.now
+    }
+
+    /// Appends a domain event, in this transaction. The payload carries its version.
+    pub async fn event(&mut self, name: &str, subject: Subject, mut payload: Value) -> Result<()> {
+        if let Value::Object(map) = &mut payload {
+            map.insert("v".into(), json!(1));
+        }
+        let who = self.who;
+        sqlx::query!(
+            r#"insert into events (name, subject_kind, subject_id, contact_id, role, profile, source, request_id, session_id, payload)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
+            name,
+            subject.kind,
+            subject.id,
+            subject.contact.map(|c| c.0),
+            who.role.map(super::role::Role::name),
+            who.profile,
+            who.source,
+            who.origin.request_id,
+            who.session.map(|s| s.0),
+            payload
+        )
+        .execute(self.db())
+        .await?;
+        Ok(())
+    }
+
+    /// Queues background work in this transaction: it runs once this commits. `payload` holds ids only (it is logged); the business is added.
+    /// The same `key` replaces a waiting job. `run_at` follows the database's clock: what the injected clock governs is a row and a sweeper.
+    pub async fn enqueue(&mut self, task: &'static str, payload: Value, key: &str) -> Result<()> {
+        let org = self.who.org;
+        super::jobs::enqueue(self.db(), task, Some(org), payload, key).await
+    }
+
+    /// Runs another action inside this transaction: role, capability and validation are checked, the key is the outer one's.
+    pub fn run<A: Action>(&mut self, action: A) -> Pin<Box<dyn Future<Output = Result<A::Output>> + Send + '_>> {
+        Box::pin(async move {
+            check(self.who, &action)?;
+            action.run(self).await
+        })
+    }
+}
+
+fn check<A: Action>(who: &Who, action: &A) -> Result<May> {
+    let may = who.require(A::NEEDS)?;
+    who.require_capability(A::CAPABILITY)?;
+    action.validate().map_err(|report| Error::Invalid(FieldErrors::from(report)))?;
+    Ok(may)
+}
+
+impl Write {
+    /// Runs an action: the dispatcher.
+    pub async fn act<A: Action>(&self, meta: &Meta, action: A) -> Result<A::Output> {
+        let mut who = self.who.clone();
+        who.now = self.app.clock.now();
+        if meta.org.is_some_and(|org| org != who.org) {
+            return Err(Error::conflict(format!(
+                "This form belongs to another business. You are now in {}; switch back to send it.",
+                who.org_name
+            )));
+        }
+        match check(&who, &action) {
+            Ok(_) => {}
+            Err(Error::Forbidden) => return self.denied(A::NAME).await,
+            Err(e) => return Err(e),
+        }
+        if who.is_model {
+            match A::MODEL {
+                ModelLevel::Unrestricted => {}
+                ModelLevel::SoftLimit if meta.reasoning.as_deref().is_some_and(|r| !r.trim().is_empty()) => {}
+                ModelLevel::SoftLimit => return Err(FieldErrors::one("reasoning", "This action needs a reason.")),
+                ModelLevel::RequiresAuthorization => return self.denied(A::NAME).await,
+            }
+        }
+        let mut tx = open(&self.app, &self.door, &who.origin, who.now, false).await?;
+        if let Some(first) = begin(&mut tx, &who, A::NAME, meta, &action).await? {
+            return Ok(serde_json::from_value(first)?);
+        }
+        if let (Some(version), Some((table, id))) = (meta.if_version, action.versioned()) {
+            check_version(&mut tx, table, id, version).await?;
+        }
+        let mut cx = Cx { tx: &mut tx, who: &who, app: &self.app };
+        let output = action.run(&mut cx).await?;
+        if let Some(key) = &meta.key {
+            let response = json!({ "answer": serde_json::to_value(&output)? });
+            sqlx::query!("update idempotency_keys set response = $3 where actor = $1 and key = $2", who.actor(), key, response)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        metrics::counter!("rounds_actions_total", "action" => A::NAME).increment(1);
+        Ok(output)
+    }
+
+    /// Puts a refused act on record (in a transaction of its own), then refuses.
+    async fn denied<T>(&self, action: &'static str) -> Result<T> {
+        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
+        let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app };
+        let about = Subject { kind: "member", id: self.who.member.map_or(self.who.org.0, |m| m.0), contact: None };
+        cx.event("security.permission_denied", about, json!({ "action": action })).await?;
+        tx.commit().await?;
+        metrics::counter!("rounds_permission_denied_total").increment(1);
+        Err(Error::Forbidden)
+    }
+}
+
+/// Names the action for the audit trail and takes the idempotency key. `Some`: this was done before, here is the first answer.
+async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &Meta, action: &A) -> Result<Option<Value>> {
+    let Some(key) = &meta.key else {
+        sqlx::query!("select set_config('app.action', $1, true)", name).fetch_one(tx).await?;
+        return Ok(None);
+    };
+    if key.is_empty() || key.len() > 255 {
+        return Err(FieldErrors::one("idempotency_key", "A key has 1 to 255 characters."));
+    }
+    let hash = digest(serde_json::to_vec(action)?.as_slice());
+    let taken = sqlx::query!(
+        r#"
+        with taken as (
+            insert into idempotency_keys (actor, key, action, request_hash) values ($1, $2, $3, $4)
+            on conflict (org_id, actor, key) do nothing returning true
+        )
+        select set_config('app.action', $3, true) as action, exists (select from taken) as "is_first!"
+        "#,
+        who.actor(),
+        key,
+        name,
+        hash.as_slice()
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if taken.is_first {
+        return Ok(None);
+    }
+    let first = sqlx::query!("select action, request_hash, response from idempotency_keys where actor = $1 and key = $2", who.actor(), key)
+        .fetch_one(&mut *tx)
+        .await?;
+    if first.action != name || first.request_hash != hash {
+        return Err(Error::conflict("This was already sent with other content. Reload the page to send a new one."));
+    }
+    match first.response.and_then(|mut r| r.get_mut("answer").map(Value::take)) {
+        Some(answer) => Ok(Some(answer)),
+        None => Err(Error::conflict("This is being worked on right now.")),
+    }
+}
+
+async fn check_version(tx: &mut PgConnection, table: &'static str, id: Uuid, version: i32) -> Result<()> {
+    let sql = format!("select version, to_jsonb(t) - 'org_id' from {table} t where id = $1 for update");
+    let row: Option<(i32, Value)> = sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(tx).await?;
+    let (now, current) = row.ok_or(Error::NotFound)?;
+    if now == version {
+        return Ok(());
+    }
+    Err(Error::Conflict { message: "Someone saved a change in the meantime.".into(), current: Some(current) })
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
+
+/// An action as the registry keeps it: what `/api/actions` runs and `/api/capabilities` tells.
+pub struct Entry {
+    pub name: &'static str,
+    pub needs: Permission,
+    pub capability: Option<Capability>,
+    pub model: ModelLevel,
+    pub schema: fn() -> Value,
+    pub run: for<'a> fn(&'a Write, &'a Meta, Value) -> Running<'a>,
+}
+
+/// The registry's entry of an action type.
+pub fn entry<A: Action>() -> Entry {
+    Entry {
+        name: A::NAME,
+        needs: A::NEEDS,
+        capability: A::CAPABILITY,
+        model: A::MODEL,
+        schema: || schemars::schema_for!(A).to_value(),
+        run: |write, meta, input| {
+            Box::pin(async move {
+                let action: A = serde_json::from_value(input).map_err(|e| FieldErrors::one("data", e.to_string()))?;
+                Ok(serde_json::to_value(write.act(meta, action).await?)?)
+            })
+        },
+    }
+}

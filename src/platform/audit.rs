@@ -1,0 +1,152 @@
+//! The audit chain: a background sealer links the entries of each business by hash, so that a removed or edited row shows.
+//! It covers salted digests of the values, so that values can be erased and the chain still verifies.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use super::{
+    app::App,
+    error::Result,
+    ids::OrgId,
+    secrets::digest,
+    tenant::{Door, Origin, open},
+};
+
+/// Entries sealed in one transaction.
+const BATCH: i64 = 2000;
+
+/// What of an entry the chain covers.
+struct Entry {
+    id: i64,
+    at: chrono::DateTime<chrono::Utc>,
+    table_name: String,
+    record_id: uuid::Uuid,
+    op: String,
+    actor: String,
+    digest: Vec<u8>,
+    xid: String,
+}
+
+impl Entry {
+    fn hash(&self, previous: &[u8]) -> [u8; 32] {
+        let mut bytes = previous.to_vec();
+        let text = format!(
+            "{}|{}|{}|{}|{}|{}|{}|",
+            self.id,
+            self.at.timestamp_micros(),
+            self.table_name,
+            self.record_id,
+            self.op,
+            self.actor,
+            self.xid
+        );
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.extend_from_slice(&self.digest);
+        digest(&bytes)
+    }
+}
+
+/// Seals what is new in one business; returns how many entries. Never goes past the oldest transaction still running:
+/// one that took its number early and commits late would otherwise be skipped. One sealer a business at a time.
+pub async fn seal(app: &App, org: OrgId) -> Result<usize> {
+    let mut total = 0;
+    loop {
+        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('seal:' || $1::text, 0))", org.0.to_string()).execute(&mut *tx).await?;
+        let sealed = seal_batch(&mut tx).await?;
+        tx.commit().await?;
+        total += sealed;
+        if i64::try_from(sealed).unwrap_or(i64::MAX) < BATCH {
+            return Ok(total);
+        }
+    }
+}
+
+async fn seal_batch(db: &mut PgConnection) -> Result<usize> {
+    let last = sqlx::query!("select seq, hash, entry_id from audit_seals order by seq desc limit 1").fetch_optional(&mut *db).await?;
+    let (mut seq, mut hash, _) = last.map_or((0, Vec::new(), 0), |l| (l.seq, l.hash, l.entry_id));
+    let entries = sqlx::query_as!(
+        Entry,
+        r#"
+        select e.id, e.at, e.table_name, e.record_id, e.op, e.actor, e.digest, e.xid::text as "xid!"
+          from audit_entries e
+         where e.xid < pg_snapshot_xmin(pg_current_snapshot())
+           and not exists (select from audit_seals s where s.entry_id = e.id)
+         order by e.id limit $1
+        "#,
+        BATCH
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in &entries {
+        seq += 1;
+        hash = entry.hash(&hash).to_vec();
+        seqs.push(seq);
+        ids.push(entry.id);
+        hashes.push(hash.clone());
+    }
+    sqlx::query!(
+        "insert into audit_seals (org_id, seq, entry_id, hash) select app.org(), * from unnest($1::bigint[], $2::bigint[], $3::bytea[])",
+        &seqs,
+        &ids,
+        &hashes
+    )
+    .execute(db)
+    .await?;
+    Ok(entries.len())
+}
+
+/// The outcome of verifying a business's chain.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct Verdict {
+    pub sealed: i64,
+    /// What is wrong, in words; empty: the chain holds.
+    pub faults: Vec<String>,
+}
+
+/// Verifies the whole chain of one business: each seal's hash, each sealed entry still there, each kept value still matching its digest.
+pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
+    let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), true).await?;
+    let mut verdict = Verdict { sealed: 0, faults: Vec::new() };
+    let mut hash: Vec<u8> = Vec::new();
+    loop {
+        let rows = sqlx::query!(
+            r#"
+            select s.seq, s.hash, s.entry_id, e.id as "id?", e.at as "at?", e.table_name as "table_name?", e.record_id as "record_id?", e.op as "op?",
+                   e.actor as "actor?", e.digest as "digest?", e.xid::text as "xid?",
+                   (e.salt is null or e.digest = sha256(e.salt || convert_to(coalesce(e.changes::text, ''), 'UTF8'))) as "values_match?"
+              from audit_seals s left join audit_entries e on e.org_id = s.org_id and e.id = s.entry_id
+             where s.seq > $1 order by s.seq limit 5000
+            "#,
+            verdict.sealed
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if rows.is_empty() {
+            return Ok(verdict);
+        }
+        for row in rows {
+            verdict.sealed += 1;
+            if row.seq != verdict.sealed {
+                verdict.faults.push(format!("seal {} is missing", verdict.sealed));
+                verdict.sealed = row.seq;
+            }
+            let (Some(id), Some(at), Some(table_name), Some(record_id), Some(op), Some(actor), Some(digest), Some(xid)) =
+                (row.id, row.at, row.table_name, row.record_id, row.op, row.actor, row.digest, row.xid)
+            else {
+                verdict.faults.push(format!("entry {} was removed", row.entry_id));
+                hash = row.hash;
+                continue;
+            };
+            if row.values_match == Some(false) {
+                verdict.faults.push(format!("the values of entry {id} were edited"));
+            }
+            let entry = Entry { id, at, table_name, record_id, op, actor, digest, xid };
+            if entry.hash(&hash).as_slice() != row.hash.as_slice() {
+                verdict.faults.push(format!("entry {id} was edited, or one before it was removed"));
+            }
+            hash = row.hash;
+        }
+    }
+}

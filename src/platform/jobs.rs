@@ -1,0 +1,62 @@
+//! Background work on `graphile_worker`: queued inside the action's transaction, run once it has committed, retried with backoff, ends visibly.
+//! A job is short: load, leave the transaction, do the slow thing, record the outcome with an action.
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::{error::Result, ids::OrgId};
+
+/// Tries before a job is given up and shown as failed.
+pub const MAX_ATTEMPTS: i32 = 8;
+
+/// Queues a job. `payload` holds ids only. The same `key` replaces a waiting job of that key.
+pub async fn enqueue(db: &mut PgConnection, task: &str, org: Option<OrgId>, mut payload: Value, key: &str) -> Result<()> {
+    if let (Value::Object(map), Some(org)) = (&mut payload, org) {
+        map.insert("org".into(), json!(org));
+    }
+    // Not a checked query: the queue's schema is made by its own migrations, after ours.
+    sqlx::query("select graphile_worker.add_job($1, $2::json, max_attempts := $3, job_key := $4)")
+        .bind(task)
+        .bind(payload)
+        .bind(MAX_ATTEMPTS)
+        .bind(key)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A job given up: as the owner's page and `rounds check` show it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FailedJob {
+    pub id: i64,
+    pub task: String,
+    pub error: String,
+    pub failed_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Jobs of one business that were given up, newest first.
+pub async fn failed(db: &mut PgConnection, org: OrgId) -> Result<Vec<FailedJob>> {
+    let rows: Vec<(i64, String, Option<String>, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
+        "select j.id, t.identifier, j.last_error, j.updated_at
+           from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+          where j.attempts >= j.max_attempts and j.locked_at is null and j.payload ->> 'org' = $1
+          order by j.updated_at desc limit 50",
+    )
+    .bind(org.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(id, task, error, failed_at)| FailedJob { id, task, error: error.unwrap_or_default(), failed_at }).collect())
+}
+
+/// Runs a given-up job of this business again. False: there is none of that id.
+pub async fn run_again(db: &mut PgConnection, org: OrgId, id: i64) -> Result<bool> {
+    let done = sqlx::query(
+        "update graphile_worker._private_jobs set attempts = 0, run_at = now(), last_error = null, updated_at = now()
+          where id = $1 and attempts >= max_attempts and locked_at is null and payload ->> 'org' = $2",
+    )
+    .bind(id)
+    .bind(org.to_string())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

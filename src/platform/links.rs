@@ -1,0 +1,82 @@
+//! Public links: short, revocable, hashed at rest. The token is HMAC(server key, link id), so it can be shown again.
+
+use uuid::Uuid;
+
+use super::{
+    action::Cx,
+    app::App,
+    error::Result,
+    ids::LinkId,
+    secrets::{digest, token_for_link},
+    tenant::Read,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "link_kind", rename_all = "snake_case")]
+pub enum LinkKind {
+    Confirm,
+    Invoice,
+    Unsubscribe,
+}
+
+impl LinkKind {
+    /// The path before the token.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Confirm => "/c/",
+            Self::Invoice => "/i/",
+            Self::Unsubscribe => "/u/",
+        }
+    }
+}
+
+/// The full address of a link.
+pub fn url(app: &App, kind: LinkKind, id: LinkId) -> String {
+    app.url(&format!("{}{}", kind.prefix(), token_for_link(&app.server_key, id.0)))
+}
+
+/// The live link of a record, made on first use.
+pub async fn ensure(cx: &mut Cx<'_>, kind: LinkKind, subject: Uuid) -> Result<LinkId> {
+    if let Some(id) = live_id(cx.db(), kind, subject).await? {
+        return Ok(id);
+    }
+    let id = LinkId::new();
+    let hash = digest(token_for_link(&cx.app.server_key, id.0).as_bytes());
+    sqlx::query!(
+        "insert into links (id, kind, subject_id, token_hash) values ($1, $2, $3, $4)",
+        id.0,
+        kind as LinkKind,
+        subject,
+        hash.as_slice()
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(id)
+}
+
+/// Revokes every live link of a record; the next `ensure` makes a new one.
+pub async fn revoke(cx: &mut Cx<'_>, kind: LinkKind, subject: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update links set revoked_at = app.now() where kind = $1 and subject_id = $2 and revoked_at is null",
+        kind as LinkKind,
+        subject
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// The live link of a record, if there is one.
+pub async fn live(read: &mut Read, kind: LinkKind, subject: Uuid) -> Result<Option<LinkId>> {
+    live_id(read.db(), kind, subject).await
+}
+
+async fn live_id(db: &mut sqlx::PgConnection, kind: LinkKind, subject: Uuid) -> Result<Option<LinkId>> {
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: LinkId" from links where kind = $1 and subject_id = $2 and revoked_at is null order by created_at desc limit 1"#,
+        kind as LinkKind,
+        subject
+    )
+    .fetch_optional(db)
+    .await?)
+}

@@ -1,0 +1,105 @@
+//! Makes roles, schema and grants. Safe to run again at any time; needs an admin (superuser, or one who may create roles).
+
+use graphile_worker::WorkerUtils;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+
+use super::error::{Error, Result};
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// The newest migration this binary knows; `/readyz` compares it to the database's.
+pub fn newest() -> i64 {
+    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
+}
+
+/// Brings a database to this binary's schema. `admin_url` may create roles; `app_password` becomes the password of `rounds_app` where the server
+/// asks for one (none behind a private socket).
+pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> {
+    let options: PgConnectOptions = admin_url.parse().map_err(Error::internal)?;
+    let mut db = options.clone().connect().await?;
+    roles(&mut db, app_password).await?;
+    let database: String = sqlx::query_scalar("select current_database()").fetch_one(&mut db).await?;
+    let quoted = database.replace('"', "\"\"");
+    run(
+        &mut db,
+        &[
+            format!(r#"grant create, connect on database "{quoted}" to rounds_owner"#),
+            format!(r#"grant connect on database "{quoted}" to rounds_app, rounds_backup"#),
+            "alter schema public owner to rounds_owner".into(),
+            "set role rounds_owner".into(),
+        ],
+    )
+    .await?;
+    MIGRATIONS.run(&mut db).await.map_err(Error::internal)?;
+    run(&mut db, &["grant select on _sqlx_migrations to rounds_app, rounds_backup".into()]).await?;
+    db.close().await?;
+    queue(options).await
+}
+
+async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> {
+    for (role, rights) in [
+        ("rounds_owner", "nologin"),
+        ("rounds_lookup", "nologin"),
+        ("rounds_app", "login nosuperuser nobypassrls nocreatedb nocreaterole"),
+        ("rounds_backup", "login bypassrls nosuperuser"),
+    ] {
+        // Two instances may start at once: the loser of the race finds the role there.
+        let make = format!(
+            "do $$ begin if not exists (select from pg_roles where rolname = '{role}') then create role {role} {rights}; end if;
+             exception when duplicate_object or unique_violation then null; end $$"
+        );
+        run(db, &[make]).await?;
+    }
+    run(
+        db,
+        &[
+            "alter role rounds_app login".into(),
+            "grant rounds_owner, rounds_lookup to current_user".into(),
+            "grant rounds_lookup to rounds_owner".into(),
+        ],
+    )
+    .await?;
+    if let Some(password) = app_password {
+        let quoted = password.replace('\'', "''");
+        run(db, &[format!("alter role rounds_app password '{quoted}'")]).await?;
+    }
+    Ok(())
+}
+
+/// The job queue's own migrations, as owner; then the app's grants. Its tables carry RLS without policies.
+async fn queue(options: PgConnectOptions) -> Result<()> {
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(2)
+        .after_connect(|db, _| {
+            Box::pin(async move {
+                db.execute("set role rounds_owner").await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    WorkerUtils::new(pool.clone(), "graphile_worker".to_string()).migrate().await.map_err(Error::internal)?;
+    let grants = "
+        grant usage on schema graphile_worker to rounds_app;
+        grant select, insert, update, delete on all tables in schema graphile_worker to rounds_app;
+        grant usage, select on all sequences in schema graphile_worker to rounds_app;
+        grant execute on all functions in schema graphile_worker to rounds_app;
+        do $$ declare t record; begin
+          for t in select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                    where n.nspname = 'graphile_worker' and c.relkind = 'r' and c.relrowsecurity
+                      and not exists (select from pg_policies p where p.schemaname = 'graphile_worker' and p.tablename = c.relname and p.policyname = 'rounds_app')
+          loop
+            execute format('create policy rounds_app on graphile_worker.%I to rounds_app using (true) with check (true)', t.relname);
+          end loop;
+        end $$;";
+    sqlx::raw_sql(grants).execute(&pool).await?;
+    pool.close().await;
+    Ok(())
+}
+
+async fn run(db: &mut PgConnection, statements: &[String]) -> Result<()> {
+    for statement in statements {
+        sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut *db).await?;
+    }
+    Ok(())
+}

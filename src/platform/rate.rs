@@ -1,0 +1,39 @@
+//! Slowing down what comes too often: fixed windows in the database, shared by all instances.
+
+use chrono::{DateTime, Duration, TimeZone, Utc};
+
+use super::{
+    app::App,
+    error::{Error, Result},
+    secrets::{digest, hex},
+};
+
+/// At most `limit` hits of `key` (hashed; never kept as typed) in each window of `seconds`.
+pub async fn limit(app: &App, key: &str, limit: i32, seconds: i64) -> Result<()> {
+    let now = app.clock.now();
+    let window = window_start(now, seconds);
+    let hashed = hex(&digest(key.as_bytes())[..16]);
+    let hits = sqlx::query_scalar!(
+        "insert into rate_limits (key, window_start) values ($1, $2)
+         on conflict (key, window_start) do update set hits = rate_limits.hits + 1 returning hits",
+        hashed,
+        window
+    )
+    .fetch_one(&app.pool)
+    .await?;
+    if hits <= limit {
+        return Ok(());
+    }
+    let left = (window + Duration::seconds(seconds) - now).num_seconds().max(1);
+    Err(Error::RateLimited { retry_after_secs: left.unsigned_abs() })
+}
+
+/// Forgets windows that are over.
+pub async fn sweep(app: &App) -> Result<u64> {
+    let before = app.clock.now() - Duration::days(1);
+    Ok(sqlx::query!("delete from rate_limits where window_start < $1", before).execute(&app.pool).await?.rows_affected())
+}
+
+fn window_start(now: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
+    Utc.timestamp_opt(now.timestamp() - now.timestamp().rem_euclid(seconds), 0).single().unwrap_or(now)
+}

@@ -1,0 +1,73 @@
+//! EVERY url and who may use it: the product's table of contents. The router's paths can't be listed at run time, so this table is our own,
+//! and `tests/it/isolation.rs` walks it.
+
+use axum::{
+    Extension, Router,
+    handler::Handler,
+    http::Method,
+    routing::{MethodRouter, on},
+};
+
+use crate::{
+    api,
+    platform::{app::App, role::Permission, tenant::Needs},
+};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; shows nothing of a business.
+    Public,
+    /// A signed-in person, with or without a business.
+    SignedIn,
+    /// A member whose role allows it.
+    Member(Permission),
+    /// Whoever holds a public link's token.
+    Link,
+}
+
+/// One line of the table.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    handler: MethodRouter<App>,
+}
+
+fn route<H, T>(method: Method, path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let filter = method.clone().try_into().expect("the table names ordinary methods");
+    let mut handler = on(filter, handler);
+    if let Access::Member(permission) = access {
+        handler = handler.layer(Extension(Needs(permission)));
+    }
+    Route { method, path, access, handler }
+}
+
+fn get<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::GET, path, access, handler)
+}
+
+fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::POST, path, access, handler)
+}
+
+/// The table.
+pub fn table() -> Vec<Route> {
+    use Access::Member;
+    use Permission::{Any, ReadRecords};
+    vec![
+        // For programs.
+        post("/api/actions", Member(Any), api::act),
+        get("/api/data", Member(ReadRecords), api::data),
+        get("/api/capabilities", Member(Any), api::capabilities),
+    ]
+}
+
+/// The router of the table alone; `http::router` puts the layers around it.
+pub fn router() -> Router<App> {
+    table().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+}
