@@ -1,0 +1,191 @@
+//! What the operator sees: one log line a request, counters and durations by route, and whether this process is well.
+//! No line and no metric carries a path as it was asked for (links hold tokens) nor anything about a person.
+
+use std::io::IsTerminal as _;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
+
+use super::app::{RequestId, Seen};
+use super::config::{Config, LogFormat};
+use super::secrets::same;
+
+/// Set on every answer; taken from the request if a proxy already gave one.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bounds of the request durations, in seconds.
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts logging to standard error, once; a second call changes nothing.
+///
+/// # Errors
+/// The filter's own words if it can't be read.
+pub fn start_logging(config: &Config) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| format!("setting `log.filter`: {error}"))?;
+    let json = match config.log.format {
+        LogFormat::Json => true,
+        LogFormat::Pretty => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if json {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        lines.compact().with_target(false).try_init()
+    };
+    // A subscriber is there already: a test's own.
+    drop(started);
+    Ok(())
+}
+
+/// Collects metrics from here on; safe to call again.
+///
+/// # Errors
+/// If another recorder was installed.
+pub fn start_metrics() -> Result<&'static PrometheusHandle, String> {
+    if let Some(handle) = METRICS.get() {
+        return Ok(handle);
+    }
+    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS).map_err(|error| error.to_string())?;
+    let handle = recorder.install_recorder().map_err(|error| error.to_string())?;
+    Ok(METRICS.get_or_init(|| handle))
+}
+
+/// Folds finished measurements together now and then, so that they take no more and more memory. Ends never.
+pub async fn keep_metrics() {
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if let Some(handle) = METRICS.get() {
+            handle.run_upkeep();
+        }
+    }
+}
+
+/// Middleware around every route: gives the request its id, answers with it, writes one line and counts.
+pub async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId(request_id(request.headers()));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let seen = Seen::default();
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(seen.clone());
+    let mut response = next.run(request).await;
+
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let status = response.status();
+    let took = started.elapsed();
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let labels = [("method", method.to_string()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", "route" => route.to_owned()).record(took.as_secs_f64());
+    log(&id, &seen, method.as_str(), route, took, &response);
+    response
+}
+
+fn log(id: &RequestId, seen: &Seen, method: &str, route: &str, took: Duration, response: &Response) {
+    let who = seen.0.lock().ok().and_then(|seen| *seen);
+    let org = who.map(|(org, _)| tracing::field::display(org));
+    let actor = who.and_then(|(_, member)| member).map(tracing::field::display);
+    let bytes = http_body_bytes(response);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let status = response.status();
+    let (request, code) = (id.0.as_str(), status.as_u16());
+    if status.is_server_error() {
+        tracing::error!(request_id = request, method, route, status = code, duration_ms, bytes, org, actor, "request");
+    } else if matches!(route, "/healthz" | "/readyz" | "/metrics") {
+        tracing::debug!(request_id = request, method, route, status = code, duration_ms, bytes, "request");
+    } else {
+        tracing::info!(request_id = request, method, route, status = code, duration_ms, bytes, org, actor, "request");
+    }
+}
+
+/// The body's size where it is known before it is sent.
+fn http_body_bytes(response: &Response) -> Option<u64> {
+    use axum::body::HttpBody as _;
+    response.body().size_hint().exact()
+}
+
+/// The caller's id if it is a plain token, else a fresh one: it goes into logs and the audit.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+    given.map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned)
+}
+
+/// `GET /healthz`: 200 as long as this process answers at all.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether this process should get requests: the database answers, knows every migration of this build, and jobs run
+/// where they were asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Readiness {
+    pub database: bool,
+    pub migrations: bool,
+    /// `None` in a process that runs no jobs.
+    pub jobs: Option<bool>,
+}
+
+impl Readiness {
+    pub fn ready(self) -> bool {
+        self.database && self.migrations && self.jobs != Some(false)
+    }
+}
+
+impl IntoResponse for Readiness {
+    fn into_response(self) -> Response {
+        let word = |well: bool| if well { "ok" } else { "failing" };
+        let jobs = self.jobs.map_or("not here", word);
+        let text = format!("database {}\nmigrations {}\njobs {jobs}\n", word(self.database), word(self.migrations));
+        let status = if self.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, text).into_response()
+    }
+}
+
+/// The metrics in Prometheus's text format.
+pub fn metrics_text() -> Response {
+    let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// `GET /metrics` on the public address: only with the bearer token of the settings; otherwise there is no such page.
+pub fn metrics_for(config: &Config, headers: &HeaderMap) -> Response {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    match (&config.metrics.token, given) {
+        (Some(token), Some(given)) if same(token.expose(), given) => metrics_text(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_request_id_is_taken_over() {
+        let id = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_static(text));
+            request_id(&headers)
+        };
+        assert_eq!(id("0198f3a2-7c1e"), "0198f3a2-7c1e");
+        for bad in ["short", "has space in it", "quote\"and{brace}", ""] {
+            assert_ne!(id(bad), bad);
+        }
+    }
+}

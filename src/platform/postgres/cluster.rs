@@ -1,0 +1,242 @@
+//! Makes, starts, adopts and stops the cluster.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::Connection as _;
+use tokio::process::{Child, Command};
+
+use super::folder::{Folder, denied};
+use super::{Binaries, Error, PORT, Result, SUPERUSER};
+
+/// Recovery after a crash may take long; a live server is waited for, a dead one is not.
+const START_PATIENCE: Duration = Duration::from_secs(300);
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+/// Bytes; the log begins anew above it.
+const LOG_LIMIT: u64 = 10_000_000;
+
+/// What each start sets; the rest is Postgres's default.
+const SETTINGS: [&str; 12] = [
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "shared_buffers=128MB",
+    "max_connections=60",
+    "synchronous_commit=on",
+    "fsync=on",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "log_min_messages=warning",
+    // Statements in the log would carry what customers typed.
+    "log_min_error_statement=panic",
+    "log_parameter_max_length_on_error=0",
+    "idle_in_transaction_session_timeout=60s",
+];
+
+/// A running postmaster that this process answers for.
+#[derive(Debug)]
+pub struct Server {
+    pub socket_dir: PathBuf,
+    pid: Pid,
+    /// `None` for one that another process started and left.
+    child: Option<Child>,
+}
+
+/// Brings the cluster up: takes over a live postmaster, else makes the cluster if there is none, and launches it.
+pub async fn start(folder: &Folder, binaries: &Binaries) -> Result<Server> {
+    if let Some((pid, socket_dir)) = live_postmaster(folder) {
+        tracing::info!(pid = pid.as_raw(), "taking over the database that an earlier process left running");
+        let mut server = Server { socket_dir, pid, child: None };
+        if server.ready().await.is_ok() {
+            return Ok(server);
+        }
+        // It was on its way down.
+        server.gone(STOP_PATIENCE).await?;
+    }
+    if folder.version()?.is_none() {
+        initialise(folder, binaries).await?;
+    }
+    let mut server = launch(folder, binaries)?;
+    match server.ready().await {
+        Ok(()) => Ok(server),
+        Err(error) => {
+            server.stop().await.ok();
+            Err(Error::Failed(format!("{error}\n{}", tail(&folder.log))))
+        }
+    }
+}
+
+/// The socket folder of the cluster another process runs.
+pub async fn running_socket(folder: &Folder) -> Result<PathBuf> {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some((pid, socket_dir)) = live_postmaster(folder) {
+            Server { socket_dir: socket_dir.clone(), pid, child: None }.ready().await?;
+            return Ok(socket_dir);
+        }
+        if Instant::now() > until {
+            return Err(Error::Failed("Another process holds the data folder, but its database did not come up.".to_owned()));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// `postmaster.pid`: line 1 the process, line 5 the socket folder. Only a process that still works in the data folder counts.
+fn live_postmaster(folder: &Folder) -> Option<(Pid, PathBuf)> {
+    let text = std::fs::read_to_string(folder.data.join("postmaster.pid")).ok()?;
+    let lines: Vec<&str> = text.lines().collect();
+    let pid = Pid::from_raw(lines.first()?.trim().parse().ok()?);
+    let socket_dir = lines.get(4).filter(|line| !line.is_empty())?;
+    (alive(pid) && !works_elsewhere(pid, &folder.data)).then(|| (pid, PathBuf::from(socket_dir)))
+}
+
+fn alive(pid: Pid) -> bool {
+    kill(pid, None) != Err(Errno::ESRCH) && !zombie(pid)
+}
+
+/// In a container without an init, a stopped process that lost its parent stays in the table.
+fn zombie(pid: Pid) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
+}
+
+/// The number may belong to a stranger by now; a postmaster's working folder is its data folder. Told only by Linux.
+fn works_elsewhere(pid: Pid, data: &Path) -> bool {
+    match (std::fs::read_link(format!("/proc/{pid}/cwd")), std::fs::canonicalize(data)) {
+        (Ok(cwd), Ok(data)) => cwd != data,
+        _ => false,
+    }
+}
+
+async fn initialise(folder: &Folder, binaries: &Binaries) -> Result<()> {
+    tracing::info!(folder = %folder.data.display(), version = binaries.version.0, "making the database");
+    // A first start that was cut off leaves a folder without PG_VERSION, which holds nothing yet.
+    if folder.data.exists() {
+        std::fs::remove_dir_all(&folder.data).map_err(|error| denied(&folder.data, &error))?;
+    }
+    let mut said = String::new();
+    for locale in ["C.UTF-8", "C"] {
+        let made = command(folder, binaries, "initdb")
+            .arg("--pgdata")
+            .arg(&folder.data)
+            .args(["--username", SUPERUSER, "--encoding", "UTF8", "--locale", locale])
+            .args(["--auth-local", "trust", "--auth-host", "reject", "--data-checksums"])
+            .stdin(Stdio::null())
+            .output()
+            .await;
+        let made = made.map_err(|error| Error::Failed(format!("initdb can't be run: {error}")))?;
+        if made.status.success() {
+            return Ok(());
+        }
+        said = String::from_utf8_lossy(&made.stderr).into_owned();
+    }
+    Err(Error::Failed(format!("initdb failed:\n{said}")))
+}
+
+fn launch(folder: &Folder, binaries: &Binaries) -> Result<Server> {
+    let socket_dir = folder.socket_dir()?;
+    let fail = |error: std::io::Error| denied(&folder.log, &error);
+    let log = File::options().create(true).append(true).open(&folder.log).map_err(fail)?;
+    if log.metadata().map_err(fail)?.len() > LOG_LIMIT {
+        log.set_len(0).map_err(fail)?;
+    }
+    let mut postgres = command(folder, binaries, "postgres");
+    postgres.arg("-D").arg(&folder.data).arg("-k").arg(&socket_dir).arg("-p").arg(PORT.to_string());
+    for setting in SETTINGS {
+        postgres.arg("-c").arg(setting);
+    }
+    postgres.stdin(Stdio::null()).stdout(log.try_clone().map_err(fail)?).stderr(log);
+    let child = postgres.spawn().map_err(|error| Error::Failed(format!("postgres can't be run: {error}")))?;
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+    let pid = pid.ok_or_else(|| Error::Failed("postgres ended at once".to_owned()))?;
+    Ok(Server { socket_dir, pid, child: Some(child) })
+}
+
+/// A program of the cluster as its user, in a process group of its own: Ctrl-C in a terminal must reach us alone, or the
+/// database would be gone before the last requests are answered.
+fn command(folder: &Folder, binaries: &Binaries, program: &str) -> Command {
+    let mut command = Command::new(binaries.program(program));
+    command.process_group(0).current_dir("/").env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
+    if let Some((uid, gid)) = folder.run_as.change_to {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+impl Server {
+    /// Waits until it answers, as long as it lives.
+    async fn ready(&mut self) -> Result<()> {
+        let until = Instant::now() + START_PATIENCE;
+        loop {
+            let error = match super::connect(&self.socket_dir).await {
+                Ok(db) => {
+                    return db.close().await.map_err(|error| Error::Failed(error.to_string()));
+                }
+                Err(error) => error,
+            };
+            if self.ended() {
+                return Err(Error::Failed("The embedded database ended while starting.".to_owned()));
+            }
+            if Instant::now() > until || !is_starting(&error) {
+                return Err(Error::Failed(format!("The embedded database does not answer: {error}")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn ended(&mut self) -> bool {
+        match &mut self.child {
+            Some(child) => !matches!(child.try_wait(), Ok(None)),
+            None => !alive(self.pid),
+        }
+    }
+
+    /// Fast shutdown: sessions are cut off, everything committed is written out.
+    pub async fn stop(mut self) -> Result<()> {
+        if !self.ended() {
+            kill(self.pid, Signal::SIGINT).map_err(|error| Error::Failed(format!("The embedded database can't be stopped: {error}")))?;
+        }
+        self.gone(STOP_PATIENCE).await
+    }
+
+    async fn gone(&mut self, patience: Duration) -> Result<()> {
+        let until = Instant::now() + patience;
+        while !self.ended() {
+            if Instant::now() > until {
+                return Err(Error::Failed(format!("The embedded database (process {}) does not stop.", self.pid)));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+}
+
+/// No socket yet, or one that says "starting up": worth waiting for.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some("57P03") && !error.message().contains("shutting down"),
+        _ => false,
+    }
+}
+
+/// The end of Postgres's log, where the reason stands.
+fn tail(log: &Path) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = File::open(log) {
+        let length = file.metadata().map_or(0, |found| found.len());
+        let read = file.seek(std::io::SeekFrom::Start(length.saturating_sub(2000))).and_then(|_| file.read_to_string(&mut text));
+        if let Err(error) = read {
+            return format!("{}: {error}", log.display());
+        }
+    }
+    text
+}

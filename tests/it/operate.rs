@@ -1,0 +1,94 @@
+//! The running of the product: the embedded database on a folder of its own.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use rounds::platform::config::Config;
+use rounds::platform::postgres::{Embedded, Error};
+use sqlx::Connection as _;
+
+/// A data folder in the system's temporary folder, removed at the end. `long` makes its path longer than a socket's may be.
+struct DataDir(PathBuf);
+
+impl DataDir {
+    fn new(name: &str, long: bool) -> Self {
+        let tail = if long { "x".repeat(120) } else { String::new() };
+        let folder = std::env::temp_dir().join(format!("rounds-it-{name}-{}{tail}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn config(&self) -> Config {
+        Config::in_folder(&self.0).unwrap()
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+async fn value(url: &str, sql: &'static str) -> String {
+    let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+    let value = sqlx::query_scalar(sql).fetch_one(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    value
+}
+
+#[tokio::test]
+async fn embedded_database_starts_stops_and_keeps_its_data() {
+    let folder = DataDir::new("keeps", false);
+    let config = folder.config();
+    let database = Embedded::start(&config).await.unwrap();
+    let mut db = sqlx::PgConnection::connect(&database.admin_url()).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE kept (what text); INSERT INTO kept VALUES ('yes')").execute(&mut db).await.unwrap();
+    drop(db);
+
+    let twice = Embedded::start(&config).await.expect_err("the folder is held");
+    assert!(matches!(twice, Error::Running { pid: Some(pid), .. } if pid == std::process::id()), "{twice}");
+    assert!(twice.to_string().contains("ROUNDS_DATA_DIR"), "{twice}");
+
+    let beside = Embedded::join(&config).await.unwrap();
+    assert_eq!(value(&beside.admin_url(), "SELECT what FROM kept").await, "yes");
+    beside.stop().await.unwrap();
+    assert_eq!(value(&database.admin_url(), "SHOW listen_addresses").await, "", "a guest's stop stops nothing");
+
+    database.stop().await.unwrap();
+    assert!(!folder.0.join("postgres/data/postmaster.pid").exists());
+    let again = Embedded::start(&config).await.unwrap();
+    assert_eq!(value(&again.admin_url(), "SELECT what FROM kept").await, "yes");
+    again.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn embedded_database_left_by_a_killed_process_is_taken_over() {
+    let folder = DataDir::new("adopts", true);
+    let config = folder.config();
+    // Dropped without `stop`, as by a kill: the lock goes, the cluster stays.
+    let left = Embedded::start(&config).await.unwrap();
+    let started = value(&left.admin_url(), "SELECT pg_postmaster_start_time()::text").await;
+    drop(left);
+
+    let adopted = Embedded::start(&config).await.unwrap();
+    assert_eq!(value(&adopted.admin_url(), "SELECT pg_postmaster_start_time()::text").await, started);
+    let url = adopted.admin_url();
+    adopted.stop().await.unwrap();
+    assert!(sqlx::PgConnection::connect(&url).await.is_err(), "an adopted cluster is stopped like one's own");
+}
+
+#[test]
+fn help_says_what_the_exit_codes_mean_and_a_bad_setting_is_code_3() {
+    let rounds = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rounds"));
+        command.stdin(Stdio::null());
+        command
+    };
+    let help = rounds().arg("--help").output().unwrap();
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("Exit codes"));
+    let usage = rounds().arg("fly").output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+    let bad = rounds().args(["check"]).env("ROUNDS_LISTEN", "everywhere").output().unwrap();
+    assert_eq!(bad.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("listen"));
+}
