@@ -1,6 +1,7 @@
 //! Rounds runs a small service business. One module a slice; `routes` is the table of contents.
 
 pub mod api;
+pub mod contacts;
 pub mod invoices;
 pub mod platform;
 pub mod registry;

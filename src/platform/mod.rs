@@ -1,4 +1,5 @@
 //! What every slice stands on; knows no slice.
+
 pub mod action;
 pub mod app;
 pub mod audit;
@@ -15,10 +16,14 @@ pub mod migrate;
 pub mod money;
 pub mod numbers;
 pub mod observe;
+pub mod phone;
 pub mod postgres;
 pub mod qr;
 pub mod query;
 pub mod rate;
+pub mod redact;
 pub mod role;
 pub mod secrets;
+pub mod stripe;
 pub mod tenant;
+pub mod text;

@@ -15,10 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::secrets::Secret;
-pub use types::{
-    Account, Customer, NewCustomer, NewRefund, NewSession, PaymentIntent, Refund, Session,
-    SessionLine,
-};
+pub use types::{Account, Customer, NewCustomer, NewRefund, NewSession, PaymentIntent, Refund, Session, SessionLine};
 pub use webhook::{Event, TOLERANCE_SECS, WebhookError, verify};
 
 /// Stripe's own address; tests and simulations set another.
@@ -40,11 +37,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            attempts: 4,
-            first_wait: Duration::from_millis(500),
-            timeout: TIMEOUT,
-        }
+        Self { attempts: 4, first_wait: Duration::from_millis(500), timeout: TIMEOUT }
     }
 }
 
@@ -107,25 +100,13 @@ impl StripeApi {
             .connect_timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|e| {
-                error(
-                    StripeErrorKind::Retryable,
-                    &format!("The connection to Stripe could not be set up: {e}"),
-                )
-            })?;
-        Ok(Self {
-            http,
-            base: base_url.trim_end_matches('/').to_owned(),
-            patience,
-        })
+            .map_err(|e| error(StripeErrorKind::Retryable, &format!("The connection to Stripe could not be set up: {e}")))?;
+        Ok(Self { http, base: base_url.trim_end_matches('/').to_owned(), patience })
     }
 
     /// The same connections, as the business that owns `key`.
     pub fn with_key(&self, key: Secret) -> Stripe {
-        Stripe {
-            api: self.clone(),
-            key,
-        }
+        Stripe { api: self.clone(), key }
     }
 }
 
@@ -136,13 +117,8 @@ impl Stripe {
     }
 
     /// Makes a customer, once per `idempotency_key`.
-    pub async fn create_customer(
-        &self,
-        new: &NewCustomer,
-        idempotency_key: &str,
-    ) -> Result<Customer, StripeError> {
-        self.post("/v1/customers", &new.form(), idempotency_key)
-            .await
+    pub async fn create_customer(&self, new: &NewCustomer, idempotency_key: &str) -> Result<Customer, StripeError> {
+        self.post("/v1/customers", &new.form(), idempotency_key).await
     }
 
     pub async fn retrieve_customer(&self, id: &str) -> Result<Customer, StripeError> {
@@ -150,38 +126,26 @@ impl Stripe {
     }
 
     /// Makes a Checkout Session in payment mode, once per `idempotency_key`.
-    pub async fn create_session(
-        &self,
-        new: &NewSession,
-        idempotency_key: &str,
-    ) -> Result<Session, StripeError> {
-        self.post("/v1/checkout/sessions", &new.form(), idempotency_key)
-            .await
+    pub async fn create_session(&self, new: &NewSession, idempotency_key: &str) -> Result<Session, StripeError> {
+        self.post("/v1/checkout/sessions", &new.form(), idempotency_key).await
     }
 
     pub async fn retrieve_session(&self, id: &str) -> Result<Session, StripeError> {
-        self.get(&format!("/v1/checkout/sessions/{}", segment(id)?))
-            .await
+        self.get(&format!("/v1/checkout/sessions/{}", segment(id)?)).await
     }
 
     /// Closes an open session, so that it can't be paid any more. One that is complete or expired is `Invalid`.
     pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
         let path = format!("/v1/checkout/sessions/{}/expire", segment(id)?);
-        self.post(&path, &Form::new(), &format!("expire-{id}"))
-            .await
+        self.post(&path, &Form::new(), &format!("expire-{id}")).await
     }
 
     pub async fn retrieve_payment_intent(&self, id: &str) -> Result<PaymentIntent, StripeError> {
-        self.get(&format!("/v1/payment_intents/{}", segment(id)?))
-            .await
+        self.get(&format!("/v1/payment_intents/{}", segment(id)?)).await
     }
 
     /// Refunds a payment or a part of it, once per `idempotency_key`.
-    pub async fn create_refund(
-        &self,
-        new: &NewRefund,
-        idempotency_key: &str,
-    ) -> Result<Refund, StripeError> {
+    pub async fn create_refund(&self, new: &NewRefund, idempotency_key: &str) -> Result<Refund, StripeError> {
         self.post("/v1/refunds", &new.form(), idempotency_key).await
     }
 
@@ -189,23 +153,12 @@ impl Stripe {
         read(self.call(Method::GET, path, None, None).await?)
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        form: &Form,
-        key: &str,
-    ) -> Result<T, StripeError> {
+    async fn post<T: DeserializeOwned>(&self, path: &str, form: &Form, key: &str) -> Result<T, StripeError> {
         read(self.call(Method::POST, path, Some(form), Some(key)).await?)
     }
 
     /// One logical act: the same key in every attempt.
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        form: Option<&Form>,
-        key: Option<&str>,
-    ) -> Result<Value, StripeError> {
+    async fn call(&self, method: Method, path: &str, form: Option<&Form>, key: Option<&str>) -> Result<Value, StripeError> {
         let patience = self.api.patience;
         let mut doubtful = false;
         let mut attempt = 1;
@@ -223,20 +176,9 @@ impl Stripe {
         }
     }
 
-    async fn attempt(
-        &self,
-        method: &Method,
-        path: &str,
-        form: Option<&Form>,
-        key: Option<&str>,
-    ) -> Result<Value, Failed> {
+    async fn attempt(&self, method: &Method, path: &str, form: Option<&Form>, key: Option<&str>) -> Result<Value, Failed> {
         let url = format!("{}{path}", self.api.base);
-        let mut request = self
-            .api
-            .http
-            .request(method.clone(), url)
-            .bearer_auth(self.key.expose())
-            .header("Stripe-Version", API_VERSION);
+        let mut request = self.api.http.request(method.clone(), url).bearer_auth(self.key.expose()).header("Stripe-Version", API_VERSION);
         if let Some(form) = form {
             request = request.form(form);
         }
@@ -245,29 +187,16 @@ impl Stripe {
         }
         let response = request.send().await.map_err(Failed::network)?;
         let status = response.status();
-        let header = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|v| v.to_str().ok())
-                .map(str::to_owned)
-        };
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let should_retry = header("stripe-should-retry");
-        let retry_after = header(RETRY_AFTER.as_str())
-            .and_then(|s| s.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = header(RETRY_AFTER.as_str()).and_then(|s| s.parse().ok()).map(Duration::from_secs);
         let body = response.bytes().await.map_err(Failed::network)?;
         let json = serde_json::from_slice::<Value>(&body);
         match json {
             Ok(answer) if status.is_success() => Ok(answer),
             // A success whose words were cut off has been done.
             Err(_) if status.is_success() => Err(Failed::unreadable()),
-            json => Err(Failed::answered(
-                status,
-                &json.unwrap_or_default(),
-                should_retry.as_deref(),
-                retry_after,
-            )),
+            json => Err(Failed::answered(status, &json.unwrap_or_default(), should_retry.as_deref(), retry_after)),
         }
     }
 }
@@ -283,23 +212,12 @@ struct Failed {
 impl Failed {
     fn network(cause: reqwest::Error) -> Self {
         let before = cause.is_connect() || cause.is_builder();
-        let words = if cause.is_timeout() {
-            "Stripe did not answer in time."
-        } else {
-            "Stripe could not be reached."
-        };
+        let words = if cause.is_timeout() { "Stripe did not answer in time." } else { "Stripe could not be reached." };
         Self {
             again: !cause.is_builder(),
             may_have_arrived: !before,
             retry_after: None,
-            error: error(
-                if cause.is_builder() {
-                    StripeErrorKind::Invalid
-                } else {
-                    StripeErrorKind::Retryable
-                },
-                words,
-            ),
+            error: error(if cause.is_builder() { StripeErrorKind::Invalid } else { StripeErrorKind::Retryable }, words),
         }
     }
 
@@ -308,46 +226,20 @@ impl Failed {
             again: true,
             may_have_arrived: true,
             retry_after: None,
-            error: error(
-                StripeErrorKind::Retryable,
-                "Stripe's answer could not be read.",
-            ),
+            error: error(StripeErrorKind::Retryable, "Stripe's answer could not be read."),
         }
     }
 
-    fn answered(
-        status: StatusCode,
-        body: &Value,
-        should_retry: Option<&str>,
-        retry_after: Option<Duration>,
-    ) -> Self {
+    fn answered(status: StatusCode, body: &Value, should_retry: Option<&str>, retry_after: Option<Duration>) -> Self {
         let detail = &body["error"];
         let said = detail["message"].as_str();
         let (kind, message) = match status.as_u16() {
-            401 => (
-                StripeErrorKind::BadKey,
-                "Stripe does not accept the secret key. Check it under Settings.".to_owned(),
-            ),
-            403 => (
-                StripeErrorKind::BadKey,
-                "The Stripe key lacks a permission that this needs.".to_owned(),
-            ),
-            402 => (
-                StripeErrorKind::Declined,
-                said.unwrap_or("The payment was declined.").to_owned(),
-            ),
-            409 | 429 => (
-                StripeErrorKind::Retryable,
-                "Stripe is busy with this account.".to_owned(),
-            ),
-            500.. => (
-                StripeErrorKind::Retryable,
-                "Stripe has a problem of its own.".to_owned(),
-            ),
-            _ => (
-                StripeErrorKind::Invalid,
-                said.unwrap_or("Stripe refused the request.").to_owned(),
-            ),
+            401 => (StripeErrorKind::BadKey, "Stripe does not accept the secret key. Check it under Settings.".to_owned()),
+            403 => (StripeErrorKind::BadKey, "The Stripe key lacks a permission that this needs.".to_owned()),
+            402 => (StripeErrorKind::Declined, said.unwrap_or("The payment was declined.").to_owned()),
+            409 | 429 => (StripeErrorKind::Retryable, "Stripe is busy with this account.".to_owned()),
+            500.. => (StripeErrorKind::Retryable, "Stripe has a problem of its own.".to_owned()),
+            _ => (StripeErrorKind::Invalid, said.unwrap_or("Stripe refused the request.").to_owned()),
         };
         let again = match should_retry {
             Some("true") => true,
@@ -358,11 +250,7 @@ impl Failed {
             again,
             may_have_arrived: status.is_server_error(),
             retry_after,
-            error: StripeError {
-                kind,
-                message,
-                code: detail["code"].as_str().map(str::to_owned),
-            },
+            error: StripeError { kind, message, code: detail["code"].as_str().map(str::to_owned) },
         }
     }
 
@@ -371,29 +259,21 @@ impl Failed {
         let mut error = self.error;
         if doubtful && error.kind == StripeErrorKind::Retryable {
             error.kind = StripeErrorKind::InDoubt;
-            error
-                .message
-                .push_str(" It may have gone through all the same.");
+            error.message.push_str(" It may have gone through all the same.");
         }
         error
     }
 }
 
 fn error(kind: StripeErrorKind, message: &str) -> StripeError {
-    StripeError {
-        kind,
-        message: message.to_owned(),
-        code: None,
-    }
+    StripeError { kind, message: message.to_owned(), code: None }
 }
 
 /// Doubles from the first wait, up to half as much again so that many clients do not return together, at most 10 s.
 fn wait(patience: Patience, attempt: u32, retry_after: Option<Duration>) -> Duration {
     let doubled = patience.first_wait * 2_u32.pow(attempt.min(6) - 1);
     let spread = doubled.mul_f64(1.0 + rand::random::<f64>() / 2.0);
-    spread
-        .max(retry_after.unwrap_or_default())
-        .min(Duration::from_secs(10))
+    spread.max(retry_after.unwrap_or_default()).min(Duration::from_secs(10))
 }
 
 /// Provider ids go into a path only if they look like ids.
@@ -401,20 +281,12 @@ fn segment(id: &str) -> Result<&str, StripeError> {
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Ok(id)
     } else {
-        Err(error(
-            StripeErrorKind::Invalid,
-            "That is not an id of Stripe's.",
-        ))
+        Err(error(StripeErrorKind::Invalid, "That is not an id of Stripe's."))
     }
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, StripeError> {
-    serde_json::from_value(answer).map_err(|_| {
-        error(
-            StripeErrorKind::InDoubt,
-            "Stripe's answer lacks a field that Rounds needs.",
-        )
-    })
+    serde_json::from_value(answer).map_err(|_| error(StripeErrorKind::InDoubt, "Stripe's answer lacks a field that Rounds needs."))
 }
 
 #[cfg(test)]

@@ -127,10 +127,7 @@ pub struct BusinessProfile {
 
 /// Stripe gives an id, or the whole object where a field was expanded.
 pub(super) fn id_of(value: &Value) -> Option<String> {
-    value
-        .as_str()
-        .or_else(|| value["id"].as_str())
-        .map(str::to_owned)
+    value.as_str().or_else(|| value["id"].as_str()).map(str::to_owned)
 }
 
 fn id_or_object<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -142,11 +139,7 @@ fn pair(key: impl Into<String>, value: impl ToString) -> (String, String) {
 }
 
 fn metadata(form: &mut Form, prefix: &str, metadata: &BTreeMap<String, String>) {
-    form.extend(
-        metadata
-            .iter()
-            .map(|(key, value)| pair(format!("{prefix}[{key}]"), value)),
-    );
+    form.extend(metadata.iter().map(|(key, value)| pair(format!("{prefix}[{key}]"), value)));
 }
 
 impl NewCustomer {
@@ -178,14 +171,8 @@ impl NewSession {
             let at = format!("line_items[{i}]");
             form.push(pair(format!("{at}[quantity]"), 1));
             form.push(pair(format!("{at}[price_data][currency]"), &currency));
-            form.push(pair(
-                format!("{at}[price_data][unit_amount]"),
-                line.amount_minor,
-            ));
-            form.push(pair(
-                format!("{at}[price_data][product_data][name]"),
-                &line.name,
-            ));
+            form.push(pair(format!("{at}[price_data][unit_amount]"), line.amount_minor));
+            form.push(pair(format!("{at}[price_data][product_data][name]"), &line.name));
         }
         metadata(&mut form, "metadata", &self.metadata);
         metadata(&mut form, "payment_intent_data[metadata]", &self.metadata);

@@ -38,12 +38,7 @@ impl fmt::Display for WebhookError {
 impl std::error::Error for WebhookError {}
 
 /// Checks `Stripe-Signature` (`t=…,v1=…[,v1=…]`) over the raw body against each secret; several while one is rotated.
-pub fn verify(
-    raw_body: &[u8],
-    header: &str,
-    secrets: &[Secret],
-    now: DateTime<Utc>,
-) -> Result<Value, WebhookError> {
+pub fn verify(raw_body: &[u8], header: &str, secrets: &[Secret], now: DateTime<Utc>) -> Result<Value, WebhookError> {
     let mut time = None;
     let mut tags = Vec::new();
     for part in header.split(',') {
@@ -53,15 +48,10 @@ pub fn verify(
             _ => {}
         }
     }
-    let time = time
-        .filter(|_| !tags.is_empty())
-        .ok_or(WebhookError::Malformed)?;
+    let time = time.filter(|_| !tags.is_empty()).ok_or(WebhookError::Malformed)?;
     let at: i64 = time.parse().map_err(|_| WebhookError::Malformed)?;
     let parts: [&[u8]; 3] = [time.as_bytes(), b".", raw_body];
-    let genuine = secrets.iter().any(|secret| {
-        tags.iter()
-            .any(|tag| hmac_matches(secret.expose().as_bytes(), &parts, tag))
-    });
+    let genuine = secrets.iter().any(|secret| tags.iter().any(|tag| hmac_matches(secret.expose().as_bytes(), &parts, tag)));
     if !genuine {
         return Err(WebhookError::Mismatch);
     }
@@ -125,13 +115,8 @@ impl Event {
             currency: text("currency"),
             payment_status: text("payment_status"),
             status: text("status"),
-            reason: object["last_payment_error"]["message"]
-                .as_str()
-                .map(str::to_owned)
-                .or_else(|| text("reason")),
-            metadata: metadata
-                .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-                .collect(),
+            reason: object["last_payment_error"]["message"].as_str().map(str::to_owned).or_else(|| text("reason")),
+            metadata: metadata.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
             object: kind,
         })
     }
@@ -160,59 +145,26 @@ mod tests {
         let now = 1_795_196_872;
         let tag = sign("whsec_old", now, body);
         let header = format!("t={now},v1={tag},v0=ignored");
-        let check = |body: &[u8], header: &str, secrets: &[Secret], seconds| {
-            verify(body, header, secrets, at(seconds)).map(|_| ())
-        };
+        let check = |body: &[u8], header: &str, secrets: &[Secret], seconds| verify(body, header, secrets, at(seconds)).map(|_| ());
 
         assert_eq!(check(body, &header, &both, now), Ok(()));
         assert_eq!(check(body, &header, &both, now + 300), Ok(()));
-        assert_eq!(
-            check(body, &header, &both, now + 301),
-            Err(WebhookError::Old)
-        );
-        assert_eq!(
-            check(body, &header, &both, now - 301),
-            Err(WebhookError::Old)
-        );
-        assert_eq!(
-            check(body, &header, &[new], now),
-            Err(WebhookError::Mismatch)
-        );
-        assert_eq!(
-            check(br#"{"id":"evt_2"}"#, &header, &both, now),
-            Err(WebhookError::Mismatch)
-        );
+        assert_eq!(check(body, &header, &both, now + 301), Err(WebhookError::Old));
+        assert_eq!(check(body, &header, &both, now - 301), Err(WebhookError::Old));
+        assert_eq!(check(body, &header, &[new], now), Err(WebhookError::Mismatch));
+        assert_eq!(check(br#"{"id":"evt_2"}"#, &header, &both, now), Err(WebhookError::Mismatch));
         // The time is signed too.
-        assert_eq!(
-            check(body, &header.replace("t=1", "t=2"), &both, now),
-            Err(WebhookError::Mismatch)
-        );
+        assert_eq!(check(body, &header.replace("t=1", "t=2"), &both, now), Err(WebhookError::Mismatch));
         // Several signatures while Stripe rolls a secret: one that fits is enough.
         let several = format!("t={now},v1={},v1={tag}", "0".repeat(64));
         assert_eq!(check(body, &several, &both, now), Ok(()));
-        for bad in [
-            "",
-            "t=1",
-            &format!("v1={tag}"),
-            &format!("t={now},v1=zz"),
-            &format!("t=x,v1={tag}"),
-        ] {
-            assert_eq!(
-                check(body, bad, &both, now),
-                Err(WebhookError::Malformed),
-                "{bad}"
-            );
+        for bad in ["", "t=1", &format!("v1={tag}"), &format!("t={now},v1=zz"), &format!("t=x,v1={tag}")] {
+            assert_eq!(check(body, bad, &both, now), Err(WebhookError::Malformed), "{bad}");
         }
         let unsigned = format!("t={now},v1={}", sign("", now, body));
-        assert_eq!(
-            check(body, &unsigned, &[], now),
-            Err(WebhookError::Mismatch)
-        );
+        assert_eq!(check(body, &unsigned, &[], now), Err(WebhookError::Mismatch));
         let text = format!("t={now},v1={}", sign("whsec_new", now, b"hello"));
-        assert_eq!(
-            check(b"hello", &text, &both, now),
-            Err(WebhookError::NotJson)
-        );
+        assert_eq!(check(b"hello", &text, &both, now), Err(WebhookError::NotJson));
     }
 
     #[test]
@@ -226,14 +178,8 @@ mod tests {
             let header = format!("t={now},v1={}", sign("whsec_test", now, &body));
             let json = verify(&body, &header, &[Secret::from("whsec_test")], at(now)).unwrap();
             let event = Event::read(&json).unwrap();
-            assert!(
-                event.object_id.is_some() && event.currency.as_deref() == Some("usd"),
-                "{event:?}"
-            );
-            seen.insert(
-                path.file_stem().unwrap().to_string_lossy().into_owned(),
-                event,
-            );
+            assert!(event.object_id.is_some() && event.currency.as_deref() == Some("usd"), "{event:?}");
+            seen.insert(path.file_stem().unwrap().to_string_lossy().into_owned(), event);
         }
         assert_eq!(seen.len(), 12);
         for (name, event) in &seen {
@@ -243,21 +189,10 @@ mod tests {
         assert_eq!(completed.amount_total, Some(1500));
         assert_eq!(completed.client_reference_id.as_deref(), Some("INV-1"));
         assert_eq!(completed.payment_status.as_deref(), Some("paid"));
-        assert_eq!(
-            seen["checkout.session.completed.unpaid"]
-                .payment_status
-                .as_deref(),
-            Some("unpaid")
-        );
+        assert_eq!(seen["checkout.session.completed.unpaid"].payment_status.as_deref(), Some("unpaid"));
         assert_eq!(seen["charge.refunded"].amount_refunded, Some(500));
         let intent = &seen["payment_intent.succeeded"];
-        assert_eq!(
-            (intent.amount_received, &intent.payment_intent),
-            (Some(1500), &intent.object_id)
-        );
-        assert_eq!(
-            seen["charge.dispute.created"].charge.as_deref(),
-            Some("ch_1PgafuB7WZ01zgkWXYmPNZs8")
-        );
+        assert_eq!((intent.amount_received, &intent.payment_intent), (Some(1500), &intent.object_id));
+        assert_eq!(seen["charge.dispute.created"].charge.as_deref(), Some("ch_1PgafuB7WZ01zgkWXYmPNZs8"));
     }
 }

@@ -1,0 +1,3 @@
+//! Contacts: the people and organisations that the business deals with.
+
+pub mod extract;

@@ -1,0 +1,234 @@
+//! Phone numbers as people type them: kept as typed, matched as E.164.
+
+use phonenumber::{Mode, country};
+use std::str::FromStr;
+
+/// A typed phone number that makes sense in the business's region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// What was typed, without spreadsheet wrapping and outer spaces.
+    pub typed: String,
+    /// `+12566887695`, without extension.
+    pub e164: String,
+    /// Digits of an extension ("x12", "ext. 12").
+    pub extension: Option<String>,
+}
+
+/// Why a text is no phone number, in words for the person who typed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneError {
+    Empty,
+    TooShort,
+    TooLong,
+    NotANumber,
+}
+
+impl std::fmt::Display for PhoneError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Type a phone number",
+            Self::TooShort => "That phone number is too short",
+            Self::TooLong => "That phone number is too long",
+            Self::NotANumber => "That does not look like a phone number",
+        })
+    }
+}
+impl std::error::Error for PhoneError {}
+
+/// Parses a number typed in `region` (ISO 3166, "US"): `(256) 688-7695 x2`, `'+1256…`, `="2566887695"`, `1-800-FLOWERS`.
+/// Numbers of the North American plan need not be assigned: real lists hold retired and made-up ones.
+pub fn parse(typed: &str, region: &str) -> Result<Phone, PhoneError> {
+    let typed = unwrap_cell(typed);
+    if typed.is_empty() {
+        return Err(PhoneError::Empty);
+    }
+    let (main, extension) = split_extension(typed);
+    let spelled = spell_out(main);
+    let number = digits(&spelled);
+    match number.len() {
+        0 => return Err(PhoneError::NotANumber),
+        1..=6 => return Err(PhoneError::TooShort),
+        16.. => return Err(PhoneError::TooLong),
+        _ => {}
+    }
+    if spelled.chars().any(char::is_alphabetic) {
+        return Err(PhoneError::NotANumber);
+    }
+    let e164 = match north_american(&spelled, &number, region) {
+        Some(e164) => e164,
+        None => by_library(&spelled, region).ok_or(match number.len() {
+            ..=9 => PhoneError::TooShort,
+            _ => PhoneError::NotANumber,
+        })?,
+    };
+    Ok(Phone { typed: typed.to_owned(), e164, extension })
+}
+
+/// The last four digits, if there are as many.
+pub fn tail4(number: &str) -> Option<String> {
+    let digits = digits(number);
+    (digits.len() >= 4).then(|| digits[digits.len() - 4..].to_owned())
+}
+
+/// ASCII digits only.
+pub fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Does a search look like (the tail of) a phone number? Four digits or more, nothing but phone punctuation.
+pub fn looks_like_phone(query: &str) -> bool {
+    let query = unwrap_cell(query);
+    digits(query).len() >= 4 && query.chars().all(|c| c.is_ascii_digit() || "+-(). /\u{a0}".contains(c))
+}
+
+/// How a person in `region` writes it: `(256) 688-7695`, or `+49 1512 3456789` for other countries.
+pub fn display(e164: &str, region: &str) -> String {
+    if let Some(local) = e164.strip_prefix("+1").filter(|n| n.len() == 10 && n.is_ascii()) {
+        let (area, exchange, line) = (&local[..3], &local[3..6], &local[6..]);
+        return if is_north_american(region) { format!("({area}) {exchange}-{line}") } else { format!("+1 {area}-{exchange}-{line}") };
+    }
+    let Ok(number) = phonenumber::parse(None, e164) else {
+        return e164.to_owned();
+    };
+    let home = country::Id::from_str(region).ok();
+    let mode = if home.is_some() && number.country().id() == home { Mode::National } else { Mode::International };
+    number.format().mode(mode).to_string()
+}
+
+/// Spreadsheets wrap: `="2"`, or a leading apostrophe.
+fn unwrap_cell(typed: &str) -> &str {
+    let typed = typed.trim();
+    typed.strip_prefix("=\"").and_then(|t| t.strip_suffix('"')).unwrap_or(typed).trim_start_matches('\'').trim()
+}
+
+fn split_extension(typed: &str) -> (&str, Option<String>) {
+    let lower = typed.to_ascii_lowercase();
+    for mark in ["extension", "ext.", "ext", "x", "#"] {
+        let Some(at) = lower.find(mark).filter(|&at| at > 0) else {
+            continue;
+        };
+        let extension = digits(&typed[at..]);
+        let only = lower[at + mark.len()..].chars().all(|c| c.is_ascii_digit() || " .:".contains(c));
+        if only && (1..=7).contains(&extension.len()) && digits(&typed[..at]).len() >= 7 {
+            return (&typed[..at], Some(extension));
+        }
+    }
+    (typed, None)
+}
+
+/// Letters as on a keypad, only in vanity numbers ("1-800-FLOWERS"): enough digits first, seven letters at most.
+fn spell_out(main: &str) -> String {
+    let letters = main.chars().filter(char::is_ascii_alphabetic).count();
+    let count = digits(main).len();
+    if letters == 0 || count < 3 || !(10..=11).contains(&(count + letters)) {
+        return main.to_owned();
+    }
+    main.chars()
+        .map(|c| match c.to_ascii_lowercase() {
+            'a'..='c' => '2',
+            'd'..='f' => '3',
+            'g'..='i' => '4',
+            'j'..='l' => '5',
+            'm'..='o' => '6',
+            'p'..='s' => '7',
+            't'..='v' => '8',
+            'w'..='z' => '9',
+            _ => c,
+        })
+        .collect()
+}
+
+fn is_north_american(region: &str) -> bool {
+    matches!(region, "US" | "CA" | "PR" | "VI" | "GU" | "BM" | "BS" | "JM")
+}
+
+/// The North American plan without the library's metadata (which takes a moment to load): NXX-NXX-XXXX.
+fn north_american(typed: &str, number: &str, region: &str) -> Option<String> {
+    let plus = typed.trim_start().starts_with('+');
+    let local = match number.len() {
+        10 if !plus && is_north_american(region) => number,
+        11 if plus || is_north_american(region) => number.strip_prefix('1')?,
+        _ => return None,
+    };
+    let starts_well = |at: usize| matches!(local.as_bytes()[at], b'2'..=b'9');
+    (starts_well(0) && starts_well(3)).then(|| format!("+1{local}"))
+}
+
+fn by_library(typed: &str, region: &str) -> Option<String> {
+    let number = phonenumber::parse(country::Id::from_str(region).ok(), typed).ok()?;
+    // A number without a country needs the default region's own plan; one with `+` need only be possible.
+    let plus = typed.trim_start().starts_with('+');
+    (plus || phonenumber::is_valid(&number)).then(|| number.format().mode(Mode::E164).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_way_the_same_number_is_typed() {
+        for typed in [
+            "2053643725",
+            "(205) 364-3725",
+            "205.364.3725",
+            "205-364-3725",
+            "1 205 364 3725",
+            "+12053643725",
+            "'+12053643725",
+            "=\"2053643725\"",
+            " 205 364 3725 ",
+            "205/364-3725",
+        ] {
+            assert_eq!(parse(typed, "US").map(|p| p.e164), Ok("+12053643725".into()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn extensions_vanity_and_other_countries() {
+        let p = parse("256-688-7695 ext. 12", "US").unwrap();
+        assert_eq!((p.e164.as_str(), p.extension.as_deref()), ("+12566887695", Some("12")));
+        assert_eq!(parse("(256) 688-7695 x4", "US").unwrap().extension.as_deref(), Some("4"));
+        assert_eq!(parse("1-800-FLOWERS", "US").unwrap().e164, "+18003569377");
+        assert_eq!(parse("+44 20 7946 0958", "US").unwrap().e164, "+442079460958");
+        assert_eq!(parse("020 7946 0958", "GB").unwrap().e164, "+442079460958");
+    }
+
+    #[test]
+    fn what_is_no_number_says_why() {
+        for (typed, why) in [
+            ("", PhoneError::Empty),
+            ("'", PhoneError::Empty),
+            ("none", PhoneError::NotANumber),
+            ("12345", PhoneError::TooShort),
+            ("688-7695", PhoneError::TooShort),
+            ("12345678901234567", PhoneError::TooLong),
+            ("call Bob 2566887695", PhoneError::NotANumber),
+            ("0000000000", PhoneError::NotANumber),
+        ] {
+            assert_eq!(parse(typed, "US"), Err(why), "{typed}");
+        }
+    }
+
+    #[test]
+    fn tails_queries_and_display() {
+        assert_eq!(tail4("(256) 688-7695").as_deref(), Some("7695"));
+        assert_eq!(tail4("12"), None);
+        assert!(looks_like_phone("7695") && looks_like_phone("(256) 688-76") && looks_like_phone("'+1256"));
+        assert!(!looks_like_phone("769") && !looks_like_phone("8798 Governors") && !looks_like_phone("a@b.c"));
+        assert_eq!(display("+12566887695", "US"), "(256) 688-7695");
+        assert_eq!(display("+12566887695", "GB"), "+1 256-688-7695");
+        assert_eq!(display("+442079460958", "GB"), "020 7946 0958");
+        assert_eq!(display("+442079460958", "US"), "+44 20 7946 0958");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(typed in "\\PC{0,24}") {
+            if let Ok(phone) = parse(&typed, "US") {
+                prop_assert!(phone.e164.starts_with('+'));
+                display(&phone.e164, "US");
+            }
+        }
+    }
+}
