@@ -6,3 +6,4 @@ pub mod invoices;
 pub mod platform;
 pub mod registry;
 pub mod routes;
+pub mod ui;

@@ -1,0 +1,117 @@
+//! Static files, embedded with a content hash in their name and a Brotli copy (made by `build.rs`).
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+/// One embedded file.
+#[derive(Debug)]
+pub struct Asset {
+    /// The name in the source tree: `app.css`.
+    pub name: &'static str,
+    /// Where it is served, with its hash: `/assets/app-1a2b3c4d.css`.
+    pub url: &'static str,
+    kind: &'static str,
+    pub body: &'static [u8],
+    pub br: Option<&'static [u8]>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// The hashed address of an embedded file, `/` when there is none of that name (a test looks at every name used).
+pub fn url(name: &str) -> &'static str {
+    ASSETS.iter().find(|a| a.name == name).map_or("/", |a| a.url)
+}
+
+/// `/assets/{name}`: a file under its hashed name, kept for good.
+pub async fn hashed(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let found = ASSETS.iter().find(|a| a.url.strip_prefix("/assets/") == Some(name.as_str()));
+    found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=31536000, immutable", &headers))
+}
+
+/// `/favicon.svg`.
+pub async fn favicon(headers: HeaderMap) -> Response {
+    plain("favicon.svg", &headers)
+}
+
+/// `/apple-touch-icon.png` and `/favicon.ico`.
+pub async fn touch_icon(headers: HeaderMap) -> Response {
+    plain("icon-192.png", &headers)
+}
+
+/// `/manifest.webmanifest`.
+pub async fn manifest(headers: HeaderMap) -> Response {
+    plain("manifest.webmanifest", &headers)
+}
+
+/// A file whose address is fixed: kept for a day.
+fn plain(name: &str, headers: &HeaderMap) -> Response {
+    let found = ASSETS.iter().find(|a| a.name == name);
+    found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=86400", headers))
+}
+
+fn send(asset: &'static Asset, cache: &'static str, headers: &HeaderMap) -> Response {
+    let common = [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, cache), (header::VARY, "accept-encoding")];
+    match asset.br {
+        Some(br) if accepts_br(headers) => (common, [(header::CONTENT_ENCODING, "br")], br).into_response(),
+        _ => (common, asset.body).into_response(),
+    }
+}
+
+fn accepts_br(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        parts.next() == Some("br") && !parts.any(|p| matches!(p, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(name: &str) -> usize {
+        let a = ASSETS.iter().find(|a| a.name == name).unwrap();
+        a.br.map_or(a.body.len(), <[u8]>::len)
+    }
+
+    #[test]
+    fn weights_stay_within_the_budget() {
+        assert!(packed("app.css") <= 8 * 1024, "app.css {}", packed("app.css"));
+        assert!(packed("public.css") <= 2560, "public.css {}", packed("public.css"));
+        assert!(packed("app.js") <= 8 * 1024, "app.js {}", packed("app.js"));
+    }
+
+    #[test]
+    fn every_name_used_in_templates_exists() {
+        let mut dirs = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"))];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    dirs.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                for used in text.split("assets::url(\"").skip(1) {
+                    let name = used.split('"').next().unwrap();
+                    assert_ne!(url(name), "/", "{name} in {}", path.display());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn brotli_only_when_it_is_accepted() {
+        let with = |v: &str| HeaderMap::from_iter([(header::ACCEPT_ENCODING, v.parse().unwrap())]);
+        assert!(accepts_br(&with("gzip, deflate, br")));
+        assert!(accepts_br(&with("br;q=0.5")));
+        assert!(!accepts_br(&with("br;q=0, gzip")));
+        assert!(!accepts_br(&HeaderMap::new()));
+        let sent = send(&ASSETS[0], "no-store", &with("br"));
+        assert_eq!(sent.headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(sent.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
+    }
+}

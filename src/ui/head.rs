@@ -1,0 +1,180 @@
+//! What every signed-in page needs around its content. Built by the read extractor, finished by the handler.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::platform::{
+    role::{Capability, Permission},
+    tenant::Read,
+};
+
+/// The frame of a page: every page struct holds one as `head`.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The page's heading and the document's title.
+    pub title: String,
+    /// A line under the heading.
+    pub sub: String,
+    /// Where "back" leads, and what is there.
+    pub back: Option<(String, String)>,
+    /// Key of the active entry in the navigation: `today`, `calendar`, `customers`, `invoices`, `messages`, `catalogue`, `settings`, `more`.
+    pub nav: &'static str,
+    pub business: String,
+    pub member: String,
+    /// The role in words: "owner".
+    pub role: String,
+    /// A demo or sandbox business: a strip says that nothing leaves it.
+    pub demo: bool,
+    pub current: Option<Current>,
+    /// One line about what just happened.
+    pub flash: Option<String>,
+    pub can: Can,
+    pub counts: Counts,
+    /// The business the page's forms are made for.
+    pub org: Uuid,
+    /// BCP 47 tag of the page's language.
+    pub lang: String,
+    /// The business's zone; all times on the page are in it unless said otherwise.
+    pub zone: Tz,
+    /// The moment the page is made for.
+    pub now: DateTime<Utc>,
+    /// The words in the search bar, on the page that shows its results.
+    pub query: String,
+}
+
+/// The ticket of this hour, in every header.
+#[derive(Debug, Clone)]
+pub struct Current {
+    pub href: String,
+    /// "Now" or "Next".
+    pub when: String,
+    pub name: String,
+    pub starts_at: DateTime<Utc>,
+    /// Since when the clock runs, if it does.
+    pub running_since: Option<DateTime<Utc>>,
+}
+
+/// What the navigation offers this member of this business.
+#[derive(Debug, Clone, Copy)]
+pub struct Can {
+    pub scheduling: bool,
+    pub invoices: bool,
+    pub messages: bool,
+    pub settings: bool,
+    /// May create tickets: "New ticket" is shown.
+    pub create: bool,
+}
+
+/// Numbers beside the navigation's entries; absent ones are not shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// What waits for a person.
+    pub today: Option<i64>,
+    pub invoices: Option<i64>,
+    pub messages: Option<i64>,
+}
+
+impl Head {
+    /// A frame with nothing in it yet; `nav` is the active entry's key.
+    pub fn new(nav: &'static str, org: Uuid, zone: Tz, now: DateTime<Utc>) -> Self {
+        Self {
+            title: "Rounds".into(),
+            sub: String::new(),
+            back: None,
+            nav,
+            business: String::new(),
+            member: String::new(),
+            role: String::new(),
+            demo: false,
+            current: None,
+            flash: None,
+            can: Can { scheduling: true, invoices: true, messages: true, settings: true, create: true },
+            counts: Counts::default(),
+            org,
+            lang: "en".into(),
+            zone,
+            now,
+            query: String::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    #[must_use]
+    pub fn sub(mut self, sub: impl Into<String>) -> Self {
+        self.sub = sub.into();
+        self
+    }
+
+    /// "‹ label", leading to `href`.
+    #[must_use]
+    pub fn back(mut self, href: impl Into<String>, label: impl Into<String>) -> Self {
+        self.back = Some((href.into(), label.into()));
+        self
+    }
+
+    /// Whether `key` is the active entry.
+    pub fn at(&self, key: &str) -> bool {
+        self.nav == key
+    }
+
+    /// `h:mm` since the current ticket's clock was started.
+    pub fn running(&self) -> Option<String> {
+        let since = self.current.as_ref()?.running_since?;
+        Some(super::format::clock((self.now - since).num_seconds()))
+    }
+}
+
+/// What `app.page_header()` brings along with the read.
+#[derive(Debug, Default, Deserialize)]
+struct Header {
+    current: Option<HeaderTicket>,
+    #[serde(default)]
+    notices: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct HeaderTicket {
+    id: Uuid,
+    name: Option<String>,
+    starts_at: DateTime<Utc>,
+    running_since: Option<DateTime<Utc>>,
+}
+
+impl Read {
+    /// The frame of a page of this read; `nav` is the key of the active entry in the navigation.
+    pub fn head(&self, nav: &'static str) -> Head {
+        let who = &self.who;
+        let header: Header = self.header.clone().and_then(|h| serde_json::from_value(h).ok()).unwrap_or_default();
+        let current = header.current.map(|t| Current {
+            href: format!("/tickets/{}", t.id),
+            when: if t.running_since.is_some() || t.starts_at <= who.now { "Now" } else { "Next" }.into(),
+            name: t.name.unwrap_or_else(|| "Ticket".into()),
+            starts_at: t.starts_at,
+            running_since: t.running_since,
+        });
+        Head {
+            business: who.org_name.clone(),
+            member: who.member_name.clone(),
+            role: who.role.map(|r| r.word().to_owned()).unwrap_or_default(),
+            demo: who.is_demo,
+            current: current.filter(|_| who.has(Capability::Scheduling)),
+            flash: self.flash.clone(),
+            can: Can {
+                scheduling: who.has(Capability::Scheduling),
+                invoices: who.has(Capability::Invoices) && who.can(Permission::ReadMoney),
+                messages: who.can(Permission::ReadRecords),
+                settings: who.can(Permission::ManageSettings),
+                create: who.has(Capability::Scheduling) && who.can(Permission::WriteRecords),
+            },
+            counts: Counts { today: (header.notices > 0).then_some(header.notices), ..Counts::default() },
+            ..Head::new(nav, who.org.0, who.zone, who.now)
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Small pieces of a page that say something: state pills, icons, empty states, pagers, the error summary.
+
+use std::fmt;
+
+use askama::{Template, filters::HtmlSafe};
+
+use crate::platform::error::{FieldError, FieldErrors};
+
+/// How a state is told apart: each has a colour and a shape; the word says which state it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Confirmed, paid, done. Tick, green.
+    Good,
+    /// Waits for somebody: not confirmed, estimated, due. Ring, amber.
+    Wait,
+    /// Needs a person now: declined, overdue, failed. Exclamation mark, red.
+    Bad,
+    /// Going on: in progress, sending. Arrow, the accent colour.
+    Info,
+    /// Neither here nor there: draft, cancelled, void. Grey.
+    Idle,
+}
+
+impl Tone {
+    /// The class that carries colour and shape.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Wait => "wait",
+            Self::Bad => "bad",
+            Self::Info => "info",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// A state: `{{ ui::pill("Confirmed", ui::Tone::Good) }}`.
+#[derive(Template, Debug, Clone)]
+#[template(ext = "html", source = r#"<span class="pill {{ tone.class() }}">{{ word }}</span>"#)]
+pub struct Pill {
+    word: String,
+    tone: Tone,
+}
+
+impl HtmlSafe for Pill {}
+
+pub fn pill(word: impl fmt::Display, tone: impl std::borrow::Borrow<Tone>) -> Pill {
+    Pill { word: word.to_string(), tone: *tone.borrow() }
+}
+
+/// A list with nothing in it teaches the first step:
+/// `{{ ui::empty("customers", "No customers yet", "Add the first one, or import them.").action("/customers/new", "Add a customer") }}`.
+#[derive(Template, Debug, Clone)]
+#[template(
+    ext = "html",
+    source = r#"<section class="empty">{{ super::icon(icon) }}<h2>{{ title }}</h2><p>{{ words }}</p>{% if let Some((href, label)) = action %}<a class="btn go" href="{{ href }}">{{ label }}</a>{% endif %}</section>"#
+)]
+pub struct Empty {
+    icon: &'static str,
+    title: String,
+    words: String,
+    action: Option<(String, String)>,
+}
+
+impl HtmlSafe for Empty {}
+
+pub fn empty(icon: &'static str, title: &str, words: &str) -> Empty {
+    Empty { icon, title: title.into(), words: words.into(), action: None }
+}
+
+impl Empty {
+    #[must_use]
+    pub fn action(mut self, href: impl fmt::Display, label: impl fmt::Display) -> Self {
+        self.action = Some((href.to_string(), label.to_string()));
+        self
+    }
+}
+
+/// Cursor paging: links to the first and the next page, where there are such.
+/// `{{ ui::pager(next_href, first_href) }}` with `Option<String>` each.
+#[derive(Template, Debug, Clone)]
+#[template(
+    ext = "html",
+    source = r#"{% if first.is_some() || next.is_some() %}<nav class="pages" aria-label="Pages">{% if let Some(href) = first %}<a class="btn small" href="{{ href }}">‹ First page</a>{% endif %}{% if let Some(href) = next %}<a class="btn small" href="{{ href }}" rel="next">Show more ›</a>{% endif %}</nav>{% endif %}"#
+)]
+pub struct Pager {
+    next: Option<String>,
+    first: Option<String>,
+}
+
+impl HtmlSafe for Pager {}
+
+pub fn pager(next: &Option<String>, first: &Option<String>) -> Pager {
+    Pager { next: next.clone(), first: first.clone() }
+}
+
+/// All messages of a refused form, with links to their fields; has the focus. Shows nothing without errors.
+/// Put it first in the form: `{{ ui::summary(errors) }}`.
+#[derive(Template, Debug, Clone)]
+#[template(
+    ext = "html",
+    source = r##"{% if !errors.is_empty() %}<div class="errors" role="alert" tabindex="-1" autofocus id="errors"><h2>{% if errors.len() == 1 %}One thing needs another look{% else %}{{ errors.len() }} things need another look{% endif %}</h2><p>Nothing was saved yet; what you typed is still here.</p><ul>{% for e in errors %}<li>{% if e.field.is_empty() %}{{ e.message }}{% else %}<a href="#f-{{ Self::anchor(e) }}">{{ e.message }}</a>{% endif %}</li>{% endfor %}</ul></div>{% endif %}"##
+)]
+pub struct Summary {
+    errors: Vec<FieldError>,
+}
+
+impl HtmlSafe for Summary {}
+
+impl Summary {
+    fn anchor(error: &FieldError) -> String {
+        error.field.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+    }
+}
+
+pub fn summary(errors: &FieldErrors) -> Summary {
+    Summary { errors: errors.0.clone() }
+}
+
+/// The steps of a wizard as a bar: `{{ ui::steps(1, 4) }}`; says "1 of 4" to screen readers.
+#[derive(Template, Debug, Clone)]
+#[template(
+    ext = "html",
+    source = r#"<div class="prog" role="img" aria-label="Step {{ at }} of {{ of }}">{% for i in 1..=of %}<i{% if i <= at %} class="on"{% endif %}></i>{% endfor %}</div>"#
+)]
+pub struct Steps {
+    at: usize,
+    of: usize,
+}
+
+impl HtmlSafe for Steps {}
+
+pub fn steps(at: impl std::borrow::Borrow<usize>, of: impl std::borrow::Borrow<usize>) -> Steps {
+    Steps { at: *at.borrow(), of: *of.borrow() }
+}
+
+/// Where a visit stands in the calendar's grid of quarter hours: `<a class="block {{ ui::place(from, to, start) }}">`.
+/// All three in minutes since local midnight; `start` is when the grid begins. At least half an hour tall.
+pub fn place(from: impl super::format::Whole, to: impl super::format::Whole, start: impl super::format::Whole) -> String {
+    let row = ((from.whole() - start.whole()) / 15).clamp(0, 95);
+    let span = ((to.whole() - from.whole() + 14) / 15).clamp(2, 96 - row.min(94));
+    format!("t{row} s{span}")
+}
+
+/// A line drawing, decorative (the word beside it says what it is).
+#[derive(Debug, Clone, Copy)]
+pub struct Icon(&'static str);
+
+impl HtmlSafe for Icon {}
+
+impl fmt::Display for Icon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, r#"<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>"#, self.0)
+    }
+}
+
+/// Icons: today, calendar, plus, customers, more, search, invoices, messages, catalogue, settings, pin, phone, mail, clock, check, warning, print, share.
+pub fn icon(name: impl AsRef<str>) -> Icon {
+    Icon(match name.as_ref() {
+        "today" => "M4 10.5 12 4l8 6.5V20h-5.5v-5.5h-5V20H4z",
+        "calendar" => "M4 6h16v14H4zM4 10.5h16M8.5 3.5V7M15.5 3.5V7",
+        "plus" => "M12 5v14M5 12h14",
+        "customers" => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5a7.5 7.5 0 0 1 15 0",
+        "more" => "M5.5 12h.01M12 12h.01M18.5 12h.01",
+        "search" => "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16.2 16.2 20.5 20.5",
+        "invoices" => "M6 3.5h12v17l-3-2-3 2-3-2-3 2zM9.5 8.5h5M9.5 12.5h5",
+        "messages" => "M4 5h16v11.5h-9L6.5 20v-3.5H4z",
+        "catalogue" => "M4 6h3M4 12h3M4 18h3M10 6h10M10 12h10M10 18h10",
+        "settings" => {
+            "M4 8h9M17 8h3M4 16h3M11 16h9M15 10.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM9 18.500a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z"
+        }
+        "pin" => "M12 21s7-6.2 7-11.500a7 7 0 0 0-14 0C5 14.8 12 21 12 21zM12 12a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z",
+        "phone" => "M6.5 4h3l1.5 4-2 1.500a11 11 0 0 0 5.5 5.500l1.5-2 4 1.500v3a2 2 0 0 1-2 2A15.5 15.5 0 0 1 4.5 6a2 2 0 0 1 2-2z",
+        "mail" => "M4 6h16v12H4zM4 7l8 6 8-6",
+        "clock" => "M12 20.500a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM12 7.500V12l3 2",
+        "check" => "M5 12.5 10 17.5 19.5 7",
+        "print" => "M7 9V4h10v5M7 17H4V9h16v8h-3M7 14h10v6H7z",
+        "share" => "M12 15V4M8 7.5 12 3.500l4 4M6 12v8h12v-8",
+        _ => "M12 4 21 20H3zM12 10v4.500M12 17.400h.01",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_links_to_the_fields_and_has_the_focus() {
+        let mut errors = FieldErrors::default();
+        errors.add("lines[0].price", "Give the line a price");
+        let html = summary(&errors).to_string();
+        assert!(html.contains("href=\"#f-lines-0--price\"") && html.contains("autofocus"), "{html}");
+        assert_eq!(summary(&FieldErrors::default()).to_string(), "");
+        let field = super::super::money("lines[0].price", "Price").to_string();
+        assert!(field.contains("id=\"f-lines-0--price\""), "{field}");
+    }
+
+    #[test]
+    fn blocks_stand_on_quarter_hours() {
+        assert_eq!(place(9 * 60, 12 * 60 + 30, 8 * 60), "t4 s14");
+        assert_eq!(place(7 * 60, 7 * 60 + 10, 8 * 60), "t0 s2");
+        assert_eq!(place(23 * 60 + 45, 24 * 60 + 300, 0), "t95 s2");
+    }
+}
