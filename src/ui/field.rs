@@ -220,9 +220,8 @@ impl Field {
         self
     }
 
-    #[allow(clippy::trivially_copy_pass_by_ref)] // templates pass fields by reference
-    pub fn checked(mut self, checked: impl std::borrow::Borrow<bool>) -> Self {
-        self.checked = *checked.borrow();
+    pub fn checked(mut self, checked: impl super::format::Given<bool>) -> Self {
+        self.checked = checked.given();
         self
     }
 

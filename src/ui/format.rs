@@ -1,11 +1,23 @@
 //! Dates, times, durations and addresses as people read them. All moments come in as UTC and are shown in the zone given.
 
-use std::borrow::Borrow;
-
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::platform::form::percent_encode;
+
+/// A value given as itself or through references: templates pass fields, loop variables and bindings with one `&` or several.
+pub trait Given<T> {
+    fn given(&self) -> T;
+}
+
+macro_rules! given { ($($t:ty),+ $(,)?) => { $(impl Given<$t> for $t { fn given(&self) -> $t { *self } })+ } }
+given!(DateTime<Utc>, NaiveDate, Tz, bool, usize, super::Tone);
+
+impl<T, R: Given<T> + ?Sized> Given<T> for &R {
+    fn given(&self) -> T {
+        (**self).given()
+    }
+}
 
 /// A whole number, by value or by reference (templates pass fields by reference).
 pub trait Whole {
@@ -37,57 +49,57 @@ impl<T: Whole> Whole for &T {
 }
 
 /// `Tue 24 Nov`.
-pub fn day(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%a %-d %b").to_string()
+pub fn day(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%a %-d %b").to_string()
 }
 
 /// `Tue 24 Nov 2026`.
-pub fn day_year(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%a %-d %b %Y").to_string()
+pub fn day_year(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%a %-d %b %Y").to_string()
 }
 
 /// `Tue 24 Nov 2026` for a date without a time (due dates, issue dates).
-pub fn date(date: impl Borrow<NaiveDate>) -> String {
-    date.borrow().format("%a %-d %b %Y").to_string()
+pub fn date(date: impl Given<NaiveDate>) -> String {
+    date.given().format("%a %-d %b %Y").to_string()
 }
 
 /// `Tuesday 24 November`: headings.
-pub fn long_day(date: impl Borrow<NaiveDate>) -> String {
-    date.borrow().format("%A %-d %B").to_string()
+pub fn long_day(date: impl Given<NaiveDate>) -> String {
+    date.given().format("%A %-d %B").to_string()
 }
 
 /// `9:00`.
-pub fn time(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%-H:%M").to_string()
+pub fn time(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%-H:%M").to_string()
 }
 
 /// `Tue 24 Nov, 9:00`.
-pub fn moment(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%a %-d %b, %-H:%M").to_string()
+pub fn moment(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%a %-d %b, %-H:%M").to_string()
 }
 
 /// `Tue 24 Nov, 9:00–12:30`; names the second day when it ends on another.
-pub fn span(from: impl Borrow<DateTime<Utc>>, to: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    let zone = zone.borrow();
-    let (from, to) = (from.borrow().with_timezone(zone), to.borrow().with_timezone(zone));
+pub fn span(from: impl Given<DateTime<Utc>>, to: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    let zone = &zone.given();
+    let (from, to) = (from.given().with_timezone(zone), to.given().with_timezone(zone));
     let end = if from.date_naive() == to.date_naive() { "%-H:%M" } else { "%a %-d %b, %-H:%M" };
     format!("{}–{}", from.format("%a %-d %b, %-H:%M"), to.format(end))
 }
 
 /// The zone's name as the reader knows it, for times in a zone that is not theirs: `CST`, or `+03` where there is no name.
-pub fn zone(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%Z").to_string()
+pub fn zone(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%Z").to_string()
 }
 
 /// How far a day is from today in the zone: `today`, `in 2 days`, `3 weeks ago`.
-pub fn relative(at: impl Borrow<DateTime<Utc>>, now: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    let zone = zone.borrow();
-    relative_day(at.borrow().with_timezone(zone).date_naive(), now.borrow().with_timezone(zone).date_naive())
+pub fn relative(at: impl Given<DateTime<Utc>>, now: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    let zone = &zone.given();
+    relative_day(at.given().with_timezone(zone).date_naive(), now.given().with_timezone(zone).date_naive())
 }
 
 /// The same for dates without a time.
-pub fn relative_day(date: impl Borrow<NaiveDate>, today: impl Borrow<NaiveDate>) -> String {
-    let days = (*date.borrow() - *today.borrow()).num_days();
+pub fn relative_day(date: impl Given<NaiveDate>, today: impl Given<NaiveDate>) -> String {
+    let days = (date.given() - today.given()).num_days();
     let (count, unit) = match days.abs() {
         0 => return "today".into(),
         1 => return if days > 0 { "tomorrow" } else { "yesterday" }.into(),
@@ -117,18 +129,18 @@ pub fn clock(seconds: impl Whole) -> String {
 }
 
 /// Value of `<time datetime>`.
-pub fn iso(at: impl Borrow<DateTime<Utc>>) -> String {
-    at.borrow().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+pub fn iso(at: impl Given<DateTime<Utc>>) -> String {
+    at.given().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Value of `<input type=date>` in the zone.
-pub fn input_date(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%Y-%m-%d").to_string()
+pub fn input_date(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%Y-%m-%d").to_string()
 }
 
 /// Value of `<input type=time>` in the zone.
-pub fn input_time(at: impl Borrow<DateTime<Utc>>, zone: impl Borrow<Tz>) -> String {
-    at.borrow().with_timezone(zone.borrow()).format("%H:%M").to_string()
+pub fn input_time(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    at.given().with_timezone(&zone.given()).format("%H:%M").to_string()
 }
 
 /// `1 visit`, `5 visits`.
@@ -150,13 +162,13 @@ pub fn maps(address: &str) -> String {
 }
 
 /// The days of the week a date belongs to, Monday first.
-pub fn week_of(date: impl Borrow<NaiveDate>) -> Vec<NaiveDate> {
-    date.borrow().week(chrono::Weekday::Mon).first_day().iter_days().take(7).collect()
+pub fn week_of(date: impl Given<NaiveDate>) -> Vec<NaiveDate> {
+    date.given().week(chrono::Weekday::Mon).first_day().iter_days().take(7).collect()
 }
 
 /// `23 – 29 November`, `30 November – 6 December`.
-pub fn day_range(from: impl Borrow<NaiveDate>, to: impl Borrow<NaiveDate>) -> String {
-    let (from, to) = (from.borrow(), to.borrow());
+pub fn day_range(from: impl Given<NaiveDate>, to: impl Given<NaiveDate>) -> String {
+    let (from, to) = (from.given(), to.given());
     let start = if from.month() == to.month() { "%-d" } else { "%-d %B" };
     format!("{} – {}", from.format(start), to.format("%-d %B"))
 }

@@ -44,8 +44,8 @@ pub struct Pill {
 
 impl HtmlSafe for Pill {}
 
-pub fn pill(word: impl fmt::Display, tone: impl std::borrow::Borrow<Tone>) -> Pill {
-    Pill { word: word.to_string(), tone: *tone.borrow() }
+pub fn pill(word: impl fmt::Display, tone: impl super::format::Given<Tone>) -> Pill {
+    Pill { word: word.to_string(), tone: tone.given() }
 }
 
 /// A list with nothing in it teaches the first step:
@@ -130,8 +130,8 @@ pub struct Steps {
 
 impl HtmlSafe for Steps {}
 
-pub fn steps(at: impl std::borrow::Borrow<usize>, of: impl std::borrow::Borrow<usize>) -> Steps {
-    Steps { at: *at.borrow(), of: *of.borrow() }
+pub fn steps(at: impl super::format::Given<usize>, of: impl super::format::Given<usize>) -> Steps {
+    Steps { at: at.given(), of: of.given() }
 }
 
 /// Where a visit stands in the calendar's grid of quarter hours: `<a class="block {{ ui::place(from, to, start) }}">`.
