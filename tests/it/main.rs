@@ -1,2 +1,6 @@
 //! One integration binary.
+
+mod architecture;
+mod core;
 mod operate;
+mod support;

@@ -1,0 +1,151 @@
+//! The layers around the route table: request ids and logs, failures as pages or envelopes, headers, cross-site refusal, compression, limits.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{Html, IntoResponse, Response},
+};
+use tower_http::{
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, predicate::{NotForContentType, Predicate, SizeAbove}},
+    limit::RequestBodyLimitLayer,
+    timeout::TimeoutLayer,
+};
+
+use crate::{
+    api,
+    platform::{
+        app::{App, RequestId},
+        error::{Error, Failure},
+        form::percent_encode,
+        observe,
+        tenant::SESSION_COOKIE,
+    },
+    routes, ui,
+};
+
+/// The largest body of any request: an import of 15,000 rows is about 5 MB.
+const MAX_BODY: usize = 26 * 1024 * 1024;
+
+/// Scripts and styles are ours and external; nothing is framed, nothing is sent elsewhere; forms go to us (Stripe's page is reached by redirect).
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; \
+                   worker-src 'self'; form-action 'self' https://checkout.stripe.com; base-uri 'none'; frame-ancestors 'none'";
+
+/// The whole application.
+pub fn router(app: App) -> Router {
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Precise(4))
+        .compress_when(SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::const_new("text/event-stream")));
+    routes::router()
+        .fallback(|| async { Error::NotFound })
+        .method_not_allowed_fallback(|| async { Error::NotFound })
+        .layer(compression)
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(60)))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| Error::internal("panic").into_response()))
+        .layer(from_fn(refuse_cross_site))
+        .layer(from_fn_with_state(app.clone(), render_failures))
+        .layer(from_fn_with_state(app.clone(), headers))
+        .layer(from_fn(observe::observe))
+        .with_state(app)
+}
+
+/// Security headers on everything; the line of "what just happened" is cleared once a page has shown it.
+async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let had_flash = request.method() == Method::GET && crate::platform::tenant::cookie(request.headers(), "flash").is_some();
+    let mut response = next.run(request).await;
+    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    let h = response.headers_mut();
+    if had_flash && is_page {
+        h.append(header::SET_COOKIE, ui::flash::clear());
+    }
+    h.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
+    h.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    h.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    h.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    h.insert("permissions-policy", HeaderValue::from_static("camera=(), microphone=(), geolocation=()"));
+    if app.public_url.starts_with("https://") {
+        h.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// A failure becomes a page for people, an envelope for programs; nobody asking for a page is led to sign-in.
+async fn render_failures(State(app): State<App>, request: Request, next: Next) -> Response {
+    let wants_json = request.uri().path().starts_with("/api/") || accepts_json(request.headers());
+    let is_get = request.method() == Method::GET;
+    let path = request.uri().path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
+    let id = request.extensions().get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
+    let response = next.run(request).await;
+    let failure = match response.extensions().get::<Failure>() {
+        Some(failure) => failure.clone(),
+        None if response.status() == StatusCode::PAYLOAD_TOO_LARGE => failure_of(&Error::TooLarge),
+        None if response.status() == StatusCode::SERVICE_UNAVAILABLE && response.headers().get(header::CONTENT_TYPE).is_none() => {
+            failure_of(&Error::Unavailable("That took too long. Please try again; nothing happens twice.".into()))
+        }
+        None => return response,
+    };
+    if failure.status == StatusCode::UNAUTHORIZED && is_get && !wants_json {
+        let to = if path == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", percent_encode(&path)) };
+        return ui::redirect(&to, "");
+    }
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let mut rendered = if wants_json {
+        api::failure(&app, &id, &failure).into_response()
+    } else {
+        let page = ui::ErrorPage { status: failure.status.as_u16(), message: &failure.message, request_id: &id };
+        Html(page.render().unwrap_or(failure.message.clone())).into_response()
+    };
+    *rendered.status_mut() = failure.status;
+    for (name, value) in parts.headers {
+        if let Some(name) = name {
+            rendered.headers_mut().append(name, value);
+        }
+    }
+    rendered.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    rendered
+}
+
+fn failure_of(e: &Error) -> Failure {
+    Failure { status: e.status(), code: e.code(), message: e.message(), details: Default::default(), current: None }
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|v| v.as_bytes().starts_with(b"application/json"))
+}
+
+/// Posts must come from our own pages. Hidden tokens would die with the session in a queued form, so `Sec-Fetch-Site` and `Origin` decide;
+/// programs with a bearer token, webhooks with a signature and a mail program's one-click unsubscribe are not browsers with cookies.
+async fn refuse_cross_site(request: Request, next: Next) -> Response {
+    let h = request.headers();
+    let has_session = crate::platform::tenant::cookie(h, SESSION_COOKIE).is_some();
+    let is_bearer = h.contains_key(header::AUTHORIZATION);
+    let path = request.uri().path();
+    let exempt = path.starts_with("/api/webhooks/") || path.starts_with("/u/") || (is_bearer && !has_session);
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) && !exempt && !same_site(h) {
+        return Error::Forbidden.into_response();
+    }
+    next.run(request).await
+}
+
+fn same_site(h: &HeaderMap) -> bool {
+    match h.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+        Some(b"same-origin" | b"none") => return true,
+        Some(_) => return false,
+        None => {}
+    }
+    let host = h.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    match h.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
+        Some(origin) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        // Neither header: no browser of this decade posts so. A program with a cookie shows its own header (`api.md`).
+        None => h.contains_key("x-rounds-csrf"),
+    }
+}

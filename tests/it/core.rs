@@ -1,0 +1,102 @@
+//! The foundations: isolation by the database itself, idempotency, the audit chain, the cursor over events.
+
+use rounds::platform::audit;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use crate::support::TestApp;
+
+/// I2, I3: as the app's role a query without WHERE sees one business; without a business no rows and no writes.
+#[tokio::test]
+async fn i2_i3_forgotten_where_clauses_show_nothing() {
+    let t = TestApp::new().await;
+    let (a, b) = (t.business("Crystal Clear").await, t.business("Other Panes").await);
+    let mut db = PgConnection::connect(&t.url("rounds_app")).await.unwrap();
+    for table in ["orgs", "members", "contacts", "tickets", "invoices", "audit_entries", "events"] {
+        let n: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}"))).fetch_one(&mut db).await.unwrap();
+        assert_eq!(n, 0, "{table} shows rows to nobody");
+    }
+    let refused = sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(a.org.0).execute(&mut db).await;
+    assert!(refused.is_err());
+    let mut tx = db.begin().await.unwrap();
+    sqlx::query("select set_config('app.org_id', $1, true)").bind(a.org.0.to_string()).execute(&mut *tx).await.unwrap();
+    let seen: Vec<uuid::Uuid> = sqlx::query_scalar("select id from orgs").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(seen, [a.org.0]);
+    let foreign = sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(b.org.0).execute(&mut *tx).await;
+    assert!(foreign.is_err(), "a row may not be written into another business");
+    tx.rollback().await.unwrap();
+    // The same connection afterwards belongs to nobody again (I1).
+    let n: i64 = sqlx::query_scalar("select count(*) from orgs").fetch_one(&mut db).await.unwrap();
+    assert_eq!(n, 0);
+}
+
+/// Tampering with the audit trail shows, and the chain holds otherwise.
+#[tokio::test]
+async fn the_audit_chain_shows_tampering() {
+    let t = TestApp::new().await;
+    let a = t.business("Crystal Clear").await;
+    assert!(audit::seal(&t.app, a.org).await.unwrap() > 0);
+    assert_eq!(audit::seal(&t.app, a.org).await.unwrap(), 0, "sealed once");
+    assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults, Vec::<String>::new());
+    sqlx::query("update audit_entries set changes = jsonb_set(changes, '{name}', '[null, \"Someone else\"]') where table_name = 'orgs'").execute(&t.admin).await.unwrap();
+    assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults.len(), 1);
+    sqlx::query("delete from audit_entries where table_name = 'members'").execute(&t.admin).await.unwrap();
+    assert!(audit::verify(&t.app, a.org).await.unwrap().faults.iter().any(|f| f.contains("removed")));
+    let app_role = PgConnection::connect(&t.url("rounds_app")).await.unwrap();
+    drop(app_role);
+}
+
+/// Every tenant table has the keys, the forced policy and the audit trigger; a table that lacks any of it fails here.
+#[tokio::test]
+async fn every_tenant_table_is_built_by_the_helper() {
+    let t = TestApp::new().await;
+    // Global by design: identity, counters of the network, the migrations' own.
+    let global = ["users", "sessions", "sign_ins", "rate_limits", "_sqlx_migrations"];
+    // Derived or append-only: isolated, without audit of their own.
+    let bare = ["audit_entries", "audit_seals", "events", "idempotency_keys", "counters", "contact_search", "import_rows"];
+    let tables: Vec<(String, bool, bool, bool, bool, bool, bool)> = sqlx::query_as(
+        "select c.relname::text, c.relrowsecurity, c.relforcerowsecurity,
+                exists (select from pg_policies p where p.tablename = c.relname and p.policyname = 'tenant' and p.qual like '%app.org()%' and p.with_check like '%app.org()%'),
+                exists (select from pg_trigger g where g.tgrelid = c.oid and g.tgname = 'audit'),
+                (select array_agg(a.attname::text order by a.attname) @> '{created_at,created_by,org_id,updated_at,version}' from pg_attribute a where a.attrelid = c.oid and a.attnum > 0),
+                coalesce((select (array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)))[1] = 'org_id' from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary), false)
+           from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and c.relkind = 'r'",
+    )
+    .fetch_all(&t.admin)
+    .await
+    .unwrap();
+    assert!(tables.len() > 30);
+    for (name, enabled, forced, policy, audited, columns, key) in tables {
+        if global.contains(&name.as_str()) {
+            continue;
+        }
+        assert!(enabled && forced && policy && key, "{name}: RLS {enabled}, forced {forced}, policy {policy}, key led by the business {key}");
+        if !bare.contains(&name.as_str()) {
+            assert!(audited && columns, "{name}: audit {audited}, columns {columns}");
+        }
+    }
+    // References between tenant tables carry the business: foreign-key checks bypass RLS.
+    let loose: Vec<String> = sqlx::query_scalar(
+        "select conname::text from pg_constraint k join pg_class f on f.oid = k.confrelid
+          where k.contype = 'f' and k.connamespace = 'public'::regnamespace and f.relname not in ('users', 'orgs')
+            and not exists (select from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname = 'org_id')",
+    )
+    .fetch_all(&t.admin)
+    .await
+    .unwrap();
+    assert_eq!(loose, Vec::<String>::new());
+}
+
+/// Signed-out programs get an envelope, people get led to sign in; nothing leaks which.
+#[tokio::test]
+async fn nobody_gets_in() {
+    let t = TestApp::new().await;
+    let nobody = t.nobody();
+    let answer = nobody.data("type=contacts").await.expect(401);
+    assert_eq!(answer.json()["error"]["code"], json!("UNAUTHORIZED"));
+    assert!(answer.headers.contains_key("content-security-policy"));
+    let a = t.business("Crystal Clear").await;
+    let unknown = a.owner.data("type=unknown").await.expect(422);
+    assert!(unknown.body.contains("There is no type"));
+    a.owner.get("/api/capabilities").await.expect(200);
+}
