@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod contacts;
+pub mod http;
 pub mod invoices;
 pub mod platform;
 pub mod registry;

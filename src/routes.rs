@@ -10,7 +10,7 @@ use axum::{
 
 use crate::{
     api,
-    platform::{app::App, role::Permission, tenant::Needs},
+    platform::{app::App, assets, observe, role::Permission, tenant::Needs},
 };
 
 /// Who may use a route.
@@ -60,6 +60,12 @@ pub fn table() -> Vec<Route> {
     use Access::Member;
     use Permission::{Any, ReadRecords};
     vec![
+        // Files and icons; health for whoever runs this.
+        get("/assets/{name}", Access::Public, assets::hashed),
+        get("/favicon.svg", Access::Public, assets::favicon),
+        get("/apple-touch-icon.png", Access::Public, assets::touch_icon),
+        get("/manifest.webmanifest", Access::Public, assets::manifest),
+        get("/healthz", Access::Public, observe::healthz),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

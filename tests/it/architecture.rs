@@ -79,7 +79,8 @@ fn arrows_point_one_way() {
 
 #[test]
 fn every_slice_has_a_floor() {
-    let known: Vec<&str> = FLOORS.iter().map(|f| f.0).chain(["platform", "ui", "cli", "main", "lib", "routes", "registry", "api", "http", "jobs"]).collect();
+    let known: Vec<&str> =
+        FLOORS.iter().map(|f| f.0).chain(["platform", "ui", "cli", "main", "lib", "routes", "registry", "api", "http", "jobs"]).collect();
     let strangers: Vec<String> = sources().iter().map(|(p, _)| slice_of(p)).filter(|s| !known.contains(&s.as_str())).collect();
     assert_eq!(strangers, Vec::<String>::new(), "give a new slice its floor");
 }
@@ -100,7 +101,8 @@ fn pages_hold_no_sql_and_reads_do_not_write() {
         let is_action = name.ends_with("/actions.rs") || name.contains("/actions/");
         let writes = ["insert into ", "\"update ", "delete from "].iter().any(|w| code.contains(w)) || code.contains("\n        update ");
         // Identity's tables are global, read and written by itself; personal columns have their one module; outbox rows are queued from inside actions.
-        let excepted = matches!(slice.as_str(), "identity") || name.ends_with("/personal.rs") || name.ends_with("/jobs.rs") && slice == "jobs";
+        let excepted =
+            matches!(slice.as_str(), "identity") || name.ends_with("/personal.rs") || name.ends_with("/jobs.rs") && slice == "jobs";
         if writes && !is_action && !excepted {
             faults.push(format!("{name}: a write outside actions"));
         }

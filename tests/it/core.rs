@@ -16,13 +16,15 @@ async fn i2_i3_forgotten_where_clauses_show_nothing() {
         let n: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}"))).fetch_one(&mut db).await.unwrap();
         assert_eq!(n, 0, "{table} shows rows to nobody");
     }
-    let refused = sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(a.org.0).execute(&mut db).await;
+    let refused =
+        sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(a.org.0).execute(&mut db).await;
     assert!(refused.is_err());
     let mut tx = db.begin().await.unwrap();
     sqlx::query("select set_config('app.org_id', $1, true)").bind(a.org.0.to_string()).execute(&mut *tx).await.unwrap();
     let seen: Vec<uuid::Uuid> = sqlx::query_scalar("select id from orgs").fetch_all(&mut *tx).await.unwrap();
     assert_eq!(seen, [a.org.0]);
-    let foreign = sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(b.org.0).execute(&mut *tx).await;
+    let foreign =
+        sqlx::query("insert into contacts (id, org_id, name) values (gen_random_uuid(), $1, 'x')").bind(b.org.0).execute(&mut *tx).await;
     assert!(foreign.is_err(), "a row may not be written into another business");
     tx.rollback().await.unwrap();
     // The same connection afterwards belongs to nobody again (I1).
@@ -38,7 +40,10 @@ async fn the_audit_chain_shows_tampering() {
     assert!(audit::seal(&t.app, a.org).await.unwrap() > 0);
     assert_eq!(audit::seal(&t.app, a.org).await.unwrap(), 0, "sealed once");
     assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults, Vec::<String>::new());
-    sqlx::query("update audit_entries set changes = jsonb_set(changes, '{name}', '[null, \"Someone else\"]') where table_name = 'orgs'").execute(&t.admin).await.unwrap();
+    sqlx::query("update audit_entries set changes = jsonb_set(changes, '{name}', '[null, \"Someone else\"]') where table_name = 'orgs'")
+        .execute(&t.admin)
+        .await
+        .unwrap();
     assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults.len(), 1);
     sqlx::query("delete from audit_entries where table_name = 'members'").execute(&t.admin).await.unwrap();
     assert!(audit::verify(&t.app, a.org).await.unwrap().faults.iter().any(|f| f.contains("removed")));
@@ -70,7 +75,10 @@ async fn every_tenant_table_is_built_by_the_helper() {
         if global.contains(&name.as_str()) {
             continue;
         }
-        assert!(enabled && forced && policy && key, "{name}: RLS {enabled}, forced {forced}, policy {policy}, key led by the business {key}");
+        assert!(
+            enabled && forced && policy && key,
+            "{name}: RLS {enabled}, forced {forced}, policy {policy}, key led by the business {key}"
+        );
         if !bare.contains(&name.as_str()) {
             assert!(audited && columns, "{name}: audit {audited}, columns {columns}");
         }

@@ -24,7 +24,8 @@ use uuid::Uuid;
 
 /// The cluster's superuser URL, database `postgres`.
 pub fn admin_url() -> String {
-    std::env::var("ROUNDS_TEST_ADMIN_URL").expect("run the tests with bin/test, which starts a throw-away Postgres and sets ROUNDS_TEST_ADMIN_URL")
+    std::env::var("ROUNDS_TEST_ADMIN_URL")
+        .expect("run the tests with bin/test, which starts a throw-away Postgres and sets ROUNDS_TEST_ADMIN_URL")
 }
 
 fn url_of(database: &str, user: &str) -> String {
@@ -157,7 +158,13 @@ impl Business<'_> {
         let (user, member) = (UserId::new(), MemberId::new());
         let email = format!("{}.{}@example.com", name.to_lowercase(), user.0.simple());
         let token = secrets::random_token();
-        sqlx::query("insert into users (id, email, name) values ($1, $2, $3)").bind(user.0).bind(&email).bind(name).execute(&self.t.admin).await.unwrap();
+        sqlx::query("insert into users (id, email, name) values ($1, $2, $3)")
+            .bind(user.0)
+            .bind(&email)
+            .bind(name)
+            .execute(&self.t.admin)
+            .await
+            .unwrap();
         sqlx::query(
             "insert into members (id, org_id, user_id, role, state, name, email, is_technician, joined_at) values ($1, $2, $3, $4, 'active', $5, $6, $7, now())",
         )
@@ -182,7 +189,14 @@ impl Business<'_> {
             .await
             .unwrap();
         self.members.insert(name.into(), member);
-        Actor { router: self.t.router.clone(), cookie: Some(format!("rounds_session={token}")), bearer: None, org: Some(self.org), member: Some(member), email }
+        Actor {
+            router: self.t.router.clone(),
+            cookie: Some(format!("rounds_session={token}")),
+            bearer: None,
+            org: Some(self.org),
+            member: Some(member),
+            email,
+        }
     }
 }
 
