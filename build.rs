@@ -143,6 +143,7 @@ fn script(dir: &Path) -> String {
             joined.push_str(line);
             joined.push('\n');
         }
+        joined.push_str(";\n");
         for line in text.lines() {
             let line = line.strip_prefix("export ").unwrap_or(line);
             let Some(rest) = ["const ", "let ", "function ", "async function "].iter().find_map(|k| line.strip_prefix(k)) else { continue };

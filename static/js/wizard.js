@@ -1,0 +1,148 @@
+// Close-out, one step at a time: the step is in the address, so Back works; what is typed is kept on the phone
+// until the ticket is complete; the notes go ahead while the person goes on.
+import { $, $$, say } from './dom.js';
+
+const wizard = $('form[data-wizard]');
+const draftName = (name) => `draft:${name}`;
+const done = $('meta[name=draft-done]');
+if (done) localStorage.removeItem(draftName(done.content));
+// `bar`, `head` and the like stay inside: top-level names are shared by all scripts.
+function startWizard(form) {
+  const steps = $$('[data-step]', form);
+  const names = steps.map((s) => s.dataset.step);
+  const key = draftName(form.dataset.draft);
+  const back = $('[data-back]', form);
+  const next = $('[data-next]', form);
+  const finish = $('[data-done]', form);
+  const title = $('h1');
+  const bar = document.createElement('div');
+  const count = document.createElement('span');
+  bar.className = 'prog';
+  bar.setAttribute('aria-hidden', 'true');
+  bar.append(...steps.map(() => document.createElement('i')));
+  count.className = 'dim nowrap';
+  count.setAttribute('aria-live', 'polite');
+  title.tabIndex = -1;
+  title.closest('.title').append(count, bar);
+  form.classList.add('on');
+
+  const fields = () => [...form.elements].filter((f) => f.name && f.type !== 'file' && f.name !== '_org' && f.name !== '_version');
+  const read = () => {
+    try {
+      return JSON.parse(localStorage.getItem(key)) || null;
+    } catch {
+      return null;
+    }
+  };
+  let reached = 0;
+  let at = 0;
+  let ahead = '';
+  const save = () => {
+    const values = fields().map((f) => [f.name, f.value, /checkbox|radio/.test(f.type) ? f.checked : null]);
+    const lines = $$('[data-lines]', form).map((l) => $$('[data-line]', l).length);
+    try {
+      localStorage.setItem(key, JSON.stringify({ values, lines, reached, at }));
+    } catch {
+      say('This phone has no room left to keep what you type. Send it soon.');
+    }
+  };
+  const restore = ({ values, lines = [] }) => {
+    $$('[data-lines]', form).forEach((list, i) => {
+      for (let n = $$('[data-line]', list).length; n < lines[i]; n += 1) $('[data-add]', list)?.click();
+    });
+    const pool = fields();
+    for (const [name, value, checked] of values) {
+      const i = pool.findIndex((f) => f.name === name && (checked === null || f.value === value));
+      if (i < 0) continue;
+      const [f] = pool.splice(i, 1);
+      if (checked === null) f.value = value;
+      else f.checked = checked;
+    }
+    $$('[data-lines]', form).forEach((l) => l.dispatchEvent(new Event('input', { bubbles: true })));
+  };
+  const post = (url, step) => fetch(url, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'x-step': step }, keepalive: true });
+  const review = async () => {
+    const into = $('[data-review-into]', form);
+    if (!form.dataset.review || !into) return;
+    const before = read();
+    into.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await post(form.dataset.review, 'review');
+      if (!answer.ok) throw new Error(answer.status);
+      into.innerHTML = await answer.text();
+      if (before) restore(before);
+    } catch {
+      say('No signal. What you typed is kept on this phone.');
+    }
+    into.removeAttribute('aria-busy');
+  };
+  const show = (to, focus) => {
+    const from = at;
+    at = Math.max(0, Math.min(to, steps.length - 1));
+    reached = Math.max(reached, at);
+    steps.forEach((s, i) => { s.hidden = i !== at; });
+    [...bar.children].forEach((b, i) => b.classList.toggle('on', i <= at));
+    const last = at === steps.length - 1;
+    back.hidden = at === 0;
+    next.hidden = last;
+    finish.hidden = !last;
+    next.textContent = last ? '' : `Next: ${(steps[at + 1].dataset.short || steps[at + 1].dataset.title).toLowerCase()}`;
+    title.textContent = steps[at].dataset.title;
+    count.textContent = `${at + 1} of ${steps.length}`;
+    if (focus) {
+      scrollTo(0, 0);
+      title.focus({ preventScroll: true });
+    }
+    const notes = names.indexOf('notes');
+    if (form.dataset.notesAhead && from === notes && at > notes) {
+      const words = $$('textarea', steps[notes]).map((t) => t.value).join('\n');
+      if (words !== ahead) post(form.dataset.notesAhead, 'notes').then(() => { ahead = words; }, () => {});
+    }
+    if (last && focus) review();
+  };
+  const fits = () => {
+    const wrong = $$('input,select,textarea', steps[at]).find((f) => !f.checkValidity());
+    wrong?.reportValidity();
+    return !wrong;
+  };
+  const kept = read();
+  const wrong = steps.findIndex((s) => $('.err,[aria-invalid=true]', s));
+  const refused = wrong >= 0 || $('.errors', form);
+  if (kept && !refused) {
+    restore(kept);
+    reached = kept.reached;
+  }
+  const wanted = names.indexOf(location.hash.slice(1));
+  let first = wrong >= 0 ? wrong : refused ? steps.length - 1 : wanted >= 0 ? Math.min(wanted, reached) : kept ? kept.at : 0;
+  if (refused) reached = steps.length - 1;
+  history.replaceState(null, '', `#${names[first]}`);
+  show(first, false);
+  if (first === steps.length - 1 && !refused) review();
+
+  const go = (to) => {
+    show(to, true);
+    save();
+    history.pushState(null, '', `#${names[at]}`);
+  };
+  next.addEventListener('click', () => fits() && go(at + 1));
+  back.addEventListener('click', () => history.back());
+  addEventListener('popstate', () => {
+    const to = names.indexOf(location.hash.slice(1));
+    // A link to a field keeps its step; a step further on than the person has come is not opened.
+    if (to < 0) return show(Math.max(0, steps.findIndex((s) => location.hash && $(location.hash, s))), false);
+    if (to > at && !fits()) return history.replaceState(null, '', `#${names[at]}`);
+    show(Math.min(to, reached), true);
+    save();
+  });
+  form.addEventListener('input', save);
+  form.addEventListener('change', save);
+  form.addEventListener('keydown', (e) => {
+    if (e.key === 'Enter' && e.target.matches('input') && at < steps.length - 1) {
+      e.preventDefault();
+      next.click();
+    }
+  });
+  // The key of this filling-in stays with the draft.
+  save();
+}
+if (wizard) startWizard(wizard);
