@@ -13,6 +13,7 @@ pub mod ids;
 pub mod jobs;
 pub mod links;
 pub mod localtime;
+pub mod mail;
 pub mod migrate;
 pub mod money;
 pub mod numbers;

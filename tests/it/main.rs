@@ -2,5 +2,6 @@
 
 mod architecture;
 mod core;
+mod mail;
 mod operate;
 mod support;
