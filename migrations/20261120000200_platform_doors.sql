@@ -4,7 +4,7 @@
 --   app.businesses_of                                    user → businesses
 --   app.connection_org                                   webhook address → business
 --   app.org_ids, app.has_business                        due work, first sign-up
---   app.due_messages  (messages migration)               due work → business
+--   app.due_messages, app.stuck_messages (messages migration)   due work → business
 --   app.search_contacts (contacts migration)             text search inside one given business
 --   app.undo_import_tickets (imports migration)                the narrow way to take back closed records
 

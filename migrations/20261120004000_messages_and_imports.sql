@@ -12,6 +12,7 @@ create table messages (
   dedup_key text,                                    -- one act, one message a person
   rfc_message_id text not null,                      -- stable Message-ID, made with the row
   sequence int,                                      -- ICS SEQUENCE at the time of asking
+  consent_basis text,                                -- marketing to someone never asked: how the sender knows it is wanted
   rendered_subject text, rendered_text text,         -- what was actually sent
   attempts int not null default 0, error text, sending_at timestamptz, sent_at timestamptz
 );
@@ -22,11 +23,17 @@ create index messages_due on messages (send_at) where state = 'queued';
 create index messages_group on messages (org_id, cancel_group) where state = 'queued';
 create index messages_contact on messages (org_id, contact_id, created_at desc);
 create index messages_subject on messages (org_id, subject_id, created_at desc);
+create index messages_stuck on messages (sending_at) where state = 'sending';
 create index messages_trouble on messages (org_id, created_at) where state in ('failed', 'in_doubt', 'bounced', 'sending');
 select app.let_lookup('messages');
 create function app.due_messages(at timestamptz, lim int) returns table (org_id uuid, id uuid)
 language sql stable security definer set search_path = public, pg_temp as
 $$ select m.org_id, m.id from messages m where m.state = 'queued' and m.send_at <= at order by m.send_at limit lim $$;
+
+-- Taken by a worker that never told how it ended: nobody knows whether the mail went out.
+create function app.stuck_messages(before timestamptz) returns table (org_id uuid, id uuid)
+language sql stable security definer set search_path = public, pg_temp as
+$$ select m.org_id, m.id from messages m where m.state = 'sending' and m.sending_at < before $$;
 
 create table message_templates (
   id uuid not null, kind message_kind not null, subject text not null, body text not null
@@ -86,5 +93,6 @@ begin
 end $$;
 grant create on schema app to rounds_lookup;
 alter function app.due_messages(timestamptz, int) owner to rounds_lookup;
+alter function app.stuck_messages(timestamptz) owner to rounds_lookup;
 alter function app.undo_import_tickets(uuid) owner to rounds_lookup;
 revoke create on schema app from rounds_lookup;

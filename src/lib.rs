@@ -4,6 +4,7 @@ pub mod api;
 pub mod contacts;
 pub mod http;
 pub mod invoices;
+pub mod messages;
 pub mod platform;
 pub mod registry;
 pub mod routes;
