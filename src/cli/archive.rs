@@ -32,7 +32,9 @@ pub fn against(program: &Path, url: &Secret) -> Result<Command> {
 
 /// Runs it to its end; what it said on standard error is the failure's message.
 pub async fn finish(mut command: Command, what: &str) -> Result {
-    let done = command.output().await.map_err(|error| Failure::new(Exit::Failed, format!("{what} can't be run: {error}")))?;
+    let fail = |error: std::io::Error| Failure::new(Exit::Failed, format!("{what} can't be run: {error}"));
+    // Not `output()`, which would take the place of a standard output that was set.
+    let done = command.stderr(Stdio::piped()).spawn().map_err(fail)?.wait_with_output().await.map_err(fail)?;
     if done.status.success() {
         return Ok(());
     }

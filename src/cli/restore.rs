@@ -39,7 +39,7 @@ async fn restore(database: &Database, config: &Config, args: &Args) -> Result {
     let program = database.program(config, "pg_restore")?;
     // An unreadable file is found out before anything is dropped.
     let mut list = tokio::process::Command::new(&program);
-    list.arg("--list").arg(&args.file);
+    list.arg("--list").arg(&args.file).stdout(std::process::Stdio::null());
     finish(list, "pg_restore --list").await?;
 
     let mut admin = PgConnection::connect(url.expose()).await?;
