@@ -66,6 +66,8 @@ pub fn table() -> Vec<Route> {
         get("/apple-touch-icon.png", Access::Public, assets::touch_icon),
         get("/manifest.webmanifest", Access::Public, assets::manifest),
         get("/healthz", Access::Public, observe::healthz),
+        get("/readyz", Access::Public, observe::readyz),
+        get("/metrics", Access::Public, observe::metrics),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

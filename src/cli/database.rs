@@ -100,6 +100,15 @@ impl Database {
         }
     }
 
+    /// Ends only if an embedded database of this process dies.
+    pub async fn lost(&mut self) -> Failure {
+        match &mut self.embedded {
+            Some(embedded) => embedded.ended().await,
+            None => std::future::pending().await,
+        }
+        Failure::new(Exit::Database, "The embedded database ended unexpectedly; postgres/postgres.log in the data folder says why.")
+    }
+
     /// Stops an embedded database that this process holds.
     pub async fn close(self) -> Result {
         match self.embedded {

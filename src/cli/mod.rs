@@ -14,6 +14,7 @@ mod database;
 mod failure;
 mod migrate;
 mod restore;
+mod serve;
 
 pub use failure::{Exit, Failure, Result};
 
@@ -42,6 +43,8 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve everything in one process
+    Serve(serve::Args),
     /// Make or update roles, tables and grants in the database
     Migrate(migrate::Args),
     /// Check a deployment: settings, secrets, database, role, schema, jobs
@@ -73,6 +76,7 @@ fn start(cli: Cli) -> Result {
 
 async fn run(command: Command, config: Config) -> Result {
     match command {
+        Command::Serve(args) => serve::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Check(args) => check::run(args, config).await,
         Command::Backup(args) => backup::run(args, config).await,

@@ -2,10 +2,12 @@
 //! No line and no metric carries a path as it was asked for (links hold tokens) nor anything about a person.
 
 use std::io::IsTerminal as _;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request};
+use axum::Extension;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,9 +15,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
-use super::app::{RequestId, Seen};
+use super::app::{App, RequestId, Seen};
 use super::config::{Config, LogFormat};
-use super::secrets::same;
+use super::migrate;
+use super::secrets::{Secret, same};
 
 /// Set on every answer; taken from the request if a proxy already gave one.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -126,35 +129,31 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned)
 }
 
+/// What the operator's pages need to know of this process; an extension of the router.
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    pub metrics_token: Option<Secret>,
+    /// Whether the jobs run; `None` in a process that was asked to run none.
+    pub jobs: Option<Arc<AtomicBool>>,
+}
+
 /// `GET /healthz`: 200 as long as this process answers at all.
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether this process should get requests: the database answers, knows every migration of this build, and jobs run
-/// where they were asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Readiness {
-    pub database: bool,
-    pub migrations: bool,
-    /// `None` in a process that runs no jobs.
-    pub jobs: Option<bool>,
-}
-
-impl Readiness {
-    pub fn ready(self) -> bool {
-        self.database && self.migrations && self.jobs != Some(false)
-    }
-}
-
-impl IntoResponse for Readiness {
-    fn into_response(self) -> Response {
-        let word = |well: bool| if well { "ok" } else { "failing" };
-        let jobs = self.jobs.map_or("not here", word);
-        let text = format!("database {}\nmigrations {}\njobs {jobs}\n", word(self.database), word(self.migrations));
-        let status = if self.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        (status, text).into_response()
-    }
+/// `GET /readyz`: 200 if this process should get requests: the database answers and knows every migration of this
+/// version, and jobs run where they were asked for. 503 otherwise, with a line for each.
+pub async fn readyz(State(app): State<App>, operator: Option<Extension<Operator>>) -> Response {
+    let newest = sqlx::query_scalar::<_, Option<i64>>("select max(version) from _sqlx_migrations where success");
+    let newest = tokio::time::timeout(Duration::from_secs(2), newest.fetch_one(&app.pool)).await;
+    let database = matches!(newest, Ok(Ok(_)));
+    let migrations = matches!(newest, Ok(Ok(Some(version))) if version >= migrate::newest());
+    let jobs = operator.and_then(|Extension(operator)| operator.jobs).map(|jobs| jobs.load(Ordering::Relaxed));
+    let word = |well: bool| if well { "ok" } else { "failing" };
+    let text = format!("database {}\nmigrations {}\njobs {}\n", word(database), word(migrations), jobs.map_or("not here", word));
+    let ready = database && migrations && jobs != Some(false);
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text).into_response()
 }
 
 /// The metrics in Prometheus's text format.
@@ -163,10 +162,11 @@ pub fn metrics_text() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// `GET /metrics` on the public address: only with the bearer token of the settings; otherwise there is no such page.
-pub fn metrics_for(config: &Config, headers: &HeaderMap) -> Response {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
-    match (&config.metrics.token, given) {
+/// `GET /metrics` on the main address: only with the bearer token of the settings; otherwise there is no such page.
+pub async fn metrics(operator: Option<Extension<Operator>>, headers: HeaderMap) -> Response {
+    let token = operator.and_then(|Extension(operator)| operator.metrics_token);
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match (token, given.and_then(|value| value.strip_prefix("Bearer "))) {
         (Some(token), Some(given)) if same(token.expose(), given) => metrics_text(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }

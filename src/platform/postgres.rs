@@ -133,6 +133,14 @@ impl Embedded {
         format!("postgres://{role}@localhost:{PORT}/{DATABASE}?host={host}")
     }
 
+    /// Ends when the cluster does; never for one that another process holds.
+    pub async fn ended(&mut self) {
+        match &mut self.held {
+            Some((server, _)) => server.end().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Stops the cluster if this process holds it: fast, after which every committed change is on disk.
     pub async fn stop(self) -> Result<()> {
         match self.held {

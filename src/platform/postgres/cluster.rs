@@ -199,6 +199,13 @@ impl Server {
         }
     }
 
+    /// Waits for its end, which nobody asked for.
+    pub async fn end(&mut self) {
+        while !self.ended() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     /// Fast shutdown: sessions are cut off, everything committed is written out.
     pub async fn stop(mut self) -> Result<()> {
         if !self.ended() {

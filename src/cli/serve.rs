@@ -1,0 +1,128 @@
+//! `rounds serve`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::serve::ListenerExt as _;
+use axum::{Extension, Router, routing};
+use rounds::http;
+use rounds::platform::app::{App, Setup};
+use rounds::platform::clock::Clock;
+use rounds::platform::config::Config;
+use rounds::platform::observe::{self, Operator};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Exit, Failure, Result, database::Database};
+
+/// How long requests may still take once we were told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves pages and programs until SIGTERM or Ctrl-C, then finishes what was begun.
+///
+/// TLS is a proxy's work, in front of this; set ROUNDS_PUBLIC_URL to what browsers see. Without `DATABASE_URL`, Postgres is
+/// started and stopped with this process.
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub async fn run(_: Args, config: Config) -> Result {
+    // Before anything is started: a taken port is the commonest mistake.
+    let listener = listen("listen", config.listen).await?;
+    let mut database = Database::hold(&config).await?;
+    let stop = stop_signal()?;
+    let served = match database.pool(&config).await {
+        Ok(pool) => tokio::select! {
+            served = serve(pool, &config, listener, stop) => served,
+            failure = database.lost() => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
+    let closed = database.close().await;
+    served.and(closed)
+}
+
+async fn serve(pool: PgPool, config: &Config, listener: TcpListener, stop: watch::Receiver<bool>) -> Result {
+    observe::start_metrics().map_err(|message| Failure::new(Exit::Failed, message))?;
+    tokio::spawn(observe::keep_metrics());
+    let keys = config.keys()?;
+    let app = App::new(Setup {
+        pool: pool.clone(),
+        clock: Clock::Real,
+        public_url: config.public_url.clone(),
+        keyring: keys.ring,
+        server_key: keys.server.expose().clone(),
+        is_demo: config.demo,
+        trust_proxy: config.trusted_proxy,
+        sign_up: config.sign_up,
+    });
+    if let Some(address) = config.metrics_listen()? {
+        let listener = listen("metrics.listen", address).await?;
+        let router = Router::new().route("/metrics", routing::get(async || observe::metrics_text()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+    let operator = Operator { metrics_token: config.metrics.token.clone(), ..Operator::default() };
+    let router = http::router(app).layer(Extension(operator));
+    tracing::info!(listen = %config.listen, public_url = config.public_url, "ready");
+    answer(listener, router, stop).await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Answers requests until told to stop; those begun get [`GRACE`] to end.
+async fn answer(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) -> Result {
+    let listener = listener.tap_io(|tcp| {
+        // Small answers leave at once.
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    let mut told = stop.clone();
+    let mut overdue = stop;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped(&mut told).await });
+    tokio::select! {
+        served = serving.into_future() => served.map_err(|error| Failure::new(Exit::Failed, error.to_string())),
+        () = async { stopped(&mut overdue).await; tokio::time::sleep(GRACE).await } => {
+            tracing::warn!("some requests did not end in time and were cut off");
+            Ok(())
+        }
+    }
+}
+
+async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port with",
+            std::io::ErrorKind::PermissionDenied => "this user may not listen there; ports from 1024 up are free to all. Choose one with",
+            _ => "choose another address with",
+        };
+        let variable = format!("ROUNDS_{}", setting.to_uppercase().replace('.', "__"));
+        Failure::new(Exit::Configuration, format!("setting `{setting}`: {address}: {error}: {advice} {variable}."))
+    })
+}
+
+/// Becomes true on SIGTERM or SIGINT. A second signal ends the process at once.
+pub fn stop_signal() -> Result<watch::Receiver<bool>> {
+    let fail = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    let (tell, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        for again in [false, true] {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if again {
+                std::process::exit(Exit::Failed as i32);
+            }
+            tracing::info!("stopping");
+            tell.send_replace(true);
+        }
+    });
+    Ok(stop)
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The sender lives in a task that never ends before the process does.
+    let _ended = stop.wait_for(|stop| *stop).await;
+}
