@@ -2,6 +2,7 @@
 
 mod architecture;
 mod core;
+mod isolation;
 mod mail;
 mod operate;
 mod support;
