@@ -4,6 +4,7 @@ pub mod api;
 pub mod contacts;
 pub mod http;
 pub mod invoices;
+pub mod jobs;
 pub mod messages;
 pub mod platform;
 pub mod registry;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use axum::{Extension, Router, routing};
-use rounds::http;
 use rounds::platform::app::{App, Setup};
 use rounds::platform::clock::Clock;
 use rounds::platform::config::Config;
+use rounds::platform::mail::{Mailbox, Mailer, Smtp};
 use rounds::platform::observe::{self, Operator};
+use rounds::{http, jobs};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,16 +26,23 @@ const GRACE: Duration = Duration::from_secs(10);
 /// TLS is a proxy's work, in front of this; set ROUNDS_PUBLIC_URL to what browsers see. Without `DATABASE_URL`, Postgres is
 /// started and stopped with this process.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Leave background work (mail, imports, webhooks) to another process
+    #[arg(long, conflicts_with = "only_jobs")]
+    no_jobs: bool,
+    /// Do background work alone; only health and metrics are answered
+    #[arg(long)]
+    only_jobs: bool,
+}
 
-pub async fn run(_: Args, config: Config) -> Result {
+pub async fn run(args: Args, config: Config) -> Result {
     // Before anything is started: a taken port is the commonest mistake.
     let listener = listen("listen", config.listen).await?;
     let mut database = Database::hold(&config).await?;
     let stop = stop_signal()?;
     let served = match database.pool(&config).await {
         Ok(pool) => tokio::select! {
-            served = serve(pool, &config, listener, stop) => served,
+            served = serve(pool, &args, &config, listener, stop) => served,
             failure = database.lost() => Err(failure),
         },
         Err(failure) => Err(failure),
@@ -43,7 +51,7 @@ pub async fn run(_: Args, config: Config) -> Result {
     served.and(closed)
 }
 
-async fn serve(pool: PgPool, config: &Config, listener: TcpListener, stop: watch::Receiver<bool>) -> Result {
+async fn serve(pool: PgPool, args: &Args, config: &Config, listener: TcpListener, stop: watch::Receiver<bool>) -> Result {
     observe::start_metrics().map_err(|message| Failure::new(Exit::Failed, message))?;
     tokio::spawn(observe::keep_metrics());
     let keys = config.keys()?;
@@ -56,6 +64,9 @@ async fn serve(pool: PgPool, config: &Config, listener: TcpListener, stop: watch
         is_demo: config.demo,
         trust_proxy: config.trusted_proxy,
         sign_up: config.sign_up,
+        mailer: mailer(config).await?,
+        mail_from: Mailbox::parse(&config.mail.from),
+        job_concurrency: config.jobs.concurrency,
     });
     if let Some(address) = config.metrics_listen()? {
         let listener = listen("metrics.listen", address).await?;
@@ -63,11 +74,55 @@ async fn serve(pool: PgPool, config: &Config, listener: TcpListener, stop: watch
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
     let operator = Operator { metrics_token: config.metrics.token.clone(), ..Operator::default() };
-    let router = http::router(app).layer(Extension(operator));
+    let working = (!args.no_jobs).then(|| tokio::spawn(work(app.clone(), stop.clone())));
+    let router = if args.only_jobs { health(app) } else { http::router(app) }.layer(Extension(operator));
     tracing::info!(listen = %config.listen, public_url = config.public_url, "ready");
     answer(listener, router, stop).await?;
+    if let Some(working) = working
+        && let Err(error) = working.await
+    {
+        tracing::error!(%error, "the jobs' worker ended badly");
+    }
     pool.close().await;
     Ok(())
+}
+
+/// All that a process without pages answers.
+fn health(app: App) -> Router {
+    Router::new()
+        .route("/healthz", routing::get(observe::healthz))
+        .route("/readyz", routing::get(observe::readyz))
+        .route("/metrics", routing::get(observe::metrics))
+        .with_state(app)
+}
+
+/// Background work until told to stop. A worker that fails (database away) is started again; nothing queued is lost meanwhile.
+async fn work(app: App, stop: watch::Receiver<bool>) {
+    loop {
+        let mut told = stop.clone();
+        if let Err(error) = jobs::run(&app, async move { stopped(&mut told).await }).await {
+            tracing::error!(%error, "the jobs' worker stopped; starting it again");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        if *stop.borrow() {
+            return;
+        }
+    }
+}
+
+/// The mail server of the settings, else a folder whose mails the demo shows.
+async fn mailer(config: &Config) -> Result<Mailer> {
+    let Some(url) = &config.mail.smtp_url else {
+        let folder = config.data_dir.join("mail");
+        tokio::fs::create_dir_all(&folder)
+            .await
+            .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))?;
+        return Ok(Mailer::Folder(folder));
+    };
+    let host = config.public_url.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
+    Smtp::from_url(url.expose(), host, Duration::from_secs(30))
+        .map(Mailer::Smtp)
+        .map_err(|message| Failure::new(Exit::Configuration, message))
 }
 
 /// Answers requests until told to stop; those begun get [`GRACE`] to end.

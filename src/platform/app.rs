@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::{
     clock::Clock,
     ids::{MemberId, OrgId},
+    mail::{Mailbox, Mailer},
     secrets::Keyring,
     tenant::Who,
 };
@@ -35,6 +36,12 @@ pub struct Setup {
     pub is_demo: bool,
     pub trust_proxy: bool,
     pub sign_up: SignUp,
+    /// Where mail goes.
+    pub mailer: Mailer,
+    /// The instance's sending address; a business's own name is put before it.
+    pub mail_from: Mailbox,
+    /// Jobs worked on at once.
+    pub job_concurrency: usize,
 }
 
 /// Everything a request or job may use. Only the platform opens transactions on the pool; slices go through `Read` and `Write`.
@@ -49,6 +56,12 @@ impl App {
     /// A full address of ours, for mails and providers.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)
+    }
+
+    /// The host name customers reach us by: part of Message-IDs and calendar UIDs.
+    pub fn host(&self) -> &str {
+        let authority = self.public_url.split("://").last().unwrap_or_default();
+        authority.split([':', '/']).next().unwrap_or_default()
     }
 }
 

@@ -2,7 +2,7 @@
 //! A job is short: load, leave the transaction, do the slow thing, record the outcome with an action.
 
 use serde_json::{Value, json};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::{error::Result, ids::OrgId};
 
@@ -23,6 +23,16 @@ pub async fn enqueue(db: &mut PgConnection, task: &str, org: Option<OrgId>, mut 
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// How many jobs could run right now.
+pub async fn due(pool: &PgPool) -> Result<usize> {
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from graphile_worker._private_jobs where attempts < max_attempts and run_at <= now() and locked_at is null",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(usize::try_from(count).unwrap_or_default())
 }
 
 /// A job given up: as the owner's page and `rounds check` show it.

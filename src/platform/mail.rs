@@ -36,6 +36,16 @@ pub struct Mailbox {
     pub address: String,
 }
 
+impl Mailbox {
+    /// Reads `Rounds <rounds@example.com>` or a bare address.
+    pub fn parse(text: &str) -> Self {
+        match text.trim().strip_suffix('>').and_then(|t| t.rsplit_once('<')) {
+            Some((name, address)) => Self { name: name.trim().trim_matches('"').to_owned(), address: address.trim().to_owned() },
+            None => Self { name: String::new(), address: text.trim().to_owned() },
+        }
+    }
+}
+
 /// A file that goes along.
 #[derive(Clone, Debug)]
 pub enum Attachment {

@@ -22,7 +22,6 @@ pub(in crate::messages) async fn insert(cx: &mut Cx<'_>, m: NewMessage) -> Resul
     let id = m.id.unwrap_or_default();
     let now = cx.now();
     let send_at = m.send_at.unwrap_or(now);
-    let host = cx.app.public_url.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default().to_owned();
     let inserted = sqlx::query_scalar!(
         r#"
         insert into messages (id, kind, contact_id, to_address, subject_kind, subject_id, custom_subject, custom_body,
@@ -43,7 +42,7 @@ pub(in crate::messages) async fn insert(cx: &mut Cx<'_>, m: NewMessage) -> Resul
         m.expires_at,
         m.cancel_group,
         m.dedup_key,
-        format!("<{}@{host}>", id.0.simple()),
+        format!("{}@{}", id.0.simple(), cx.app.host()),
         m.sequence,
         m.consent_basis
     )

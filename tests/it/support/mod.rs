@@ -15,6 +15,7 @@ use rounds::platform::{
     app::{App, Setup, SignUp},
     clock::Clock,
     ids::{MemberId, OrgId, UserId},
+    mail::{Mailbox, Mailer},
     migrate::migrate,
     role::Role,
     secrets::{self, Keyring},
@@ -150,6 +151,9 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         is_demo: false,
         trust_proxy: false,
         sign_up: SignUp::Open,
+        mailer: Mailer::None,
+        mail_from: Mailbox::parse("mail@rounds.test"),
+        job_concurrency: 4,
     }
 }
 

@@ -1,0 +1,34 @@
+//! Forgetting what has served its time, and going through the businesses one by one for whatever has no other cause.
+
+use chrono::Duration;
+
+use super::{
+    app::App,
+    error::Result,
+    ids::OrgId,
+    rate,
+    tenant::{Door, Origin, open},
+};
+
+/// Days that an idempotency key answers for (`api.md`).
+const KEYS_KEPT: i64 = 90;
+
+/// Every business that is active.
+pub async fn businesses(app: &App) -> Result<Vec<OrgId>> {
+    Ok(sqlx::query_scalar!(r#"select app.org_ids() as "id!: OrgId""#).fetch_all(&app.pool).await?)
+}
+
+/// Removes old rate-limit windows, sessions and sign-ins that ended a month ago, and idempotency keys after 90 days.
+pub async fn sweep(app: &App) -> Result<()> {
+    rate::sweep(app).await?;
+    let now = app.clock.now();
+    let month_ago = now - Duration::days(30);
+    sqlx::query!("delete from sessions where expires_at < $1 or revoked_at < $1", month_ago).execute(&app.pool).await?;
+    sqlx::query!("delete from sign_ins where expires_at < $1", month_ago).execute(&app.pool).await?;
+    for org in businesses(app).await? {
+        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), now, false).await?;
+        sqlx::query!("delete from idempotency_keys where created_at < $1", now - Duration::days(KEYS_KEPT)).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
