@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod contacts;
+pub mod emails;
 pub mod http;
 pub mod invoices;
 pub mod jobs;
