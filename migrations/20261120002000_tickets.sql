@@ -17,7 +17,7 @@ create table tickets (
   sequence      int not null default 0,              -- ICS SEQUENCE: rises with each move and with cancelling
   override_reason text,                              -- why a double booking was knowingly made
   source        text not null default 'manual', source_key text, import_id uuid,
-  cancelled_at  timestamptz, cancel_reason text,
+  cancelled_at  timestamptz, cancel_reason text, charge_note text not null default '',   -- what a wasted trip costs, in the owner's words
   closed_at     timestamptz, closed_by uuid,
   worked_minutes int check (worked_minutes between 0 and 10080),
   settlement    text check (settlement in ('payment', 'invoice', 'paid_already', 'handled_elsewhere')),   -- the money step of the close-out

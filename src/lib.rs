@@ -11,3 +11,4 @@ pub mod platform;
 pub mod registry;
 pub mod routes;
 pub mod ui;
+pub mod tickets;

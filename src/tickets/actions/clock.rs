@@ -1,0 +1,292 @@
+use chrono::{DateTime, Duration, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{about, one, reason_given};
+use crate::{
+    platform::{
+        action::{Action, Cx},
+        error::{Error, FieldErrors, Result},
+        ids::{ClockId, MemberId, TicketId},
+        redact::redact,
+        role::{Capability, Permission, Role},
+    },
+    tickets::{
+        TicketState,
+        data::{self, ClockEntry, Ticket},
+    },
+};
+
+/// A phone's clock that is off by more than this is corrected against ours.
+const TOLERATED: Duration = Duration::minutes(5);
+/// An entry that reaches us later than this says when it did.
+const LATE: Duration = Duration::minutes(1);
+/// What happened longer ago is not a phone catching up.
+const OLDEST: Duration = Duration::days(7);
+
+/// When something happened on a phone, after looking at the phone's clock.
+struct Moment {
+    at: DateTime<Utc>,
+    offset: Option<i32>,
+    sent_at: Option<DateTime<Utc>>,
+}
+
+/// Corrects the person's time by how far the phone's clock is off (over five minutes), and keeps that it was.
+fn moment(occurred: Option<DateTime<Utc>>, device_now: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Moment> {
+    let off = device_now.map(|d| d - now).filter(|o| o.abs() > TOLERATED);
+    let at = match (occurred, off) {
+        (None, _) => now,
+        (Some(at), None) => at,
+        (Some(at), Some(off)) => at - off,
+    };
+    if at < now - OLDEST {
+        return Err(FieldErrors::one("occurred_at", "This is more than a week ago. Correct the clock instead."));
+    }
+    if at > now + TOLERATED {
+        return Err(FieldErrors::one("occurred_at", "This is in the future."));
+    }
+    let at = at.min(now);
+    let offset = off.map(|o| i32::try_from(o.num_seconds()).unwrap_or(if o > Duration::zero() { i32::MAX } else { i32::MIN }));
+    Ok(Moment { at, offset, sent_at: (now - at > LATE).then_some(now) })
+}
+
+/// Whose clock: one's own, or a colleague's for those who run the office.
+fn whose(cx: &Cx<'_>, member: Option<MemberId>) -> Result<MemberId> {
+    let wanted = member.or(cx.who.member).ok_or_else(|| FieldErrors::one("member_id", "Whose clock?"))?;
+    if cx.who.role == Some(Role::Agent) && cx.who.member != Some(wanted) {
+        return Err(Error::Forbidden);
+    }
+    Ok(wanted)
+}
+
+async fn set_state(cx: &mut Cx<'_>, ticket: &Ticket, state: TicketState) -> Result<()> {
+    if ticket.state == state {
+        return Ok(());
+    }
+    if !ticket.state.may_become(state) {
+        return Err(Error::conflict(format!("A ticket that is {} can't do that.", ticket.state.word().to_lowercase())));
+    }
+    sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
+    Ok(())
+}
+
+/// Starts a technician's clock; the ticket is in progress from then on. Asked for again while it runs, the running entry is the answer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ClockIn {
+    pub ticket_id: TicketId,
+    /// Whose clock; one's own where it is not said.
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+    /// When it happened, on the phone's clock; now, where it is not said.
+    #[serde(default)]
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// What the phone's clock showed when this was sent.
+    #[serde(default)]
+    pub device_now: Option<DateTime<Utc>>,
+}
+
+impl Action for ClockIn {
+    const NAME: &'static str = "ticket.clock_in";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        ticket.must_be_open()?;
+        let member = whose(cx, self.member_id)?;
+        let moment = moment(self.occurred_at, self.device_now, now)?;
+        let running = sqlx::query!(
+            r#"select k.id as "id: ClockId", k.ticket_id as "ticket_id: TicketId", t.number, m.name
+                 from clock_entries k join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
+                 join members m on m.org_id = k.org_id and m.id = k.member_id
+                where k.member_id = $1 and k.clocked_out_at is null"#,
+            member.0
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        match running {
+            Some(r) if r.ticket_id == ticket.id => return Ok(r.id),
+            Some(r) => return Err(Error::conflict(format!("{}'s clock is running on T-{}. Clock out there first.", r.name, r.number))),
+            None => {}
+        }
+        let id = ClockId::new();
+        sqlx::query!(
+            "insert into clock_entries (id, ticket_id, member_id, clocked_in_at, device_offset_seconds, sent_at) values ($1, $2, $3, $4, $5, $6)",
+            id.0,
+            ticket.id.0,
+            member.0,
+            moment.at,
+            moment.offset,
+            moment.sent_at
+        )
+        .execute(cx.db())
+        .await?;
+        set_state(cx, &ticket, TicketState::InProgress).await?;
+        cx.event("ticket.clocked_in", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await?;
+        Ok(id)
+    }
+}
+
+/// Stops a technician's clock.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ClockOut {
+    pub ticket_id: TicketId,
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+    #[serde(default)]
+    pub occurred_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub device_now: Option<DateTime<Utc>>,
+}
+
+impl Action for ClockOut {
+    const NAME: &'static str = "ticket.clock_out";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        ticket.must_be_open()?;
+        let member = whose(cx, self.member_id)?;
+        let moment = moment(self.occurred_at, self.device_now, now)?;
+        let entry = open_entry(cx, ticket.id, member).await?;
+        if moment.at < entry.clocked_in_at {
+            return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
+        }
+        let done = sqlx::query!(
+            r#"update clock_entries set clocked_out_at = $2, device_offset_seconds = coalesce($3, device_offset_seconds), sent_at = coalesce($4, sent_at)
+                where id = $1 and clocked_out_at is null"#,
+            entry.id.0,
+            moment.at,
+            moment.offset,
+            moment.sent_at
+        )
+        .execute(cx.db())
+        .await?;
+        one(&done)?;
+        cx.event("ticket.clocked_out", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await?;
+        Ok(entry.id)
+    }
+}
+
+async fn open_entry(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<ClockEntry> {
+    let entries = data::clock(cx.db(), ticket).await?;
+    entries
+        .into_iter()
+        .find(|e| e.member_id == member && e.clocked_out_at.is_none())
+        .ok_or_else(|| Error::conflict("No clock is running on this ticket."))
+}
+
+/// Takes a clock-in back (tapped the wrong ticket). With no other entry the ticket is scheduled again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct UndoClockIn {
+    pub ticket_id: TicketId,
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+}
+
+impl Action for UndoClockIn {
+    const NAME: &'static str = "ticket.undo_clock_in";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        ticket.must_be_open()?;
+        let member = whose(cx, self.member_id)?;
+        let entry = open_entry(cx, ticket.id, member).await?;
+        one(&sqlx::query!("delete from clock_entries where id = $1", entry.id.0).execute(cx.db()).await?)?;
+        let left = sqlx::query_scalar!(r#"select exists (select from clock_entries where ticket_id = $1) as "left!""#, ticket.id.0)
+            .fetch_one(cx.db())
+            .await?;
+        if !left {
+            set_state(cx, &ticket, TicketState::Scheduled).await?;
+        }
+        cx.event("ticket.clock_in_undone", about(&ticket), json!({ "member": member, "was": entry.clocked_in_at })).await?;
+        Ok(ticket.id)
+    }
+}
+
+/// Sets a clock entry right; what it said first is kept beside it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct CorrectClock {
+    pub clock_id: ClockId,
+    pub clocked_in_at: DateTime<Utc>,
+    /// None: the clock still runs.
+    #[serde(default)]
+    pub clocked_out_at: Option<DateTime<Utc>>,
+    #[garde(custom(reason_given))]
+    pub reason: String,
+}
+
+impl Action for CorrectClock {
+    const NAME: &'static str = "ticket.correct_clock";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let row = sqlx::query!(
+            r#"select ticket_id as "ticket_id: TicketId", member_id as "member_id: MemberId" from clock_entries where id = $1"#,
+            self.clock_id.0
+        )
+        .fetch_one(cx.db())
+        .await?;
+        let ticket = data::locked(cx.db(), who, row.ticket_id).await?;
+        ticket.must_be_open()?;
+        whose(cx, Some(row.member_id))?;
+        if self.clocked_in_at > now || self.clocked_out_at.is_some_and(|o| o > now) {
+            return Err(FieldErrors::one("clocked_out_at", "This is in the future."));
+        }
+        if self.clocked_out_at.is_some_and(|o| o < self.clocked_in_at) {
+            return Err(FieldErrors::one("clocked_out_at", "Clocking out can't be before clocking in."));
+        }
+        let done = sqlx::query!(
+            r#"update clock_entries
+                  set original_in_at = coalesce(original_in_at, clocked_in_at),
+                      original_out_at = case when corrected_at is null then clocked_out_at else original_out_at end,
+                      clocked_in_at = $2, clocked_out_at = $3, corrected_at = $4, corrected_by = $5, correction_reason = $6
+                where id = $1"#,
+            self.clock_id.0,
+            self.clocked_in_at,
+            self.clocked_out_at,
+            now,
+            who.member.map(|m| m.0),
+            redact(self.reason.trim()).text
+        )
+        .execute(cx.db())
+        .await?;
+        one(&done)?;
+        cx.event("ticket.clock_corrected", about(&ticket), json!({ "clock": self.clock_id, "in": self.clocked_in_at, "out": self.clocked_out_at })).await?;
+        Ok(self.clock_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_that_is_off_is_corrected_with_a_trace() {
+        let now: DateTime<Utc> = "2026-11-24T15:00:00Z".parse().unwrap();
+        let minutes = Duration::minutes;
+        let m = moment(Some(now - minutes(30)), Some(now + minutes(4)), now).unwrap();
+        assert_eq!((m.at, m.offset), (now - minutes(30), None));
+        let m = moment(Some(now + minutes(90)), Some(now + minutes(120)), now).unwrap();
+        assert_eq!((m.at, m.offset, m.sent_at), (now - minutes(30), Some(7200), Some(now)));
+        assert!(moment(Some(now + minutes(10)), None, now).is_err());
+        assert_eq!(moment(Some(now + minutes(3)), None, now).unwrap().at, now);
+    }
+}

@@ -1,0 +1,194 @@
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{NewLine, UpdateLine, about, lines};
+use crate::{
+    platform::{
+        action::{Action, Cx},
+        error::{Error, FieldErrors, Result},
+        ids::{LineId, TicketId},
+        role::{Capability, ModelLevel, Permission},
+    },
+    tickets::{
+        Settlement, TicketState,
+        data::{self, Ticket},
+    },
+};
+
+/// A line as it was done: of a line that is there (`id`), or one added at the door.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct FinalLine {
+    #[serde(default)]
+    pub id: Option<LineId>,
+    #[serde(flatten)]
+    #[garde(dive)]
+    pub line: NewLine,
+    /// The estimated price was looked at and stands.
+    #[serde(default)]
+    pub price_confirmed: bool,
+}
+
+/// Closes a ticket: what was done, how long it took, at which prices. Everything is frozen with it (`flows.md`, 1).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct CloseTicket {
+    pub ticket_id: TicketId,
+    /// Time on site; the clock's, where it is not said.
+    #[serde(default)]
+    #[garde(inner(custom(worked_fits)))]
+    pub worked_minutes: Option<i32>,
+    /// The lines as done; lines not named are removed. None: as they stand.
+    #[serde(default)]
+    #[garde(dive)]
+    pub lines: Option<Vec<FinalLine>>,
+    /// All estimated prices are confirmed at once.
+    #[serde(default)]
+    pub prices_confirmed: bool,
+}
+
+fn worked_fits(minutes: &i32, _: &()) -> garde::Result {
+    if (1..=10_080).contains(minutes) { Ok(()) } else { Err(garde::Error::new("The time on site is from a minute to a week.")) }
+}
+
+/// What was frozen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Closed {
+    pub id: TicketId,
+    pub total: Decimal,
+    pub worked_minutes: i32,
+}
+
+impl Action for CloseTicket {
+    const NAME: &'static str = "ticket.close";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    const MODEL: ModelLevel = ModelLevel::SoftLimit;
+    type Output = Closed;
+
+    fn versioned(&self) -> Option<(&'static str, uuid::Uuid)> {
+        Some(("tickets", self.ticket_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Closed> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        ticket.must_be_open()?;
+        if let Some(done) = &self.lines {
+            set_lines(cx, &ticket, done).await?;
+        }
+        check_prices(cx, &ticket, &self).await?;
+        let worked_minutes = stop_clock(cx, &ticket, self.worked_minutes).await?;
+        if ticket.state == TicketState::Scheduled {
+            // Nobody clocked in: the ticket still passes through the state of being worked on.
+            let state = TicketState::InProgress;
+            sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
+        }
+        sqlx::query!("update assignments set is_open = false where ticket_id = $1", ticket.id.0).execute(cx.db()).await?;
+        let now = cx.now();
+        let total = sqlx::query_scalar!(
+            r#"update tickets set state = $2, closed_at = $3, closed_by = $4, worked_minutes = $5, is_price_estimated = false where id = $1 returning total"#,
+            ticket.id.0,
+            TicketState::Closed as TicketState,
+            now,
+            who.member.map(|m| m.0),
+            worked_minutes
+        )
+        .fetch_one(cx.db())
+        .await?;
+        let closed = json!({ "number": ticket.number, "amount": total, "currency": who.currency, "worked_minutes": worked_minutes,
+                             "was_estimated": ticket.is_price_estimated });
+        cx.event("ticket.closed", about(&ticket), closed).await?;
+        Ok(Closed { id: ticket.id, total, worked_minutes })
+    }
+}
+
+/// Makes the ticket's lines the ones that were done.
+async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Result<()> {
+    let keep: Vec<_> = done.iter().filter_map(|l| l.id.map(|id| id.0)).collect();
+    sqlx::query!("delete from ticket_lines where ticket_id = $1 and not id = any ($2)", ticket.id.0, &keep).execute(cx.db()).await?;
+    let there: Vec<LineId> = data::lines(cx.db(), ticket.id).await?.iter().map(|l| l.id).collect();
+    for (done, position) in done.iter().zip(1..) {
+        match done.id.filter(|id| there.contains(id)) {
+            Some(line_id) => {
+                let l = done.line.clone();
+                let (description, quantity, unit_price) = (l.description, l.quantity, l.unit_price);
+                let (duration_minutes, tax_rate_id) = (l.duration_minutes, l.tax_rate_id);
+                let new = UpdateLine { line_id, description, quantity, unit_price, no_price: false, duration_minutes, tax_rate_id };
+                lines::change(cx, &new).await?;
+            }
+            None => {
+                lines::insert(cx, ticket.id, done.id, position, done.line.clone()).await?;
+            }
+        }
+    }
+    lines::recount(cx, ticket.id).await
+}
+
+/// Every flexible line has a price by now, and an estimate was confirmed line by line or as a whole.
+async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    for (line, i) in data::lines(cx.db(), ticket.id).await?.iter().zip(0..) {
+        if line.unit_price.is_none() {
+            errors.add(&format!("lines[{i}].unit_price"), format!("“{}” needs its price.", line.description));
+        }
+    }
+    let each = close.lines.as_ref().is_some_and(|lines| lines.iter().all(|l| l.price_confirmed));
+    if ticket.is_price_estimated && !close.prices_confirmed && !each {
+        errors.add("prices_confirmed", "The price was an estimate. Confirm every price.");
+    }
+    errors.into_result()
+}
+
+/// Stops what still runs and tells how long the visit took: what the person says, else the clock.
+async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Result<i32> {
+    let now = cx.now();
+    sqlx::query!(
+        "update clock_entries set clocked_out_at = greatest($2, clocked_in_at) where ticket_id = $1 and clocked_out_at is null",
+        ticket.id.0,
+        now
+    )
+    .execute(cx.db())
+    .await?;
+    if let Some(minutes) = said {
+        return Ok(minutes);
+    }
+    let clocked: i64 = data::clock(cx.db(), ticket.id).await?.iter().map(|e| e.minutes(now)).sum();
+    i32::try_from(clocked)
+        .ok()
+        .filter(|m| (1..=10_080).contains(m))
+        .ok_or_else(|| FieldErrors::one("worked_minutes", "How long did it take? The clock does not tell."))
+}
+
+/// Records, once, how the money of a closed ticket was dealt with.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct Settle {
+    pub ticket_id: TicketId,
+    pub settlement: Settlement,
+}
+
+impl Action for Settle {
+    const NAME: &'static str = "ticket.settle";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        if ticket.state != TicketState::Closed {
+            return Err(Error::conflict("The ticket is not closed yet."));
+        }
+        match ticket.settlement.as_deref() {
+            Some(was) if was == self.settlement.name() => return Ok(ticket.id),
+            Some(_) => return Err(Error::conflict("How this ticket was paid is already on record.")),
+            None => {}
+        }
+        sqlx::query!("update tickets set settlement = $2 where id = $1", ticket.id.0, self.settlement.name()).execute(cx.db()).await?;
+        cx.event("ticket.settled", about(&ticket), json!({ "settlement": self.settlement })).await?;
+        Ok(ticket.id)
+    }
+}
