@@ -10,5 +10,5 @@ pub mod messages;
 pub mod platform;
 pub mod registry;
 pub mod routes;
-pub mod ui;
 pub mod tickets;
+pub mod ui;

@@ -3,6 +3,7 @@
 use crate::{
     messages,
     platform::{action, query},
+    tickets,
 };
 
 /// All actions, by name.
@@ -17,6 +18,23 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<messages::actions::MarkSent>(),
         action::entry::<messages::actions::SetTemplate>(),
         action::entry::<messages::actions::ResetTemplate>(),
+        // tickets
+        action::entry::<tickets::actions::CreateTicket>(),
+        action::entry::<tickets::actions::UpdateTicket>(),
+        action::entry::<tickets::actions::Reschedule>(),
+        action::entry::<tickets::actions::Assign>(),
+        action::entry::<tickets::actions::CancelTicket>(),
+        action::entry::<tickets::actions::ClockIn>(),
+        action::entry::<tickets::actions::ClockOut>(),
+        action::entry::<tickets::actions::CorrectClock>(),
+        action::entry::<tickets::actions::UndoClockIn>(),
+        action::entry::<tickets::actions::AddLine>(),
+        action::entry::<tickets::actions::UpdateLine>(),
+        action::entry::<tickets::actions::RemoveLine>(),
+        action::entry::<tickets::actions::CloseTicket>(),
+        action::entry::<tickets::actions::Settle>(),
+        action::entry::<tickets::actions::RecordAnswer>(),
+        action::entry::<tickets::actions::AnswerByLink>(),
     ]
 }
 

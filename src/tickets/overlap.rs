@@ -65,7 +65,10 @@ pub async fn claim(
         return Ok(true);
     }
     let alternatives = alternatives(db, who, members, slot, except).await?;
-    Err(Error::Conflict { message: describe(&clashes, who.zone), current: Some(json!({ "clashes": clashes, "alternatives": alternatives })) })
+    Err(Error::Conflict {
+        message: describe(&clashes, who.zone),
+        current: Some(json!({ "clashes": clashes, "alternatives": alternatives })),
+    })
 }
 
 async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
@@ -81,13 +84,7 @@ async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
 }
 
 /// What is in the way of these technicians at this time.
-pub async fn clashes(
-    db: &mut PgConnection,
-    who: &Who,
-    members: &[MemberId],
-    slot: Slot,
-    except: Option<TicketId>,
-) -> Result<Vec<Clash>> {
+pub async fn clashes(db: &mut PgConnection, who: &Who, members: &[MemberId], slot: Slot, except: Option<TicketId>) -> Result<Vec<Clash>> {
     let ids: Vec<_> = members.iter().map(|m| m.0).collect();
     let rows = sqlx::query_as!(
         Clash,
@@ -122,7 +119,12 @@ pub fn describe(clashes: &[Clash], zone: Tz) -> String {
         n => format!(" And {n} more."),
     };
     let (number, member) = (first.number, &first.member);
-    format!("{member} is booked {}, {}–{} (T-{number}{customer}).{more}", from.format("%a %-d %b"), from.format("%-H:%M"), to.format("%-H:%M"))
+    format!(
+        "{member} is booked {}, {}–{} (T-{number}{customer}).{more}",
+        from.format("%a %-d %b"),
+        from.format("%-H:%M"),
+        to.format("%-H:%M")
+    )
 }
 
 /// Times of the same length when all of these technicians are free, within working hours, from the wanted day on.

@@ -48,13 +48,9 @@ impl Action for Assign {
         let is_override = overlap::claim(cx.db(), who, &members, slot, Some(ticket.id), reason).await?;
         book(cx, ticket.id, &members, slot, is_override).await?;
         // Who opened the ticket before sees that it changed: the assignment is part of what it shows.
-        sqlx::query!(
-            "update tickets set override_reason = $2 where id = $1",
-            ticket.id.0,
-            if is_override { reason } else { None }
-        )
-        .execute(cx.db())
-        .await?;
+        sqlx::query!("update tickets set override_reason = $2 where id = $1", ticket.id.0, if is_override { reason } else { None })
+            .execute(cx.db())
+            .await?;
         cx.event("ticket.assigned", about(&ticket), json!({ "members": members, "override": is_override })).await?;
         Ok(ticket.id)
     }

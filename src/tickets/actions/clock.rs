@@ -126,7 +126,8 @@ impl Action for ClockIn {
         .execute(cx.db())
         .await?;
         set_state(cx, &ticket, TicketState::InProgress).await?;
-        cx.event("ticket.clocked_in", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await?;
+        cx.event("ticket.clocked_in", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset }))
+            .await?;
         Ok(id)
     }
 }
@@ -171,7 +172,12 @@ impl Action for ClockOut {
         .execute(cx.db())
         .await?;
         one(&done)?;
-        cx.event("ticket.clocked_out", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await?;
+        cx.event(
+            "ticket.clocked_out",
+            about(&ticket),
+            json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset }),
+        )
+        .await?;
         Ok(entry.id)
     }
 }
@@ -269,7 +275,12 @@ impl Action for CorrectClock {
         .execute(cx.db())
         .await?;
         one(&done)?;
-        cx.event("ticket.clock_corrected", about(&ticket), json!({ "clock": self.clock_id, "in": self.clocked_in_at, "out": self.clocked_out_at })).await?;
+        cx.event(
+            "ticket.clock_corrected",
+            about(&ticket),
+            json!({ "clock": self.clock_id, "in": self.clocked_in_at, "out": self.clocked_out_at }),
+        )
+        .await?;
         Ok(self.clock_id)
     }
 }

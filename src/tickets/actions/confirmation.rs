@@ -162,9 +162,14 @@ async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) ->
     let (kind, body) = match answer {
         Answer::Accepted => {
             let now = cx.now();
-            sqlx::query!("update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null", key, now, actor)
-                .execute(cx.db())
-                .await?;
+            sqlx::query!(
+                "update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null",
+                key,
+                now,
+                actor
+            )
+            .execute(cx.db())
+            .await?;
             return Ok(());
         }
         Answer::Declined => ("declined", format!("{} declined T-{}.", ticket.contact_name, ticket.number)),
@@ -202,7 +207,8 @@ impl Action for MarkAsked {
     async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        let stands = (ticket.state, ticket.sequence, ticket.confirmation) == (TicketState::Scheduled, self.sequence, Confirmation::NotAsked);
+        let stands =
+            (ticket.state, ticket.sequence, ticket.confirmation) == (TicketState::Scheduled, self.sequence, Confirmation::NotAsked);
         if stands {
             sqlx::query!("update tickets set confirmation = $2 where id = $1", ticket.id.0, Confirmation::Asked as Confirmation)
                 .execute(cx.db())

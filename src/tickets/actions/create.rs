@@ -103,7 +103,8 @@ impl Action for CreateTicket {
         }
         lines::recount(cx, id).await?;
         let subject = Subject { kind: "ticket", id: id.0, contact: Some(self.contact_id) };
-        cx.event("ticket.scheduled", subject, json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override })).await?;
+        cx.event("ticket.scheduled", subject, json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override }))
+            .await?;
         if self.ask_customer && slot.0 > cx.now() {
             tell_customer(cx, id, 0, "asked", true).await?;
         }

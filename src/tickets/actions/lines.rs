@@ -144,7 +144,8 @@ pub(super) async fn recount(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
 }
 
 async fn ticket_of(cx: &mut Cx<'_>, line: LineId) -> Result<TicketId> {
-    let id = sqlx::query_scalar!(r#"select ticket_id as "id: TicketId" from ticket_lines where id = $1"#, line.0).fetch_one(cx.db()).await?;
+    let id =
+        sqlx::query_scalar!(r#"select ticket_id as "id: TicketId" from ticket_lines where id = $1"#, line.0).fetch_one(cx.db()).await?;
     Ok(id)
 }
 
@@ -170,9 +171,10 @@ impl Action for AddLine {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         ticket.must_be_open()?;
-        let next = sqlx::query_scalar!(r#"select coalesce(max(position), 0) + 1 as "next!" from ticket_lines where ticket_id = $1"#, ticket.id.0)
-            .fetch_one(cx.db())
-            .await?;
+        let next =
+            sqlx::query_scalar!(r#"select coalesce(max(position), 0) + 1 as "next!" from ticket_lines where ticket_id = $1"#, ticket.id.0)
+                .fetch_one(cx.db())
+                .await?;
         let id = insert(cx, ticket.id, self.id, next, self.line).await?;
         recount(cx, ticket.id).await?;
         cx.event("ticket.line_added", about(&ticket), json!({ "line": id })).await?;

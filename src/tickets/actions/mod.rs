@@ -17,7 +17,7 @@ pub use assign::Assign;
 pub use cancel::CancelTicket;
 pub use clock::{ClockIn, ClockOut, CorrectClock, UndoClockIn};
 pub use close::{CloseTicket, Closed, FinalLine, Settle};
-pub use confirmation::{AnswerByLink, answers_until, Channel, MarkAsked, RecordAnswer};
+pub use confirmation::{AnswerByLink, Channel, MarkAsked, RecordAnswer, answers_until};
 pub use create::{CreateTicket, Created};
 pub use lines::{AddLine, NewLine, RemoveLine, UpdateLine};
 pub use reschedule::Reschedule;

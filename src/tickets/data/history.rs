@@ -78,7 +78,12 @@ pub async fn last_time(
 }
 
 /// How long to book: the median of the last three visits for the same services at the same address, else what the services usually take.
-pub async fn proposed_minutes(db: &mut PgConnection, contact: ContactId, address: Option<AddressId>, services: &[ServiceId]) -> Result<i32> {
+pub async fn proposed_minutes(
+    db: &mut PgConnection,
+    contact: ContactId,
+    address: Option<AddressId>,
+    services: &[ServiceId],
+) -> Result<i32> {
     let mut services: Vec<_> = services.iter().map(|s| s.0).collect();
     services.sort_unstable();
     services.dedup();

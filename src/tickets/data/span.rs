@@ -75,7 +75,7 @@ pub async fn span(
           from tickets t
           join contacts c on c.org_id = t.org_id and c.id = t.contact_id
           left join addresses a on a.org_id = t.org_id and a.id = t.address_id
-         where t.starts_at < $2 and t.starts_at > $1 - interval '7 days' and t.ends_at > $1 and t.state <> 'cancelled'
+         where t.starts_at < $2 and t.starts_at > $1::timestamptz - interval '7 days' and t.ends_at > $1 and t.state <> 'cancelled'
            and ($3::uuid is null or exists (select from assignments s where s.ticket_id = t.id and s.member_id = $3))
            and ($4::uuid is null or exists (select from assignments s where s.ticket_id = t.id and s.member_id = $4))
          order by t.starts_at, t.id
