@@ -79,7 +79,7 @@ begin
            else jsonb_build_array(o -> k, n -> k) end)
     into c
     from jsonb_object_keys(o || n) k
-   where k not in ('org_id', 'id', 'created_at', 'created_by', 'updated_at', 'version', 'search_text')
+   where k not in ('org_id', 'id', 'created_at', 'created_by', 'updated_at', 'version', 'search_text', 'name_key')
      and (o -> k) is distinct from (n -> k)
      and not (coalesce(o -> k, 'null'::jsonb) = 'null'::jsonb and coalesce(n -> k, 'null'::jsonb) = 'null'::jsonb);
   if c is null and tg_op = 'UPDATE' then return null; end if;

@@ -19,12 +19,14 @@ create table contacts (
   source_key   text,                                 -- Square Customer ID …: the key for importing again
   import_id    uuid,
   stripe_customer_id text,
+  name_key     text not null generated always as (lower(name)) stored,   -- lists are ordered and paged by it; a plain column can be an index condition under RLS
   deleted_at   timestamptz
 );
 select app.tenant_table('contacts');
 select app.refers('contacts', 'preferred_member_id', 'members');
 create unique index contacts_source_key on contacts (org_id, source_key) where source_key is not null;
-create index contacts_by_name on contacts (org_id, lower(name), id) where deleted_at is null;
+create index contacts_by_name on contacts (org_id, name_key, id) where deleted_at is null;
+create index contacts_archived on contacts (org_id, name_key, id) where deleted_at is not null;
 create index contacts_by_import on contacts (org_id, import_id) where import_id is not null;
 
 -- Emails, phones and streets are read and written by one module (contacts::personal), so that field encryption can be switched on:
@@ -117,9 +119,13 @@ create index contact_search_doc on contact_search using gin (org_id, doc gin_trg
 select app.let_lookup('contact_search');
 select app.let_lookup('contacts');
 
+-- Lower case without accents: how words and what is searched are compared (platform::text::fold does the same).
+create function app.fold(t text) returns text language sql immutable parallel safe as
+  $$ select lower(translate(t, 'ÀÁÂÃÄÅàáâãäåÇçÈÉÊËèéêëÌÍÎÏìíîïÑñÒÓÔÕÖØòóôõöøÙÚÛÜùúûüÝýÿŠšŽžŁł', 'aaaaaaaaaaaacceeeeeeeeiiiiiiiinnoooooooooooouuuuuuuuyyysszzll')) $$;
+
 create function app.index_contacts(ids uuid[]) returns void language sql as $$
   insert into contact_search (contact_id, doc)
-  select c.id, lower(concat_ws(' ', c.name, c.first_name, c.last_name, c.nickname, c.company, array_to_string(c.tags, ' '),
+  select c.id, app.fold(concat_ws(' ', c.name, c.first_name, c.last_name, c.nickname, c.company, array_to_string(c.tags, ' '),
            (select string_agg(e.address, ' ') from contact_emails e where e.contact_id = c.id),
            (select string_agg(p.typed || ' ' || p.match_key || ' ' || regexp_replace(p.typed, '\D', '', 'g'), ' ') from contact_phones p where p.contact_id = c.id),
            (select string_agg(concat_ws(' ', a.street, a.unit, a.city, a.region, a.postal_code, a.access_notes, a.neighbourhood), ' ') from addresses a where a.contact_id = c.id and a.deleted_at is null),
@@ -129,21 +135,44 @@ create function app.index_contacts(ids uuid[]) returns void language sql as $$
   on conflict (org_id, contact_id) do update set doc = excluded.doc where contact_search.doc is distinct from excluded.doc;
 $$;
 
--- Under RLS only leakproof operators become index conditions, so text search goes through this one function, which takes the business
--- explicitly and refuses any but the current one. Every word must occur; words of a phone number are given as their digits.
-create function app.search_contacts(org uuid, words text[], lim int, skip int default 0) returns table (contact_id uuid, rank real)
-language sql stable security definer set search_path = public, pg_temp as $$
-  select s.contact_id,
-         (case when lower(c.name) like words[1] || '%' then 2 when lower(c.name) like '%' || words[1] || '%' then 1 else 0 end
-          + word_similarity(array_to_string(words, ' '), s.doc))::real
-    from contact_search s join contacts c on c.org_id = s.org_id and c.id = s.contact_id and c.deleted_at is null
+create function app.like_pattern(word text) returns text language sql immutable parallel safe as
+  $$ select '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
+
+-- Under RLS only leakproof operators become index conditions, so text search goes through these two functions, which take the business
+-- explicitly and refuse any but the current one. Words are folded; every one must occur; words of a phone number are given as their digits.
+-- Ordered by rank, name and id, from behind the place given, so that a page stays where it is when somebody is added.
+create function app.search_contacts(org uuid, words text[], archived boolean, lim int,
+                                    after_rank int default null, after_name text default null, after_id uuid default null)
+returns table (contact_id uuid, rank int) language sql stable security definer set search_path = public, pg_temp as $$
+  with hits as (
+    select c.id, c.name_key,
+           (case when app.fold(c.name) like words[1] || '%' then 2 when app.fold(c.name) like '%' || words[1] || '%' then 1 else 0 end * 1000
+            + word_similarity(array_to_string(words, ' '), s.doc) * 900)::int as score
+      from contact_search s join contacts c on c.org_id = s.org_id and c.id = s.contact_id and (c.deleted_at is not null) = archived
+     where s.org_id = org and org = (select app.org())
+       and s.doc like (select app.like_pattern(w) from unnest(words) w order by length(w) desc limit 1)   -- the index's condition
+       and s.doc like all (select app.like_pattern(w) from unnest(words) w)
+  )
+  select h.id, h.score from hits h
+   where after_id is null or h.score < after_rank or (h.score = after_rank and (h.name_key, h.id) > (after_name, after_id))
+   order by h.score desc, h.name_key, h.id
+   limit lim;
+$$;
+
+-- For when nothing matches exactly: each word may be misspelt.
+create function app.guess_contacts(org uuid, words text[], archived boolean, lim int)
+returns table (contact_id uuid, rank int) language sql stable security definer set search_path = public, pg_temp
+set pg_trgm.word_similarity_threshold = 0.4 as $$
+  select c.id, ((select avg(word_similarity(w, s.doc)) from unnest(words) w) * 1000)::int as score
+    from contact_search s join contacts c on c.org_id = s.org_id and c.id = s.contact_id and (c.deleted_at is not null) = archived
    where s.org_id = org and org = (select app.org())
-     and s.doc like all (select '%' || replace(replace(replace(w, '\', '\\'), '%', '\%'), '_', '\_') || '%' from unnest(words) w)
-   order by 2 desc, lower(c.name), s.contact_id
-   limit lim offset skip;
+       and s.doc %> (select w from unnest(words) w order by length(w) desc limit 1) and s.doc %> all (words)
+   order by 2 desc, c.name_key, c.id
+   limit lim;
 $$;
 grant create on schema app to rounds_lookup;
-alter function app.search_contacts(uuid, text[], int, int) owner to rounds_lookup;
+alter function app.search_contacts(uuid, text[], boolean, int, int, text, uuid) owner to rounds_lookup;
+alter function app.guess_contacts(uuid, text[], boolean, int) owner to rounds_lookup;
 revoke create on schema app from rounds_lookup;
 
 -- Catalogue.

@@ -1,6 +1,7 @@
 //! Rounds runs a small service business. One module a slice; `routes` is the table of contents.
 
 pub mod api;
+pub mod catalogue;
 pub mod contacts;
 pub mod emails;
 pub mod http;

@@ -1,0 +1,179 @@
+//! Reads of contacts for pages, programs and the slices above.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::{Address, Attribute, AttributeState, Consent, Contact, Duplicate, Note, Relation, Summary, personal};
+use crate::platform::{
+    error::{Error, Result},
+    ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, MemberId, NoteId, TicketId},
+    role::Role,
+    tenant::Who,
+};
+
+/// The member whose own or assigned customers are the only ones to be seen; none where all may be.
+pub fn only_own(who: &Who) -> Option<MemberId> {
+    who.member.filter(|_| who.role == Some(Role::Agent))
+}
+
+/// `NotFound` where this member may not see the contact.
+pub async fn visible(db: &mut PgConnection, who: &Who, id: ContactId) -> Result<()> {
+    let Some(member) = only_own(who) else { return Ok(()) };
+    let own = sqlx::query_scalar!(r#"select app.is_own_contact($1, $2) as "own!""#, id.0, member.0).fetch_one(db).await?;
+    if own { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// One contact, archived or not.
+pub async fn contact(db: &mut PgConnection, id: ContactId) -> Result<Contact> {
+    sqlx::query_as!(
+        Contact,
+        r#"
+        select id as "id: ContactId", relation as "relation: Relation", is_organisation, name, first_name, last_name, nickname, company, tags,
+               preferred_time, preferred_member_id as "preferred_member_id: MemberId", preferred_channel, email_consent, sms_consent,
+               birthday, customer_since, source, deleted_at as archived_at, created_at, version
+          from contacts where id = $1
+        "#,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// What other slices show of a contact, or write to.
+pub async fn summary(db: &mut PgConnection, id: ContactId) -> Result<Summary> {
+    let row = sqlx::query!(
+        r#"select id as "id: ContactId", name, first_name, deleted_at is not null as "is_archived!", email_consent from contacts where id = $1"#,
+        id.0
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    .ok_or(Error::NotFound)?;
+    let (email, phone) = personal::first_reach(db, id).await?;
+    Ok(Summary {
+        id: row.id,
+        name: row.name,
+        first_name: row.first_name,
+        email,
+        phone,
+        is_archived: row.is_archived,
+        email_consent: row.email_consent,
+    })
+}
+
+/// Where the business goes unless told otherwise: the primary address, else the oldest one.
+pub async fn primary_address(db: &mut PgConnection, contact: ContactId) -> Result<Option<Address>> {
+    Ok(personal::addresses(db, contact, false).await?.into_iter().next())
+}
+
+/// One address, archived or not.
+pub async fn address(db: &mut PgConnection, id: AddressId) -> Result<Address> {
+    personal::address(db, id).await
+}
+
+/// A contact's addresses in use.
+pub async fn addresses(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Address>> {
+    personal::addresses(db, contact, false).await
+}
+
+/// How to get in there ("gate code 4411"); empty where nothing is known.
+pub async fn access_notes(db: &mut PgConnection, address: AddressId) -> Result<String> {
+    Ok(personal::address(db, address).await?.access_notes)
+}
+
+/// A contact's notes, newest first.
+pub async fn notes(db: &mut PgConnection, contact: ContactId, limit: i64) -> Result<Vec<Note>> {
+    Ok(sqlx::query_as!(
+        Note,
+        r#"
+        select n.id as "id: NoteId", n.contact_id as "contact_id: ContactId", n.ticket_id as "ticket_id: TicketId", n.body, n.source, n.created_at,
+               coalesce(m.name, '') as "by!"
+          from notes n left join members m on m.org_id = n.org_id and n.created_by in ('member:' || m.id::text, 'model:' || m.id::text)
+         where n.contact_id = $1 order by n.created_at desc, n.id desc limit $2
+        "#,
+        contact.0,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// What is known of a contact: confirmed facts first, then proposed ones; dropped ones are left out.
+pub async fn attributes(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Attribute>> {
+    Ok(sqlx::query_as!(
+        Attribute,
+        r#"
+        select id as "id: AttributeId", contact_id as "contact_id: ContactId", key, value, state as "state: AttributeState", source, confidence,
+               ticket_id as "ticket_id: TicketId", confirmed_by as "confirmed_by: MemberId", confirmed_at, version
+          from attributes where contact_id = $1 and state <> 'dropped' order by state = 'proposed', key, id
+        "#,
+        contact.0
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Changes of consent, newest first.
+pub async fn consents(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Consent>> {
+    Ok(sqlx::query_as!(
+        Consent,
+        r#"select id as "id: ConsentId", channel, given, source, wording, created_at as at from consents where contact_id = $1 order by created_at desc, id desc"#,
+        contact.0
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Contacts that may be the same one, likeliest first.
+pub async fn duplicates(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Duplicate>> {
+    Ok(sqlx::query_as!(
+        Duplicate,
+        r#"
+        select d.id as "id: DuplicateId", c.id as "other_id: ContactId", c.name as other_name, d.score, d.reason
+          from contact_duplicates d
+          join contacts c on c.org_id = d.org_id and c.id = case when d.contact_id = $1 then d.other_id else d.contact_id end and c.deleted_at is null
+         where (d.contact_id = $1 or d.other_id = $1) and d.state = 'proposed'
+         order by d.score desc, d.id
+        "#,
+        contact.0
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// What the asking member may do with a contact, by role and state: the buttons of its page.
+pub fn allowed_actions(who: &Who, contact: &Contact) -> Vec<&'static str> {
+    use crate::platform::role::{Capability, Permission as P};
+    if !who.can(P::WriteRecords) {
+        return Vec::new();
+    }
+    if contact.is_archived() {
+        return vec!["contact.restore"];
+    }
+    let mut allowed = vec!["contact.update", "contact.archive", "address.create", "note.create", "attribute.set"];
+    if who.has(Capability::Scheduling) {
+        allowed.push("ticket.create");
+    }
+    if who.has(Capability::Invoices) && who.can(P::DraftMoney) {
+        allowed.push("invoice.create");
+    }
+    allowed
+}
+
+/// Who could be preferred by a customer: active technicians, by name.
+pub async fn technicians(db: &mut PgConnection) -> Result<Vec<(MemberId, String)>> {
+    let rows =
+        sqlx::query!(r#"select id as "id: MemberId", name from members where state = 'active' and is_technician order by lower(name), id"#)
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|r| (r.id, r.name)).collect())
+}
+
+/// The record as it is now, for a refused stale edit.
+pub async fn current(db: &mut PgConnection, id: ContactId) -> Result<Value> {
+    let contact = contact(db, id).await?;
+    let mut value = serde_json::to_value(&contact)?;
+    value["emails"] = serde_json::to_value(personal::emails(db, id).await?)?;
+    value["phones"] = serde_json::to_value(personal::phones(db, id).await?)?;
+    Ok(value)
+}
