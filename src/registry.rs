@@ -1,7 +1,7 @@
 //! Every action and every data type there is: what `/api/actions`, `/api/data` and `/api/capabilities` offer, and what isolation tests walk.
 
 use crate::{
-    messages,
+    catalogue, contacts, messages,
     platform::{action, query},
     tickets,
 };
@@ -9,6 +9,27 @@ use crate::{
 /// All actions, by name.
 pub fn actions() -> Vec<action::Entry> {
     vec![
+        // contacts
+        action::entry::<contacts::actions::CreateContact>(),
+        action::entry::<contacts::actions::UpdateContact>(),
+        action::entry::<contacts::actions::ArchiveContact>(),
+        action::entry::<contacts::actions::RestoreContact>(),
+        action::entry::<contacts::actions::DismissDuplicate>(),
+        action::entry::<contacts::actions::CreateAddress>(),
+        action::entry::<contacts::actions::UpdateAddress>(),
+        action::entry::<contacts::actions::ArchiveAddress>(),
+        action::entry::<contacts::actions::CreateNote>(),
+        action::entry::<contacts::actions::SetAttribute>(),
+        action::entry::<contacts::actions::ConfirmAttribute>(),
+        action::entry::<contacts::actions::RemoveAttribute>(),
+        // catalogue
+        action::entry::<catalogue::actions::CreateService>(),
+        action::entry::<catalogue::actions::UpdateService>(),
+        action::entry::<catalogue::actions::ArchiveService>(),
+        action::entry::<catalogue::actions::RestoreService>(),
+        action::entry::<catalogue::actions::CreateTaxRate>(),
+        action::entry::<catalogue::actions::UpdateTaxRate>(),
+        action::entry::<catalogue::actions::ArchiveTaxRate>(),
         // messages
         action::entry::<messages::actions::ScheduleMessage>(),
         action::entry::<messages::actions::UpdateMessage>(),
