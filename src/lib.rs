@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod contacts;
 pub mod emails;
 pub mod http;
+pub mod imports;
 pub mod invoices;
 pub mod jobs;
 pub mod messages;

@@ -1,0 +1,175 @@
+//! Transactions and items detail: together the service history, joined by transaction id.
+
+use super::{Cells, Options, Parsed, date_order, each};
+use crate::imports::RowProblem;
+use crate::imports::csv::Sheet;
+use crate::imports::dates::{self, DateOrder};
+use crate::imports::recognise::Mapping;
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+/// One payment or refund. Amounts in the business's currency, as the file signs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionRow {
+    pub line: u64,
+    pub source_id: String,
+    pub payment_id: String,
+    /// Local wall time of the file; `zone` says where, if the file does.
+    pub at: NaiveDateTime,
+    pub zone: Option<Tz>,
+    pub gross: Decimal,
+    pub discounts: Decimal,
+    pub net: Decimal,
+    pub tax: Decimal,
+    pub tip: Decimal,
+    pub partial_refunds: Decimal,
+    pub total: Decimal,
+    pub card: Decimal,
+    pub cash: Decimal,
+    pub gift_card: Decimal,
+    pub other: Decimal,
+    /// "Check", "Venmo": what the other tender was.
+    pub other_kind: String,
+    pub fees: Decimal,
+    pub is_refund: bool,
+    pub is_complete: bool,
+    pub customer_id: String,
+    pub customer_name: String,
+    pub staff: String,
+    pub description: String,
+    pub note: String,
+}
+
+/// One line item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRow {
+    pub line: u64,
+    pub transaction_id: String,
+    pub at: NaiveDateTime,
+    pub zone: Option<Tz>,
+    pub name: String,
+    pub variation: String,
+    pub category: String,
+    pub quantity: Decimal,
+    pub unit: String,
+    pub gross: Decimal,
+    pub discounts: Decimal,
+    pub net: Decimal,
+    pub tax: Decimal,
+    pub is_refund: bool,
+    pub customer_id: String,
+    pub customer_name: String,
+    pub employee: String,
+    pub note: String,
+}
+
+/// Reads the transactions export (37, 44 or 55 columns).
+pub fn transactions(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<TransactionRow> {
+    let (order, question) = date_order(sheet, mapping, &["Date"], options);
+    let mut seen: HashMap<(String, bool), u64> = HashMap::new();
+    let mut parsed = each(sheet, mapping, |cells, warnings| {
+        let row = transaction(cells, order)?;
+        if let Some(first) = seen.get(&(row.source_id.clone(), row.is_refund)).filter(|_| !row.is_refund) {
+            return Err(cells.problem("Transaction ID", format!("The same transaction stands in line {first}; that one was taken")));
+        }
+        seen.insert((row.source_id.clone(), row.is_refund), row.line);
+        if row.total.is_sign_negative() && !row.is_refund {
+            warnings.push(cells.problem("Total Collected", "More was taken off than the work came to; kept as a visit without a payment"));
+        }
+        Ok(row)
+    });
+    parsed.questions.extend(question);
+    parsed
+}
+
+/// Reads the items detail export.
+pub fn items(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<ItemRow> {
+    let (order, question) = date_order(sheet, mapping, &["Date"], options);
+    let mut parsed = each(sheet, mapping, |cells, _| item(cells, order));
+    parsed.questions.extend(question);
+    parsed
+}
+
+fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<TransactionRow, RowProblem> {
+    let (at, zone) = moment(cells, order)?;
+    let total = cells.amount_or_zero("Total Collected")?;
+    Ok(TransactionRow {
+        line: cells.row.line,
+        source_id: id(cells)?,
+        payment_id: cells.owned("Payment ID"),
+        at,
+        zone,
+        gross: cells.amount_or_zero("Gross Sales")?,
+        discounts: cells.amount_or_zero("Discounts")?,
+        net: cells.amount_or_zero("Net Sales")?,
+        tax: cells.amount_or_zero("Tax")?,
+        tip: cells.amount_or_zero("Tip")?,
+        partial_refunds: cells.amount_or_zero("Partial Refunds")?,
+        total,
+        card: cells.amount_or_zero("Card")?,
+        cash: cells.amount_or_zero("Cash")?,
+        gift_card: cells.amount_or_zero("Square Gift Card")?,
+        other: cells.amount_or_zero("Other Tender")?,
+        other_kind: cells.owned("Other Tender Type"),
+        fees: cells.amount_or_zero("Fees")?,
+        is_refund: is_refund(cells),
+        is_complete: matches!(cells.text("Transaction Status").to_lowercase().as_str(), "" | "complete" | "completed"),
+        customer_id: cells.owned("Customer ID"),
+        customer_name: cells.owned("Customer Name"),
+        staff: cells.owned("Staff Name"),
+        description: cells.owned("Description"),
+        note: cells.owned("Tender Note"),
+    })
+}
+
+fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProblem> {
+    let (at, zone) = moment(cells, order)?;
+    let name = cells.owned("Item");
+    let typed = cells.text("Qty");
+    let quantity = if typed.is_empty() { Ok(Decimal::ONE) } else { Decimal::from_str(&typed.replace(',', "")) };
+    Ok(ItemRow {
+        line: cells.row.line,
+        transaction_id: id(cells)?,
+        at,
+        zone,
+        name: if name.is_empty() { "Custom amount".to_owned() } else { name },
+        variation: cells.owned("Price Point Name"),
+        category: cells.owned("Category"),
+        quantity: quantity.map_err(|_| cells.problem("Qty", format!("“{typed}” is not a quantity")))?.normalize(),
+        unit: match cells.text("Unit") {
+            "ea" => String::new(),
+            unit => unit.to_owned(),
+        },
+        gross: cells.amount_or_zero("Gross Sales")?,
+        discounts: cells.amount_or_zero("Discounts")?,
+        net: cells.amount_or_zero("Net Sales")?,
+        tax: cells.amount_or_zero("Tax")?,
+        is_refund: is_refund(cells),
+        customer_id: cells.owned("Customer ID"),
+        customer_name: cells.owned("Customer Name"),
+        employee: cells.owned("Employee"),
+        note: cells.owned("Notes"),
+    })
+}
+
+fn id(cells: &Cells<'_>) -> Result<String, RowProblem> {
+    let id = cells.owned("Transaction ID");
+    if id.is_empty() {
+        return Err(cells.problem("Transaction ID", "The row has no transaction id"));
+    }
+    Ok(id)
+}
+
+fn is_refund(cells: &Cells<'_>) -> bool {
+    cells.text("Event Type").eq_ignore_ascii_case("refund")
+}
+
+fn moment(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<(NaiveDateTime, Option<Tz>), RowProblem> {
+    let (date, time) = (cells.text("Date"), cells.text("Time"));
+    let date = dates::parse_date(date, order).ok_or_else(|| cells.problem("Date", format!("“{date}” could not be read as a date")))?;
+    let time = dates::parse_time(time).ok_or_else(|| cells.problem("Time", format!("“{time}” could not be read as a time")))?;
+    Ok((date.and_time(time), dates::zone(cells.text("Time Zone"))))
+}
