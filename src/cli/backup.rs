@@ -61,7 +61,7 @@ fn save_secrets(config: &Config, file: &Path) -> Result<bool> {
         let path = config.secrets_dir().join(name);
         if !given && path.exists() {
             let secret = std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, error))?;
-            text.push_str(&format!("{name} = {}\n", secret.trim()));
+            text.extend([name, " = ", secret.trim(), "\n"]);
         }
     }
     if text.is_empty() {

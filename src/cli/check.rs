@@ -3,13 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use rounds::platform::app::App;
+use rounds::platform::audit;
 use rounds::platform::config::Config;
+use rounds::platform::ids::OrgId;
+use sqlx::PgPool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Exit, Failure, Result, database::Database};
+use super::{Exit, Failure, Result, app, database::Database};
 
-/// Checks a deployment after a change: settings, secrets, database, the role that serves, schema, failed jobs.
+/// Checks a deployment after a change: settings, secrets, database, the role that serves, schema, every
+/// business's audit chain, failed jobs.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only ask the running server whether it is ready (for a container's health check)
@@ -32,18 +37,35 @@ pub async fn run(args: Args, config: Config) -> Result {
 async fn inspect(database: &Database, config: &Config) -> Result {
     let pool = database.pool(config).await?;
     println!("database, role and schema: ok");
+    let app = app::build(config, pool.clone())?;
+    let mut found = audit_faults(&app).await?;
+    found.extend(failed_jobs(&pool).await?);
+    pool.close().await;
+    if found.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Found, found.join("\n"))) }
+}
+
+/// Walks every business's audit chain.
+async fn audit_faults(app: &App) -> Result<Vec<String>> {
+    let orgs: Vec<OrgId> = sqlx::query_scalar("select app.org_ids()").fetch_all(&app.pool).await?;
+    let (mut sealed, mut faults) = (0, Vec::new());
+    for org in &orgs {
+        let verdict = audit::verify(app, *org).await?;
+        sealed += verdict.sealed;
+        faults.extend(verdict.faults.into_iter().map(|fault| format!("audit of business {org}: {fault}")));
+    }
+    println!("audit: {sealed} sealed entries of {} businesses, {} faults", orgs.len(), faults.len());
+    Ok(faults)
+}
+
+async fn failed_jobs(pool: &PgPool) -> Result<Option<String>> {
     let (waiting, failed): (i64, i64) = sqlx::query_as(
         "select count(*) filter (where attempts < max_attempts), count(*) filter (where attempts >= max_attempts) from graphile_worker._private_jobs",
     )
-    .fetch_one(&pool)
+    .fetch_one(pool)
     .await?;
-    pool.close().await;
     println!("jobs: {waiting} waiting, {failed} failed");
-    if failed > 0 {
-        let message = format!("{failed} jobs were given up; the owners find them on their home page and can run them again.");
-        return Err(Failure::new(Exit::Found, message));
-    }
-    Ok(())
+    let message = || format!("{failed} jobs were given up; the owners find them on their home page and can run them again.");
+    Ok((failed > 0).then(message))
 }
 
 /// `GET /readyz` on the listening address.

@@ -8,6 +8,7 @@ use rounds::platform::migrate::{self, migrate};
 use rounds::platform::postgres::{Embedded, program};
 use rounds::platform::secrets::Secret;
 use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection};
 
 use super::{Exit, Failure, Result};
 
@@ -69,6 +70,15 @@ impl Database {
         let password = reqwest::Url::parse(self.app_url.expose()).ok().and_then(|url| url.password().map(percent_decoded));
         migrate(self.admin_url()?.expose(), password.as_deref()).await?;
         Ok(())
+    }
+
+    /// Leaves the database without any table, function or row; roles stay.
+    pub async fn drop_everything(&self) -> Result {
+        let mut admin = PgConnection::connect(self.admin_url()?.expose()).await?;
+        let empty =
+            "drop schema if exists graphile_worker, app, public cascade; create schema public; grant usage on schema public to public";
+        sqlx::raw_sql(empty).execute(&mut admin).await?;
+        Ok(admin.close().await?)
     }
 
     pub fn admin_url(&self) -> Result<&Secret> {
@@ -146,10 +156,8 @@ pub async fn refuse_powerful_role(pool: &PgPool) -> Result {
 /// Whether the database knows every migration of this binary.
 async fn require_schema(pool: &PgPool) -> Result {
     let has_table: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null").fetch_one(pool).await?;
-    let newest: Option<i64> = match has_table {
-        true => sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await?,
-        false => None,
-    };
+    let newest: Option<i64> =
+        if has_table { sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await? } else { None };
     if newest.is_some_and(|newest| newest >= migrate::newest()) {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use rounds::platform::config::Config;
 use rounds::platform::observe;
 
+mod app;
 mod archive;
 mod backup;
 mod check;
@@ -47,7 +48,7 @@ enum Command {
     Serve(serve::Args),
     /// Make or update roles, tables and grants in the database
     Migrate(migrate::Args),
-    /// Check a deployment: settings, secrets, database, role, schema, jobs
+    /// Check a deployment: settings, secrets, database, role, schema, audit, jobs
     Check(check::Args),
     /// Write the whole database, and the secrets beside it, to a file
     Backup(backup::Args),

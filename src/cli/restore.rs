@@ -52,9 +52,8 @@ async fn restore(database: &Database, config: &Config, args: &Args) -> Result {
     if !has_roles(&mut admin).await? {
         database.migrate().await?;
     }
-    let empty = "drop schema if exists graphile_worker, app, public cascade; create schema public; grant usage on schema public to public";
-    sqlx::raw_sql(empty).execute(&mut admin).await?;
     admin.close().await?;
+    database.drop_everything().await?;
 
     let mut restore = against(&program, url)?;
     restore.args(["--single-transaction", "--exit-on-error", "--no-password"]).arg(&args.file);

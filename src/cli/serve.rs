@@ -1,22 +1,21 @@
 //! `rounds serve`
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use axum::{Extension, Router, routing};
-use rounds::platform::app::{App, Setup};
-use rounds::platform::clock::Clock;
+use rounds::platform::app::App;
 use rounds::platform::config::Config;
-use rounds::platform::mail::{Mailbox, Mailer, Smtp};
 use rounds::platform::observe::{self, Operator};
 use rounds::{http, jobs};
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Exit, Failure, Result, database::Database};
+use super::{Exit, Failure, Result, app, database::Database};
 
 /// How long requests may still take once we were told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -36,45 +35,46 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, config: Config) -> Result {
+    until_stopped(args, config, async |_| Ok(())).await
+}
+
+/// Brings everything up, lets `prepare` work on the finished application, serves until told to stop, and takes everything
+/// down again in whatever way it ended.
+pub async fn until_stopped(args: Args, config: Config, prepare: impl AsyncFnOnce(&App) -> Result) -> Result {
     // Before anything is started: a taken port is the commonest mistake.
     let listener = listen("listen", config.listen).await?;
     let mut database = Database::hold(&config).await?;
     let stop = stop_signal()?;
     let served = match database.pool(&config).await {
-        Ok(pool) => tokio::select! {
-            served = serve(pool, &args, &config, listener, stop) => served,
-            failure = database.lost() => Err(failure),
-        },
+        Ok(pool) => {
+            let all = async {
+                let app = app::build(&config, pool)?;
+                prepare(&app).await?;
+                serve(app, &args, &config, listener, stop).await
+            };
+            tokio::select! {
+                served = all => served,
+                failure = database.lost() => Err(failure),
+            }
+        }
         Err(failure) => Err(failure),
     };
     let closed = database.close().await;
     served.and(closed)
 }
 
-async fn serve(pool: PgPool, args: &Args, config: &Config, listener: TcpListener, stop: watch::Receiver<bool>) -> Result {
+async fn serve(app: App, args: &Args, config: &Config, listener: TcpListener, stop: watch::Receiver<bool>) -> Result {
     observe::start_metrics().map_err(|message| Failure::new(Exit::Failed, message))?;
     tokio::spawn(observe::keep_metrics());
-    let keys = config.keys()?;
-    let app = App::new(Setup {
-        pool: pool.clone(),
-        clock: Clock::Real,
-        public_url: config.public_url.clone(),
-        keyring: keys.ring,
-        server_key: keys.server.expose().clone(),
-        is_demo: config.demo,
-        trust_proxy: config.trusted_proxy,
-        sign_up: config.sign_up,
-        mailer: mailer(config).await?,
-        mail_from: Mailbox::parse(&config.mail.from),
-        job_concurrency: config.jobs.concurrency,
-    });
     if let Some(address) = config.metrics_listen()? {
         let listener = listen("metrics.listen", address).await?;
         let router = Router::new().route("/metrics", routing::get(async || observe::metrics_text()));
         tokio::spawn(async move { axum::serve(listener, router).await });
     }
-    let operator = Operator { metrics_token: config.metrics.token.clone(), ..Operator::default() };
-    let working = (!args.no_jobs).then(|| tokio::spawn(work(app.clone(), stop.clone())));
+    let pool = app.pool.clone();
+    let jobs = (!args.no_jobs).then(|| Arc::new(AtomicBool::new(false)));
+    let working = jobs.clone().map(|up| tokio::spawn(work(app.clone(), stop.clone(), up)));
+    let operator = Operator { metrics_token: config.metrics.token.clone(), jobs };
     let router = if args.only_jobs { health(app) } else { http::router(app) }.layer(Extension(operator));
     tracing::info!(listen = %config.listen, public_url = config.public_url, "ready");
     answer(listener, router, stop).await?;
@@ -97,10 +97,12 @@ fn health(app: App) -> Router {
 }
 
 /// Background work until told to stop. A worker that fails (database away) is started again; nothing queued is lost meanwhile.
-async fn work(app: App, stop: watch::Receiver<bool>) {
+async fn work(app: App, stop: watch::Receiver<bool>, up: Arc<AtomicBool>) {
     loop {
         let mut told = stop.clone();
+        up.store(true, Ordering::Relaxed);
         if let Err(error) = jobs::run(&app, async move { stopped(&mut told).await }).await {
+            up.store(false, Ordering::Relaxed);
             tracing::error!(%error, "the jobs' worker stopped; starting it again");
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
@@ -108,21 +110,6 @@ async fn work(app: App, stop: watch::Receiver<bool>) {
             return;
         }
     }
-}
-
-/// The mail server of the settings, else a folder whose mails the demo shows.
-async fn mailer(config: &Config) -> Result<Mailer> {
-    let Some(url) = &config.mail.smtp_url else {
-        let folder = config.data_dir.join("mail");
-        tokio::fs::create_dir_all(&folder)
-            .await
-            .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))?;
-        return Ok(Mailer::Folder(folder));
-    };
-    let host = config.public_url.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
-    Smtp::from_url(url.expose(), host, Duration::from_secs(30))
-        .map(Mailer::Smtp)
-        .map_err(|message| Failure::new(Exit::Configuration, message))
 }
 
 /// Answers requests until told to stop; those begun get [`GRACE`] to end.

@@ -92,3 +92,67 @@ fn help_says_what_the_exit_codes_mean_and_a_bad_setting_is_code_3() {
     assert_eq!(bad.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&bad.stderr).contains("listen"));
 }
+
+/// `rounds` on this folder, with nothing of the surrounding settings.
+fn rounds(folder: &DataDir) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rounds"));
+    command.stdin(Stdio::null()).env_remove("DATABASE_URL").env("ROUNDS_DATA_DIR", &folder.0);
+    command
+}
+
+#[tokio::test]
+async fn a_backup_brings_rows_rights_and_secrets_back_into_an_empty_instance() {
+    let (from, to) = (DataDir::new("backup", false), DataDir::new("restore", false));
+    let archive = from.0.join("rounds.dump");
+    assert!(rounds(&from).arg("migrate").output().unwrap().status.success());
+    assert!(rounds(&from).arg("check").output().unwrap().status.success(), "makes the secrets");
+    let database = Embedded::start(&from.config()).await.unwrap();
+    let mut db = sqlx::PgConnection::connect(&database.admin_url()).await.unwrap();
+    sqlx::raw_sql("insert into users (id, email, created_at) values (gen_random_uuid(), 'owner@example.com', now())")
+        .execute(&mut db)
+        .await
+        .unwrap();
+    drop(db);
+    // Beside the process that holds the folder, as beside a server.
+    let backup = rounds(&from).arg("backup").arg(&archive).output().unwrap();
+    assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+    let refused = rounds(&from).arg("restore").arg(&archive).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "never under a running server");
+    database.stop().await.unwrap();
+
+    let restore = rounds(&to).arg("restore").arg(&archive).output().unwrap();
+    assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+    assert!(rounds(&to).arg("check").output().unwrap().status.success(), "the serving role's rights came along");
+    for name in ["keys", "server_key"] {
+        let read = |folder: &DataDir| std::fs::read_to_string(folder.0.join("secrets").join(name)).unwrap();
+        assert_eq!(read(&from), read(&to), "{name}");
+    }
+    let restored = Embedded::start(&to.config()).await.unwrap();
+    assert_eq!(value(&restored.app_url(), "select email from users").await, "owner@example.com");
+    restored.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn serving_as_a_role_that_could_bypass_row_level_security_is_refused() {
+    let folder = DataDir::new("roles", false);
+    let database = Embedded::start(&folder.config()).await.unwrap();
+    let admin = database.admin_url();
+    let serve = |url: &str| rounds(&folder).arg("check").env("DATABASE_URL", url).output().unwrap();
+    let migrated = rounds(&folder).arg("migrate").env("DATABASE_URL", database.app_url()).env("ROUNDS_ADMIN_DATABASE_URL", &admin).output();
+    assert!(migrated.unwrap().status.success());
+    assert!(serve(&database.app_url()).status.success());
+
+    let mut db = sqlx::PgConnection::connect(&admin).await.unwrap();
+    sqlx::raw_sql("create role half login in role rounds_backup; create role owns login in role rounds_owner")
+        .execute(&mut db)
+        .await
+        .unwrap();
+    for role in ["postgres", "rounds_backup", "half", "owns"] {
+        let url = admin.replacen("//postgres@", &format!("//{role}@"), 1);
+        let refused = serve(&url);
+        assert_eq!(refused.status.code(), Some(3), "{role}: {}", String::from_utf8_lossy(&refused.stderr));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("rounds_app"), "{role}");
+    }
+    drop(db);
+    database.stop().await.unwrap();
+}

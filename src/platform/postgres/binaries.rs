@@ -69,7 +69,7 @@ fn missing(found: &[Binaries], given: &str, wanted: Option<Version>) -> String {
     )
 }
 
-/// "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)" and "postgres (PostgreSQL) 17beta1" alike.
+/// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` and `postgres (PostgreSQL) 17beta1` alike.
 fn parse_version(text: &str) -> Option<Version> {
     let number = text.split_once("(PostgreSQL) ")?.1;
     let major: String = number.chars().take_while(char::is_ascii_digit).collect();

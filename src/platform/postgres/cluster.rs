@@ -16,8 +16,8 @@ use super::folder::{Folder, denied};
 use super::{Binaries, Error, PORT, Result, SUPERUSER};
 
 /// Recovery after a crash may take long; a live server is waited for, a dead one is not.
-const START_PATIENCE: Duration = Duration::from_secs(300);
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(5);
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes; the log begins anew above it.
 const LOG_LIMIT: u64 = 10_000_000;
