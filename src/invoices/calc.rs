@@ -287,8 +287,8 @@ mod tests {
             lines in arb_lines(), currency in arb_currency(), percent in 0_i64..=100,
         ) {
             let with = |rate: Option<Decimal>| {
-                let lines: Vec<_> = lines.iter().cloned()
-                    .map(|l| LineInput { tax_inclusive: true, tax_rate: rate.unwrap_or(l.tax_rate), ..l })
+                let lines: Vec<_> = lines.iter()
+                    .map(|l| LineInput { tax_inclusive: true, tax_rate: rate.unwrap_or(l.tax_rate), ..l.clone() })
                     .collect();
                 totals(currency, &lines, Discount::Percent(percent.into())).unwrap()
             };

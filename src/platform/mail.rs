@@ -129,8 +129,8 @@ pub struct Smtp {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
-    None,
-    StartTls,
+    Off,
+    Upgrade,
     Wrapped,
 }
 
@@ -166,9 +166,9 @@ impl Smtp {
         let wish = parsed.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value.into_owned());
         let (tls, port) = match (parsed.scheme(), wish.as_deref()) {
             ("smtps", None) => (Tls::Wrapped, 465),
-            ("smtp", None) if loopback => (Tls::None, 25),
-            ("smtp", Some("none")) => (Tls::None, 25),
-            ("smtp", None | Some("required")) => (Tls::StartTls, 587),
+            ("smtp", None) if loopback => (Tls::Off, 25),
+            ("smtp", Some("none")) => (Tls::Off, 25),
+            ("smtp", None | Some("required")) => (Tls::Upgrade, 587),
             _ => return Err("mail.smtp_url must begin with smtp:// or smtps://; tls is none or required".to_owned()),
         };
         let credentials = parsed.password().map(|password| (percent_decoded(parsed.username()), Secret::new(percent_decoded(password))));
@@ -194,7 +194,7 @@ impl Smtp {
         let address = (self.host.as_str(), self.port);
         let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &self.hello, wrapped, None);
         let mut connection = self.step(connecting).await.map_err(temporary)?;
-        if self.tls == Tls::StartTls {
+        if self.tls == Tls::Upgrade {
             self.step(connection.starttls(tls()?, &self.hello)).await.map_err(temporary)?;
         }
         if let Some((user, password)) = &self.credentials {
@@ -298,14 +298,14 @@ mod tests {
     fn reads_the_server_from_its_url() {
         let read = |url| Smtp::from_url(url, "rounds.example", Duration::from_secs(5));
         let smtp = read("smtp://user%40x:p%23ss@mail.example").unwrap();
-        assert_eq!((smtp.tls, smtp.port), (Tls::StartTls, 587));
+        assert_eq!((smtp.tls, smtp.port), (Tls::Upgrade, 587));
         let (user, password) = smtp.credentials.clone().unwrap();
         assert_eq!((user.as_str(), password.expose().as_str()), ("user@x", "p#ss"));
         assert!(!format!("{smtp:?}").contains("p#ss"));
         assert_eq!(read("smtps://mail.example").unwrap().tls, Tls::Wrapped);
-        assert_eq!(read("smtp://127.0.0.1:2525").unwrap().tls, Tls::None);
+        assert_eq!(read("smtp://127.0.0.1:2525").unwrap().tls, Tls::Off);
         assert_eq!(read("smtp://[::1]:2525").unwrap().host, "::1");
-        assert_eq!(read("smtp://mail.example?tls=none").unwrap().tls, Tls::None);
+        assert_eq!(read("smtp://mail.example?tls=none").unwrap().tls, Tls::Off);
         for bad in ["http://mail.example", "mail.example", "smtp://mail.example?tls=maybe"] {
             assert!(read(bad).is_err(), "{bad}");
         }

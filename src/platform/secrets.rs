@@ -109,6 +109,9 @@ impl Keyring {
     }
 
     /// Encrypts with the newest key, bound to `context` (such as business and connection). Result: `v2:<base64>`.
+    ///
+    /// # Panics
+    /// Only for a text beyond the 64 GB that AES-GCM can take.
     pub fn encrypt(&self, context: &str, plain: &str) -> String {
         let (version, key) = self.keys.last().expect("a keyring is never empty");
         let nonce: [u8; 12] = random_bytes();

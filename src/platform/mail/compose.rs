@@ -187,8 +187,7 @@ mod tests {
         let built = message(&outgoing).unwrap();
         assert_eq!(built.envelope().to().len(), 1);
 
-        type Spoil = fn(&mut Outgoing);
-        let spoil: [Spoil; 4] = [
+        let spoil: [fn(&mut Outgoing); 4] = [
             |o| o.to.address = "ann@example.com\r\nRCPT TO:<x@y.z>".into(),
             |o| o.to.address = "nobody".into(),
             |o| o.message_id = "x>\r\nX-Evil: 1".into(),
