@@ -212,9 +212,11 @@ create table sign_ins (
   created_at  timestamptz not null default app.now(),
   expires_at  timestamptz not null,
   used_at     timestamptz,
-  next_path   text
+  next_path   text,
+  sign_up     jsonb                                -- the business to make once the address is proven
 );
-create index sign_ins_email on sign_ins (email, created_at);
+create index sign_ins_browser on sign_ins (browser_hash, created_at) where browser_hash is not null;
+create index sign_ins_age on sign_ins (created_at);
 -- Fixed-window counters shared by all instances; keys are hashes of address or network.
 create table rate_limits (
   key        text not null,

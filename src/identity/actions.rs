@@ -1,0 +1,9 @@
+//! Every write to people, sessions and sign-ins.
+
+mod ask;
+mod redeem;
+mod session;
+
+pub use ask::{Ask, Asked, ask, sign_in_link};
+pub use redeem::{Proof, Redeemed, redeem, user_of};
+pub use session::{RevokeOtherSessions, RevokeSession, Revoked, extend, sign_out, sweep, switch};
