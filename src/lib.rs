@@ -1,10 +1,12 @@
 //! Rounds runs a small service business. One module a slice; `routes` is the table of contents.
 
 pub mod api;
+pub mod business;
 pub mod catalogue;
 pub mod contacts;
 pub mod emails;
 pub mod http;
+pub mod identity;
 pub mod imports;
 pub mod invoices;
 pub mod jobs;

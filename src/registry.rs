@@ -1,7 +1,7 @@
 //! Every action and every data type there is: what `/api/actions`, `/api/data` and `/api/capabilities` offer, and what isolation tests walk.
 
 use crate::{
-    catalogue, contacts, messages,
+    catalogue, contacts, identity, messages,
     platform::{action, query},
     tickets,
 };
@@ -30,6 +30,9 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<catalogue::actions::CreateTaxRate>(),
         action::entry::<catalogue::actions::UpdateTaxRate>(),
         action::entry::<catalogue::actions::ArchiveTaxRate>(),
+        // sessions
+        action::entry::<identity::actions::RevokeSession>(),
+        action::entry::<identity::actions::RevokeOtherSessions>(),
         // messages
         action::entry::<messages::actions::ScheduleMessage>(),
         action::entry::<messages::actions::UpdateMessage>(),
@@ -62,6 +65,7 @@ pub fn actions() -> Vec<action::Entry> {
 /// All data types, by name.
 pub fn queries() -> Vec<query::Entry> {
     vec![
+        identity::data::sessions_entry(),
         // messages
         messages::data::messages_query(),
         messages::data::templates_query(),

@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    api,
+    api, business, identity,
     platform::{app::App, assets, observe, role::Permission, tenant::Needs},
 };
 
@@ -57,7 +57,7 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, hand
 
 /// The table.
 pub fn table() -> Vec<Route> {
-    use Access::Member;
+    use Access::{Member, Public, SignedIn};
     use Permission::{Any, ReadRecords};
     vec![
         // Files and icons; health for whoever runs this.
@@ -68,6 +68,22 @@ pub fn table() -> Vec<Route> {
         get("/healthz", Access::Public, observe::healthz),
         get("/readyz", Access::Public, observe::readyz),
         get("/metrics", Access::Public, observe::metrics),
+        // Coming in.
+        get("/sign-in", Public, identity::web::form),
+        post("/sign-in", Public, identity::web::ask),
+        get("/sign-in/code", Public, identity::web::code_form),
+        post("/sign-in/code", Public, business::web::enter::by_code),
+        get("/sign-in/{token}", Public, identity::web::link),
+        post("/sign-in/{token}", Public, business::web::enter::by_link),
+        post("/sign-out", SignedIn, identity::web::sign_out),
+        get("/businesses", SignedIn, business::web::enter::index),
+        post("/businesses", Public, business::web::enter::create),
+        get("/businesses/new", Public, business::web::enter::new),
+        post("/businesses/{id}/enter", SignedIn, business::web::enter::switch),
+        // One's own sessions.
+        get("/settings/sessions", Member(Any), identity::web::sessions),
+        post("/settings/sessions/revoke-others", Member(Any), identity::web::revoke_others),
+        post("/settings/sessions/{id}/revoke", Member(Any), identity::web::revoke),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

@@ -4,14 +4,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::device;
+use super::{device, token_hash};
 use crate::platform::{
     app::{App, SignUp},
     error::{Error, Result},
     ids::{MemberId, OrgId, SessionId, SignInId, UserId},
     query::{Entry, Listing},
     role::{MemberState, Permission, Role},
-    secrets::digest,
 };
 
 /// The person of an address (as kept: lower case).
@@ -28,7 +27,7 @@ pub async fn email_of(app: &App, user: UserId) -> Result<String> {
 pub async fn waiting(app: &App, browser: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         "select email from sign_ins where browser_hash = $1 and used_at is null and expires_at > $2 order by created_at desc limit 1",
-        digest(browser.as_bytes()).as_slice(),
+        token_hash(browser),
         app.clock.now()
     )
     .fetch_optional(&app.pool)
@@ -39,7 +38,7 @@ pub async fn waiting(app: &App, browser: &str) -> Result<Option<String>> {
 pub async fn link_is_good(app: &App, token: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"select exists (select from sign_ins where token_hash = $1 and used_at is null and expires_at > $2) as "good!""#,
-        digest(token.as_bytes()).as_slice(),
+        token_hash(token),
         app.clock.now()
     )
     .fetch_one(&app.pool)

@@ -3,7 +3,6 @@
 
 pub mod actions;
 pub mod data;
-pub mod jobs;
 pub mod web;
 
 use axum::http::HeaderValue;
@@ -40,12 +39,13 @@ pub fn code(app: &App, id: SignInId) -> String {
 }
 
 /// What is kept of a code: keyed, as six digits alone would be guessed from their hash.
-fn code_hash(app: &App, id: SignInId, code: &str) -> [u8; 32] {
-    hmac_sha256(&app.server_key, format!("sign-in-code-hash:{id}:{code}").as_bytes())
+fn code_hash(app: &App, id: SignInId, code: &str) -> Vec<u8> {
+    hmac_sha256(&app.server_key, format!("sign-in-code-hash:{id}:{code}").as_bytes()).to_vec()
 }
 
-fn token_hash(token: &str) -> [u8; 32] {
-    digest(token.as_bytes())
+/// What is kept of a token, a session's or a browser's.
+fn token_hash(token: &str) -> Vec<u8> {
+    digest(token.as_bytes()).to_vec()
 }
 
 /// An address as it is kept: trimmed and in lower case.
@@ -127,7 +127,8 @@ mod tests {
         for good in ["ann@example.com", " Ann.O'Neil+x@Sub.Example.co.uk "] {
             assert!(email(good).is_ok(), "{good}");
         }
-        for bad in ["", "ann", "ann@", "@example.com", "a@b", "a b@example.com", "a@b@example.com", "a@.com", "a@example.com>", "a@-x.com"] {
+        for bad in ["", "ann", "ann@", "@example.com", "a@b", "a b@example.com", "a@b@example.com", "a@.com", "a@example.com>", "a@-x.com"]
+        {
             assert!(email(bad).is_err(), "{bad}");
         }
     }

@@ -116,7 +116,8 @@ async fn waiting(app: &App, headers: &HeaderMap) -> Result<Option<String>> {
 /// The code page again, after a wrong code; the sign-in page where nothing is waited for any more.
 pub async fn wrong_code(app: &App, headers: &HeaderMap) -> Result<Response> {
     let mut errors = FieldErrors::default();
-    errors.add("code", "This code is not right, or too old. It works only in the browser that asked for it, and only five times are tried.");
+    errors
+        .add("code", "This code is not right, or too old. It works only in the browser that asked for it, and only five times are tried.");
     match waiting(app, headers).await? {
         Some(email) => Ok(ui::invalid(&CodePage { email, errors })?.into_response()),
         None => {

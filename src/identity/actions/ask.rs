@@ -10,7 +10,7 @@ use crate::{
         error::{Error, Result},
         ids::SignInId,
         jobs, rate,
-        secrets::{digest, random_token},
+        secrets::random_token,
     },
 };
 
@@ -67,14 +67,14 @@ async fn insert(
     sign_up: Option<Value>,
 ) -> Result<()> {
     let now = app.clock.now();
-    let browser = browser.map(|b| digest(b.as_bytes()).to_vec());
+    let browser = browser.map(token_hash);
     sqlx::query!(
         "insert into sign_ins (id, email, token_hash, code_hash, browser_hash, created_at, expires_at, next_path, sign_up)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id.0,
         email,
-        token_hash(&link_token(app, id)).as_slice(),
-        code_hash(app, id, &code(app, id)).as_slice(),
+        token_hash(&link_token(app, id)),
+        code_hash(app, id, &code(app, id)),
         browser,
         now,
         now + LINK_LIFE,

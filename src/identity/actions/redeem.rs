@@ -9,7 +9,7 @@ use crate::{
         app::App,
         error::Result,
         ids::{SessionId, SignInId, UserId},
-        secrets::{digest, hex, random_token, same},
+        secrets::{hex, random_token, same},
         tenant::Origin,
     },
 };
@@ -37,7 +37,6 @@ pub struct Redeemed {
 }
 
 struct Row {
-    id: SignInId,
     email: String,
     next_path: Option<String>,
     sign_up: Option<Value>,
@@ -65,8 +64,8 @@ async fn by_link(db: &mut PgConnection, app: &App, token: &str) -> Result<Option
     Ok(sqlx::query_as!(
         Row,
         r#"update sign_ins set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2
-           returning id as "id: SignInId", email, next_path, sign_up"#,
-        token_hash(token).as_slice(),
+           returning email, next_path, sign_up"#,
+        token_hash(token),
         app.clock.now()
     )
     .fetch_optional(db)
@@ -83,7 +82,7 @@ async fn by_code(db: &mut PgConnection, app: &App, code: &str, browser: &str) ->
            and used_at is null and attempts < $3
         returning id as "id: SignInId", email, next_path, sign_up, code_hash
         "#,
-        digest(browser.as_bytes()).as_slice(),
+        token_hash(browser),
         app.clock.now(),
         CODE_ATTEMPTS
     )
@@ -94,7 +93,7 @@ async fn by_code(db: &mut PgConnection, app: &App, code: &str, browser: &str) ->
         return Ok(None);
     }
     sqlx::query!("update sign_ins set used_at = $2 where id = $1", row.id.0, app.clock.now()).execute(db).await?;
-    Ok(Some(Row { id: row.id, email: row.email, next_path: row.next_path, sign_up: row.sign_up }))
+    Ok(Some(Row { email: row.email, next_path: row.next_path, sign_up: row.sign_up }))
 }
 
 /// The person of an address, made if there is none yet. The address proves nothing by itself: whoever signs in must have its mail.
@@ -125,7 +124,7 @@ async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &O
         "#,
         id.0,
         user.0,
-        digest(token.as_bytes()).as_slice(),
+        token_hash(&token),
         now,
         now + SESSION_LIFE,
         user_agent,

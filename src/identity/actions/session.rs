@@ -5,14 +5,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    identity::SESSION_LIFE,
+    identity::{SESSION_LIFE, token_hash},
     platform::{
         action::{Action, Cx, Subject},
         app::App,
         error::{Error, Result},
         ids::{OrgId, SessionId, UserId},
         role::Permission,
-        secrets::digest,
         tenant::SignedIn,
     },
 };
@@ -83,13 +82,9 @@ async fn tell(cx: &mut Cx<'_>, ended: u64) -> Result<Revoked> {
 
 /// Ends the session that asks.
 pub async fn sign_out(app: &App, who: &SignedIn) -> Result<()> {
-    sqlx::query!(
-        "update sessions set revoked_at = $2 where id = $1 and revoked_at is null",
-        who.session.0,
-        app.clock.now()
-    )
-    .execute(&app.pool)
-    .await?;
+    sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
+        .execute(&app.pool)
+        .await?;
     Ok(())
 }
 
@@ -113,7 +108,7 @@ pub async fn extend(app: &App, token: &str) -> Result<bool> {
     let done = sqlx::query!(
         "update sessions set last_seen_at = $2, expires_at = $3
           where token_hash = $1 and revoked_at is null and expires_at > $2 and last_seen_at < $4",
-        digest(token.as_bytes()).as_slice(),
+        token_hash(token),
         now,
         now + SESSION_LIFE,
         now - Duration::hours(20)

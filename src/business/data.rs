@@ -1,0 +1,1 @@
+//! Every read of a business's own tables.
