@@ -6,4 +6,4 @@ mod session;
 
 pub use ask::{Ask, Asked, ask, sign_in_link};
 pub use redeem::{Proof, Redeemed, redeem, user_of};
-pub use session::{RevokeOtherSessions, RevokeSession, Revoked, extend, sign_out, sweep, switch};
+pub use session::{RevokeOtherSessions, RevokeSession, Revoked, extend, sign_out, switch};

@@ -45,19 +45,18 @@ pub async fn link_is_good(app: &App, token: &str) -> Result<bool> {
     .await?)
 }
 
-/// What the mail needs: to whom, and whether there is anybody to let in. `None`: used or too old.
+/// To whom a sign-in mail goes, and whether there is anybody to let in.
 pub struct Mail {
-    pub id: SignInId,
     pub email: String,
     /// Known here, or about to make a business.
     pub is_welcome: bool,
-    pub is_sign_up: bool,
 }
 
+/// What the mail needs. `None`: used or too old.
 pub async fn mail(app: &App, id: SignInId) -> Result<Option<Mail>> {
     Ok(sqlx::query_as!(
         Mail,
-        r#"select s.id as "id: SignInId", s.email, s.sign_up is not null as "is_sign_up!",
+        r#"select s.email,
                   (s.sign_up is not null or exists (select from users u where u.email = s.email)) as "is_welcome!"
              from sign_ins s where s.id = $1 and s.used_at is null and s.expires_at > $2"#,
         id.0,

@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod data;
+pub mod jobs;
 pub mod web;
 
 use axum::http::HeaderValue;

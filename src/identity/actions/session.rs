@@ -117,15 +117,3 @@ pub async fn extend(app: &App, token: &str) -> Result<bool> {
     .await?;
     Ok(done.rows_affected() == 1)
 }
-
-/// Forgets sign-ins after a day, and sessions a month after they ended.
-pub async fn sweep(app: &App) -> Result<u64> {
-    let now = app.clock.now();
-    let sign_ins =
-        sqlx::query!("delete from sign_ins where created_at < $1", now - Duration::days(1)).execute(&app.pool).await?.rows_affected();
-    let sessions = sqlx::query!("delete from sessions where coalesce(revoked_at, expires_at) < $1", now - Duration::days(30))
-        .execute(&app.pool)
-        .await?
-        .rows_affected();
-    Ok(sign_ins + sessions)
-}
