@@ -5,11 +5,14 @@ use std::{future::Future, time::Duration};
 use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerContext, WorkerOptions, WorkerRecoveryConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::platform::{
-    app::App,
-    audit,
-    error::{Error, Result},
-    housekeeping, jobs,
+use crate::{
+    identity,
+    platform::{
+        app::App,
+        audit,
+        error::{Error, Result},
+        housekeeping, jobs,
+    },
 };
 
 /// Every job there is, and the one schedule.
@@ -17,6 +20,7 @@ fn worker() -> Result<WorkerOptions> {
     let daily = Cron::daily_at::<Sweep>(4, 10).map_err(|e| Error::internal(e.to_string()))?;
     Ok(WorkerOptions::default()
         // From acts: each is queued in the act's own transaction.
+        .define_job::<identity::jobs::SendSignIn>()
         // By the clock (UTC).
         .define_job::<SealAudit>()
         .with_cron(Cron::every_minute::<SealAudit>().job_key("seal_audit"))

@@ -1,9 +1,9 @@
 //! Contacts: the people and organisations that the business deals with, where they live, what is known of them, what happened with them.
+use crate::platform::ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, EmailId, MemberId, NoteId, PhoneId, TicketId};
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use crate::platform::ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, EmailId, MemberId, NoteId, PhoneId, TicketId};
 /// What the business has to do with a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]

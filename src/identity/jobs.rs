@@ -52,6 +52,8 @@ async fn send(app: &App, id: SignInId) -> Result<()> {
             Ok(())
         }
         // A second mail with the same code does no harm. The words may hold the address: not for the queue's log.
-        Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the sign-in mail.".into())),
+        Err(MailError::Temporary(_) | MailError::InDoubt(_)) => {
+            Err(Error::Provider("The mail server did not take the sign-in mail.".into()))
+        }
     }
 }
