@@ -136,7 +136,7 @@ create trigger a_closed before update or delete on notes for each row execute fu
 create type closeout_state as enum ('open', 'reviewed', 'completed', 'abandoned');
 create table closeouts (
   id uuid not null, ticket_id uuid not null, member_id uuid not null,
-  state closeout_state not null default 'open', step text not null default 'work' check (step in ('work', 'notes', 'next', 'review', 'money')),
+  state closeout_state not null default 'open', step text not null default 'what' check (step in ('what', 'notes', 'next', 'review', 'money')),
   draft jsonb not null default '{}',
   extracted jsonb, extracted_from bytea,             -- rule-based result, and the hash of the notes it was read from
   model_state text not null default 'none' check (model_state in ('none', 'asked', 'answered', 'failed')), model_extracted jsonb,

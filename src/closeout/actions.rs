@@ -1,0 +1,409 @@
+//! Every write of the close-out: start, save, complete, abandon, settle. Order is enforced here, for pages and programs alike.
+
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Closing, CloseoutState, Draft, DraftLine, Next, Step, data};
+use crate::{
+    contacts::{
+        actions::{CreateNote, SetAttribute},
+        extract::Found,
+    },
+    messages::actions::ScheduleMessage,
+    platform::{
+        action::{Action, Cx, Subject},
+        error::{Error, FieldErrors, Result},
+        ids::{CloseoutId, MessageId, NoteId, TicketId},
+        localtime,
+        redact::redact,
+        role::{Capability, ModelLevel, Permission},
+    },
+    tickets::{
+        self, TicketState,
+        actions::{CloseTicket, CreateTicket, NewLine},
+        data::Ticket,
+    },
+};
+
+fn subject(ticket: &Ticket) -> Subject {
+    Subject { kind: "ticket", id: ticket.id.0, contact: Some(ticket.contact_id) }
+}
+
+/// The ticket, locked, if it may still be closed out; who closed it and when, if not.
+async fn open_ticket(cx: &mut Cx<'_>, id: TicketId) -> Result<Ticket> {
+    let who = cx.who;
+    let ticket = tickets::data::locked(cx.db(), who, id).await?;
+    match ticket.state {
+        TicketState::Scheduled | TicketState::InProgress => Ok(ticket),
+        TicketState::Cancelled => Err(Error::conflict("This ticket was cancelled in the meantime. What you typed is kept.")),
+        TicketState::Closed => {
+            let done = data::live(cx.db(), id).await?;
+            let by = done.as_ref().and_then(|d| d.completed_by.clone()).unwrap_or_else(|| "someone else".into());
+            let at = ticket.closed_at.map(|at| at.with_timezone(&who.zone).format("%-d %b, %H:%M").to_string()).unwrap_or_default();
+            Err(Error::Conflict {
+                message: format!("{by} closed this ticket out on {at}. What you typed is still here."),
+                current: done.map(serde_json::to_value).transpose()?,
+            })
+        }
+    }
+}
+
+/// `closeout.start`: begins the wizard, or goes on with the one that is under way.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct StartCloseout {
+    pub ticket_id: TicketId,
+}
+
+impl Action for StartCloseout {
+    const NAME: &'static str = "closeout.start";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = CloseoutId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<CloseoutId> {
+        let ticket = open_ticket(cx, self.ticket_id).await?;
+        if let Some(live) = data::live(cx.db(), ticket.id).await? {
+            return Ok(live.id);
+        }
+        let member = cx.who.member.ok_or(Error::Forbidden)?;
+        let (id, draft) = (CloseoutId::new(), first_draft(cx, &ticket).await?);
+        sqlx::query!(
+            "insert into closeouts (id, ticket_id, member_id, draft) values ($1, $2, $3, $4)",
+            id.0,
+            ticket.id.0,
+            member.0,
+            serde_json::to_value(&draft)?
+        )
+        .execute(cx.db())
+        .await?;
+        cx.event("closeout.started", subject(&ticket), json!({})).await?;
+        Ok(id)
+    }
+}
+
+/// What the wizard begins with: the clocked time and the ticket's lines.
+async fn first_draft(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Draft> {
+    let now = cx.now();
+    let clock = tickets::data::clock(cx.db(), ticket.id).await?;
+    let spans: Vec<_> = clock.iter().map(|c| (c.clocked_in_at, c.clocked_out_at.unwrap_or(now))).collect();
+    let minutes = super::union_minutes(spans);
+    let lines = tickets::data::lines(cx.db(), ticket.id).await?;
+    let lines = lines
+        .into_iter()
+        .map(|l| DraftLine {
+            id: Some(l.id),
+            service_id: l.service_id,
+            kind: l.kind,
+            description: l.description,
+            quantity: l.quantity,
+            unit_price: l.unit_price,
+            tax_rate_id: l.tax_rate_id,
+        })
+        .collect();
+    Ok(Draft { worked_minutes: (minutes > 0).then_some(minutes), lines, prices_confirmed: !ticket.is_price_estimated, ..Draft::default() })
+}
+
+/// `closeout.save`: keeps the draft. With `reached`, every step before and including it must hold: none can be skipped.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct SaveCloseout {
+    pub ticket_id: TicketId,
+    pub draft: Draft,
+    /// The step the person wants to be on next; left out: only kept (notes sent ahead).
+    #[serde(default)]
+    pub step: Option<Step>,
+}
+
+/// Where the wizard stands after saving.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Saved {
+    pub id: CloseoutId,
+    pub step: Step,
+    pub draft: Draft,
+}
+
+impl Action for SaveCloseout {
+    const NAME: &'static str = "closeout.save";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = Saved;
+
+    fn versioned(&self) -> Option<(&'static str, Uuid)> {
+        None
+    }
+
+    async fn run(mut self, cx: &mut Cx<'_>) -> Result<Saved> {
+        let ticket = open_ticket(cx, self.ticket_id).await?;
+        let id = cx.run(StartCloseout { ticket_id: ticket.id }).await?;
+        let estimated = ticket.is_price_estimated;
+        self.draft.notes = redact(&self.draft.notes).text;
+        if let Some(before) = self.step.and_then(Step::before)
+            && let Some((_, faults)) = self.draft.first_fault(before, estimated)
+        {
+            return Err(Error::Invalid(faults));
+        }
+        let kept = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
+        let notes_changed = kept.draft.notes != self.draft.notes;
+        // A page posts only what it shows: reviewed attributes come with the review step, before that the kept ones stand.
+        if self.draft.attributes.is_empty() {
+            self.draft.attributes = kept.draft.attributes;
+        }
+        self.draft.read_notes();
+        let step = self.step.or_else(|| Step::from_name(&kept.step)).unwrap_or(Step::What);
+        let state = if step == Step::Review { CloseoutState::Reviewed } else { CloseoutState::Open };
+        sqlx::query!(
+            "update closeouts set draft = $2, step = $3, state = $4, reviewed_at = case when $4 = 'reviewed'::closeout_state then app.now() end where id = $1",
+            id.0,
+            serde_json::to_value(&self.draft)?,
+            step.name(),
+            state as CloseoutState
+        )
+        .execute(cx.db())
+        .await?;
+        if notes_changed && !self.draft.notes.trim().is_empty() && cx.app.llm.is_some() {
+            sqlx::query!("update closeouts set model_state = 'asked' where id = $1", id.0).execute(cx.db()).await?;
+            cx.enqueue("extract_notes", json!({ "ticket": ticket.id, "closeout": id }), &format!("extract:{id}")).await?;
+        }
+        Ok(Saved { id, step, draft: self.draft })
+    }
+}
+
+/// `closeout.complete`: one transaction closes the ticket, keeps the notes and the confirmed attributes, books or schedules what comes next.
+/// There is no completing without review.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct CompleteCloseout {
+    pub ticket_id: TicketId,
+    /// What the person reviewed; left out: the kept draft, which must have been reviewed.
+    #[serde(default)]
+    pub draft: Option<Draft>,
+}
+
+/// What completing made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Completed {
+    pub ticket_id: TicketId,
+    pub total: Decimal,
+    pub next_ticket: Option<TicketId>,
+    pub message: Option<MessageId>,
+}
+
+impl Action for CompleteCloseout {
+    const NAME: &'static str = "closeout.complete";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    const MODEL: ModelLevel = ModelLevel::SoftLimit;
+    type Output = Completed;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Completed> {
+        let ticket = open_ticket(cx, self.ticket_id).await?;
+        let kept = data::live(cx.db(), ticket.id).await?;
+        let Some(kept) = kept.filter(|k| k.state == CloseoutState::Reviewed) else {
+            return Err(Error::conflict("Review comes before completing. Nothing was closed yet."));
+        };
+        let mut draft = self.draft.unwrap_or(kept.draft);
+        draft.notes = redact(&draft.notes).text;
+        if let Some((_, faults)) = draft.first_fault(Step::Review, ticket.is_price_estimated) {
+            return Err(Error::Invalid(faults));
+        }
+        let total = close(cx, &ticket, &draft).await?;
+        let note = keep_notes(cx, &ticket, &draft).await?;
+        keep_attributes(cx, &ticket, &draft, note).await?;
+        let (next_ticket, message) = what_next(cx, &ticket, &draft).await?;
+        sqlx::query!(
+            "update closeouts set state = 'completed', step = 'money', draft = $2, completed_at = app.now(), completed_by = $3 where id = $1",
+            kept.id.0,
+            serde_json::to_value(&draft)?,
+            cx.who.member.map(|m| m.0)
+        )
+        .execute(cx.db())
+        .await?;
+        cx.event("closeout.completed", subject(&ticket), json!({ "total": total, "next_ticket": next_ticket, "message": message })).await?;
+        Ok(Completed { ticket_id: ticket.id, total, next_ticket, message })
+    }
+}
+
+async fn close(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Decimal> {
+    let lines = draft.lines.iter().map(Closing::line).collect();
+    let worked_minutes = draft.worked_minutes.unwrap_or_default();
+    cx.run(CloseTicket { ticket_id: ticket.id, worked_minutes, lines: Some(lines), prices_confirmed: draft.prices_confirmed }).await?;
+    Ok(tickets::data::ticket(cx.db(), ticket.id).await?.total)
+}
+
+async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Option<NoteId>> {
+    let body = draft.notes.trim();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let note = CreateNote { id: None, contact_id: ticket.contact_id, ticket_id: Some(ticket.id), body: body.to_owned() };
+    Ok(Some(cx.run(note).await?))
+}
+
+async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: Option<NoteId>) -> Result<()> {
+    for a in draft.attributes.iter().filter(|a| a.keep) {
+        let set = SetAttribute {
+            id: None,
+            contact_id: ticket.contact_id,
+            key: a.key.trim().to_owned(),
+            value: a.value.trim().to_owned(),
+            source: Some(a.origin.name().into()),
+            confidence: a.confidence,
+            note_id: note,
+            ticket_id: Some(ticket.id),
+            confirmed: true,
+        };
+        cx.run(set).await?;
+    }
+    Ok(())
+}
+
+async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(Option<TicketId>, Option<MessageId>)> {
+    match &draft.next {
+        Next::Undecided => Err(FieldErrors::one("next", "Say what comes next: book it, reach out later, or no.")),
+        Next::No => Ok((None, None)),
+        Next::Book { starts_at, ends_at, technicians } => {
+            let next = CreateTicket {
+                id: None,
+                contact_id: ticket.contact_id,
+                address_id: ticket.address_id,
+                starts_at: *starts_at,
+                ends_at: *ends_at,
+                technicians: technicians.clone(),
+                lines: draft.lines.iter().map(|l| NewLine { is_estimate: false, ..Closing::line(l) }).collect(),
+                is_price_estimated: true,
+                source: Some("closeout".into()),
+                ..CreateTicket::default()
+            };
+            Ok((Some(cx.run(next).await?), None))
+        }
+        Next::ReachOut { months, body } => {
+            let send_at = reach_out_at(cx.now(), *months, cx.who.zone);
+            let message = ScheduleMessage {
+                id: None,
+                contact_id: ticket.contact_id,
+                ticket_id: Some(ticket.id),
+                subject: None,
+                body: body.clone().filter(|b| !b.trim().is_empty()),
+                send_at,
+                consent_basis: Some("asked at the visit".into()),
+            };
+            Ok((None, Some(cx.run(message).await?)))
+        }
+    }
+}
+
+/// Ten in the morning, `months` from today, in the business's zone; a shorter month: its last day.
+pub fn reach_out_at(now: DateTime<Utc>, months: u8, zone: chrono_tz::Tz) -> DateTime<Utc> {
+    let today = localtime::local_date(now, zone);
+    let day = localtime::add_months(today, i32::from(months)).unwrap_or(today);
+    localtime::to_utc(day, chrono::NaiveTime::from_hms_opt(10, 0, 0).unwrap_or_default(), zone)
+}
+
+/// `closeout.abandon`: gives a half-done close-out up on purpose, with a reason; the ticket stays open.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct AbandonCloseout {
+    pub ticket_id: TicketId,
+    #[garde(length(chars, min = 1, max = 500))]
+    pub reason: String,
+}
+
+impl Action for AbandonCloseout {
+    const NAME: &'static str = "closeout.abandon";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = CloseoutId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<CloseoutId> {
+        let ticket = open_ticket(cx, self.ticket_id).await?;
+        let live = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
+        let reason = redact(&self.reason).text;
+        sqlx::query!("update closeouts set state = 'abandoned', abandoned_at = app.now(), abandon_reason = $2 where id = $1", live.id.0, reason)
+            .execute(cx.db())
+            .await?;
+        cx.event("closeout.abandoned", subject(&ticket), json!({ "reason": reason })).await?;
+        Ok(live.id)
+    }
+}
+
+/// `closeout.record_extraction`: what a model read from the notes. Before the review is on screen it joins the draft; afterwards it becomes
+/// proposals on the contact. Nothing is swapped on screen, nothing is confirmed by it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct RecordExtraction {
+    pub ticket_id: TicketId,
+    pub closeout_id: CloseoutId,
+    /// None: the model failed.
+    pub found: Option<Vec<Found>>,
+    #[serde(default)]
+    pub prompt_tokens: i32,
+    #[serde(default)]
+    pub completion_tokens: i32,
+    #[serde(default)]
+    pub model: String,
+}
+
+impl Action for RecordExtraction {
+    const NAME: &'static str = "closeout.record_extraction";
+    const NEEDS: Permission = Permission::OwnBusiness;
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = bool;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
+        if !self.model.is_empty() {
+            sqlx::query!(
+                "insert into llm_usage (id, purpose, model, prompt_tokens, completion_tokens) values ($1, 'extraction', $2, $3, $4)",
+                Uuid::now_v7(),
+                self.model,
+                self.prompt_tokens,
+                self.completion_tokens
+            )
+            .execute(cx.db())
+            .await?;
+        }
+        let Some(live) = data::live(cx.db(), self.ticket_id).await?.filter(|l| l.id == self.closeout_id) else { return Ok(false) };
+        let Some(found) = self.found else {
+            sqlx::query!("update closeouts set model_state = 'failed' where id = $1", live.id.0).execute(cx.db()).await?;
+            return Ok(false);
+        };
+        let joins = live.state == CloseoutState::Open;
+        let mut draft = live.draft;
+        if joins {
+            draft.merge_found(&found, super::Origin::Model);
+        } else {
+            let ticket = tickets::data::ticket(cx.db(), self.ticket_id).await?;
+            for f in &found {
+                let known = draft.attributes.iter().any(|a| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value));
+                if !known {
+                    let proposal = SetAttribute {
+                        id: None,
+                        contact_id: ticket.contact_id,
+                        key: f.key.clone(),
+                        value: f.value.clone(),
+                        source: Some("model".into()),
+                        confidence: Some(f.confidence.score()),
+                        note_id: None,
+                        ticket_id: Some(ticket.id),
+                        confirmed: false,
+                    };
+                    cx.run(proposal).await?;
+                }
+            }
+        }
+        sqlx::query!(
+            "update closeouts set model_state = 'answered', model_extracted = $2, draft = $3 where id = $1",
+            live.id.0,
+            serde_json::to_value(&found)?,
+            serde_json::to_value(&draft)?
+        )
+        .execute(cx.db())
+        .await?;
+        Ok(joins)
+    }
+}

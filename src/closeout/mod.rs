@@ -1,0 +1,332 @@
+//! Close-out: the forced flow that ends in an immutable ticket (`flows.md`, 1). Its draft is a record of its own; nothing counts until it is complete.
+
+pub mod actions;
+pub mod data;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    contacts::extract::{Found, extract},
+    platform::{
+        error::FieldErrors,
+        ids::{LineId, MemberId, ServiceId, TaxRateId},
+        money::Currency,
+    },
+    tickets::{LineKind, actions::NewLine, line_total},
+};
+
+/// The wizard's steps, in order. None can be skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Time on site, services, prices.
+    What,
+    Notes,
+    Next,
+    Review,
+}
+
+impl Step {
+    pub const ALL: [Self; 4] = [Self::What, Self::Notes, Self::Next, Self::Review];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::What => "what",
+            Self::Notes => "notes",
+            Self::Next => "next",
+            Self::Review => "review",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::What => "What was done",
+            Self::Notes => "Notes",
+            Self::Next => "Next visit",
+            Self::Review => "Is this right?",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// 1 to 4.
+    pub fn number(self) -> usize {
+        Self::ALL.iter().position(|s| *s == self).map_or(1, |i| i + 1)
+    }
+
+    pub fn after(self) -> Option<Self> {
+        Self::ALL.get(self.number()).copied()
+    }
+
+    pub fn before(self) -> Option<Self> {
+        self.number().checked_sub(2).and_then(|i| Self::ALL.get(i)).copied()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "closeout_state", rename_all = "snake_case")]
+pub enum CloseoutState {
+    Open,
+    Reviewed,
+    Completed,
+    Abandoned,
+}
+
+/// What the technician says was done. Kept whole at every step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Draft {
+    /// Time on site; more than the clock says or less, as the person knows.
+    pub worked_minutes: Option<i32>,
+    pub lines: Vec<DraftLine>,
+    /// Set by the person where the ticket's price was an estimate: every price below is the final one.
+    pub prices_confirmed: bool,
+    pub notes: String,
+    pub next: Next,
+    /// What was found in the notes or added by hand, each with the person's word on it.
+    pub attributes: Vec<DraftAttribute>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DraftLine {
+    /// The ticket's line this was; none: added at the door.
+    #[serde(default)]
+    pub id: Option<LineId>,
+    #[serde(default)]
+    pub service_id: Option<ServiceId>,
+    pub kind: LineKind,
+    pub description: String,
+    pub quantity: Decimal,
+    #[serde(default)]
+    pub unit_price: Option<Decimal>,
+    #[serde(default)]
+    pub tax_rate_id: Option<TaxRateId>,
+}
+
+/// What comes after this visit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Next {
+    /// Not answered yet; the wizard does not go on without an answer.
+    #[default]
+    Undecided,
+    No,
+    /// The next visit, booked now.
+    Book { starts_at: DateTime<Utc>, ends_at: DateTime<Utc>, technicians: Vec<MemberId> },
+    /// A scheduled message; no text: the business's own words.
+    ReachOut {
+        months: u8,
+        #[serde(default)]
+        body: Option<String>,
+    },
+}
+
+/// Where an attribute came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Rules,
+    Model,
+    Typed,
+}
+
+impl Origin {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Model => "model",
+            Self::Typed => "typed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DraftAttribute {
+    pub key: String,
+    pub value: String,
+    pub keep: bool,
+    pub origin: Origin,
+    #[serde(default)]
+    pub confidence: Option<Decimal>,
+}
+
+/// Reach-outs from one month to two years ahead.
+pub const REACH_OUT_MONTHS: std::ops::RangeInclusive<u8> = 1..=24;
+
+impl Draft {
+    /// The sum of the lines; `None` as long as a price is open.
+    pub fn total(&self, currency: Currency) -> Option<Decimal> {
+        self.lines.iter().map(|l| line_total(l.quantity, l.unit_price, currency)).sum()
+    }
+
+    /// What keeps the person from leaving this step. `estimated`: the ticket's price was an estimate.
+    pub fn faults(&self, step: Step, estimated: bool) -> FieldErrors {
+        let mut e = FieldErrors::default();
+        match step {
+            Step::What => self.what_faults(estimated, &mut e),
+            Step::Notes => {
+                if self.notes.chars().count() > 10_000 {
+                    e.add("notes", "That is more than we can keep in one note. Shorten it a little.");
+                }
+            }
+            Step::Next => match &self.next {
+                Next::Undecided => e.add("next", "Say what comes next: book it, reach out later, or no."),
+                Next::Book { starts_at, ends_at, .. } if ends_at <= starts_at => e.add("next_time", "The next visit must end after it starts."),
+                Next::ReachOut { months, .. } if !REACH_OUT_MONTHS.contains(months) => e.add("months", "Between 1 and 24 months."),
+                _ => {}
+            },
+            Step::Review => {
+                for (i, a) in self.attributes.iter().enumerate().filter(|(_, a)| a.keep) {
+                    if a.key.trim().is_empty() || a.value.trim().is_empty() {
+                        e.add(&format!("attr_value_{i}"), "Say what and which, or drop it.");
+                    }
+                }
+            }
+        }
+        e
+    }
+
+    fn what_faults(&self, estimated: bool, e: &mut FieldErrors) {
+        match self.worked_minutes {
+            Some(1..=10_080) => {}
+            _ => e.add("worked", "How long were you there? Hours and minutes."),
+        }
+        if self.lines.is_empty() {
+            e.add("lines", "At least one service was done. If nobody was home, cancel the ticket instead.");
+        }
+        for (i, line) in self.lines.iter().enumerate() {
+            if line.description.trim().is_empty() {
+                e.add(&format!("line_description_{i}"), "What was done?");
+            }
+            if line.quantity <= Decimal::ZERO || line.quantity >= Decimal::from(100_000) {
+                e.add(&format!("line_quantity_{i}"), "How many? More than zero.");
+            }
+            match line.unit_price {
+                None => e.add(&format!("line_price_{i}"), "What does it cost?"),
+                Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => e.add(&format!("line_price_{i}"), "This price does not look right."),
+                Some(_) => {}
+            }
+        }
+        if estimated && !self.prices_confirmed {
+            e.add("prices_confirmed", "The price was an estimate. Confirm that these are the final prices.");
+        }
+    }
+
+    /// The first step that does not hold, with what is wrong: order is enforced by asking this up to the step wanted.
+    pub fn first_fault(&self, up_to: Step, estimated: bool) -> Option<(Step, FieldErrors)> {
+        Step::ALL.into_iter().take_while(|s| *s <= up_to).map(|s| (s, self.faults(s, estimated))).find(|(_, e)| !e.is_empty())
+    }
+
+    /// Takes over what was found in the notes: new finds are added as kept, what the person has already dropped, changed or added stays as it is,
+    /// and finds the notes no longer hold go, unless the person touched them.
+    pub fn merge_found(&mut self, found: &[Found], origin: Origin) {
+        let holds = |a: &DraftAttribute, f: &Found| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value);
+        self.attributes.retain(|a| a.origin != origin || !a.keep || found.iter().any(|f| holds(a, f)));
+        let known: BTreeSet<(String, String)> = self.attributes.iter().map(|a| (a.key.clone(), a.value.to_lowercase())).collect();
+        for f in found {
+            if !known.contains(&(f.key.clone(), f.value.to_lowercase())) {
+                self.attributes.push(DraftAttribute {
+                    key: f.key.clone(),
+                    value: f.value.clone(),
+                    keep: true,
+                    origin,
+                    confidence: Some(f.confidence.score()),
+                });
+            }
+        }
+    }
+
+    /// The rule-based reading of the notes as they now stand.
+    pub fn read_notes(&mut self) {
+        let found = extract(&self.notes);
+        self.merge_found(&found, Origin::Rules);
+    }
+}
+
+/// The time at least one technician was there: the union of the spans, in whole minutes.
+pub fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
+    spans.sort_unstable();
+    let mut total = chrono::Duration::zero();
+    let mut end: Option<DateTime<Utc>> = None;
+    for (from, to) in spans {
+        let from = end.map_or(from, |e| e.max(from));
+        if to > from {
+            total += to - from;
+        }
+        end = Some(end.map_or(to, |e| e.max(to)));
+    }
+    i32::try_from(total.num_minutes()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            worked_minutes: Some(202),
+            lines: vec![DraftLine {
+                id: None,
+                service_id: None,
+                kind: LineKind::Flexible,
+                description: "Interior and exterior windows".into(),
+                quantity: Decimal::ONE,
+                unit_price: Some(Decimal::from(562)),
+                tax_rate_id: None,
+            }],
+            prices_confirmed: true,
+            notes: "Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed.".into(),
+            next: Next::ReachOut { months: 6, body: None },
+            attributes: vec![],
+        }
+    }
+
+    #[test]
+    fn no_step_can_be_skipped() {
+        assert!(draft().first_fault(Step::Review, true).is_none());
+        let unconfirmed = Draft { prices_confirmed: false, ..draft() };
+        assert_eq!(unconfirmed.first_fault(Step::Review, true).unwrap().0, Step::What);
+        assert!(unconfirmed.first_fault(Step::Review, false).is_none());
+        let undecided = Draft { next: Next::Undecided, ..draft() };
+        assert!(undecided.first_fault(Step::Notes, true).is_none());
+        assert_eq!(undecided.first_fault(Step::Review, true).unwrap().0, Step::Next);
+        let mut unpriced = draft();
+        unpriced.lines[0].unit_price = None;
+        assert!(unpriced.first_fault(Step::Review, false).unwrap().1.of("line_price_0").is_some());
+        assert_eq!(unpriced.total(Currency::USD), None);
+    }
+
+    #[test]
+    fn reading_the_notes_again_keeps_the_persons_word() {
+        let mut d = draft();
+        d.read_notes();
+        assert!(d.attributes.iter().any(|a| a.key == "pet" && a.value.contains("Biscuit")), "{:?}", d.attributes);
+        let n = d.attributes.len();
+        d.attributes.iter_mut().find(|a| a.key == "pet").unwrap().keep = false;
+        d.attributes.push(DraftAttribute { key: "parking".into(), value: "behind the house".into(), keep: true, origin: Origin::Typed, confidence: None });
+        d.read_notes();
+        assert_eq!(d.attributes.len(), n + 1);
+        assert!(!d.attributes.iter().find(|a| a.key == "pet").unwrap().keep);
+        d.notes = "20+ screens".into();
+        d.read_notes();
+        assert!(d.attributes.iter().any(|a| a.key == "parking"));
+        assert!(!d.attributes.iter().any(|a| a.key == "access" && a.keep), "{:?}", d.attributes);
+    }
+
+    #[test]
+    fn steps_follow_each_other() {
+        assert_eq!(Step::What.after(), Some(Step::Notes));
+        assert_eq!(Step::Review.after(), None);
+        assert_eq!(Step::What.before(), None);
+        assert_eq!(Step::Review.before(), Some(Step::Next));
+        assert!(Step::ALL.iter().all(|s| Step::from_name(s.name()) == Some(*s)));
+    }
+}
