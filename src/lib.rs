@@ -3,6 +3,7 @@
 pub mod api;
 pub mod business;
 pub mod catalogue;
+pub mod closeout;
 pub mod contacts;
 pub mod emails;
 pub mod http;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Closing, CloseoutState, Draft, DraftLine, Next, Step, data};
+use super::{CloseoutState, Draft, DraftLine, Next, Step, data};
 use crate::{
     contacts::{
         actions::{CreateNote, SetAttribute},
@@ -25,7 +25,7 @@ use crate::{
     },
     tickets::{
         self, TicketState,
-        actions::{CloseTicket, CreateTicket, NewLine},
+        actions::{CloseTicket, CreateTicket, FinalLine},
         data::Ticket,
     },
 };
@@ -72,7 +72,8 @@ impl Action for StartCloseout {
             return Ok(live.id);
         }
         let member = cx.who.member.ok_or(Error::Forbidden)?;
-        let (id, draft) = (CloseoutId::new(), first_draft(cx, &ticket).await?);
+        let now = cx.now();
+        let (id, draft) = (CloseoutId::new(), data::first_draft(cx.db(), &ticket, now).await?);
         sqlx::query!(
             "insert into closeouts (id, ticket_id, member_id, draft) values ($1, $2, $3, $4)",
             id.0,
@@ -85,28 +86,6 @@ impl Action for StartCloseout {
         cx.event("closeout.started", subject(&ticket), json!({})).await?;
         Ok(id)
     }
-}
-
-/// What the wizard begins with: the clocked time and the ticket's lines.
-async fn first_draft(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Draft> {
-    let now = cx.now();
-    let clock = tickets::data::clock(cx.db(), ticket.id).await?;
-    let spans: Vec<_> = clock.iter().map(|c| (c.clocked_in_at, c.clocked_out_at.unwrap_or(now))).collect();
-    let minutes = super::union_minutes(spans);
-    let lines = tickets::data::lines(cx.db(), ticket.id).await?;
-    let lines = lines
-        .into_iter()
-        .map(|l| DraftLine {
-            id: Some(l.id),
-            service_id: l.service_id,
-            kind: l.kind,
-            description: l.description,
-            quantity: l.quantity,
-            unit_price: l.unit_price,
-            tax_rate_id: l.tax_rate_id,
-        })
-        .collect();
-    Ok(Draft { worked_minutes: (minutes > 0).then_some(minutes), lines, prices_confirmed: !ticket.is_price_estimated, ..Draft::default() })
 }
 
 /// `closeout.save`: keeps the draft. With `reached`, every step before and including it must hold: none can be skipped.
@@ -166,7 +145,7 @@ impl Action for SaveCloseout {
         )
         .execute(cx.db())
         .await?;
-        if notes_changed && !self.draft.notes.trim().is_empty() && cx.app.llm.is_some() {
+        if notes_changed && !self.draft.notes.trim().is_empty() {
             sqlx::query!("update closeouts set model_state = 'asked' where id = $1", id.0).execute(cx.db()).await?;
             cx.enqueue("extract_notes", json!({ "ticket": ticket.id, "closeout": id }), &format!("extract:{id}")).await?;
         }
@@ -230,10 +209,11 @@ impl Action for CompleteCloseout {
 }
 
 async fn close(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Decimal> {
-    let lines = draft.lines.iter().map(Closing::line).collect();
-    let worked_minutes = draft.worked_minutes.unwrap_or_default();
-    cx.run(CloseTicket { ticket_id: ticket.id, worked_minutes, lines: Some(lines), prices_confirmed: draft.prices_confirmed }).await?;
-    Ok(tickets::data::ticket(cx.db(), ticket.id).await?.total)
+    let lines = draft.lines.iter().map(|l| FinalLine { id: l.id, line: l.as_line(), price_confirmed: false }).collect();
+    let worked_minutes = draft.worked_minutes;
+    let closed =
+        cx.run(CloseTicket { ticket_id: ticket.id, worked_minutes, lines: Some(lines), prices_confirmed: draft.prices_confirmed }).await?;
+    Ok(closed.total)
 }
 
 async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Option<NoteId>> {
@@ -242,7 +222,7 @@ async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<O
         return Ok(None);
     }
     let note = CreateNote { id: None, contact_id: ticket.contact_id, ticket_id: Some(ticket.id), body: body.to_owned() };
-    Ok(Some(cx.run(note).await?))
+    Ok(Some(NoteId(cx.run(note).await?.id)))
 }
 
 async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: Option<NoteId>) -> Result<()> {
@@ -252,11 +232,11 @@ async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: 
             contact_id: ticket.contact_id,
             key: a.key.trim().to_owned(),
             value: a.value.trim().to_owned(),
-            source: Some(a.origin.name().into()),
+            source: a.origin.name().into(),
             confidence: a.confidence,
             note_id: note,
             ticket_id: Some(ticket.id),
-            confirmed: true,
+            is_confirmed: true,
         };
         cx.run(set).await?;
     }
@@ -274,13 +254,14 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 address_id: ticket.address_id,
                 starts_at: *starts_at,
                 ends_at: *ends_at,
-                technicians: technicians.clone(),
-                lines: draft.lines.iter().map(|l| NewLine { is_estimate: false, ..Closing::line(l) }).collect(),
-                is_price_estimated: true,
-                source: Some("closeout".into()),
-                ..CreateTicket::default()
+                member_ids: technicians.clone(),
+                lines: draft.lines.iter().map(DraftLine::as_line).collect(),
+                instructions: String::new(),
+                is_price_estimated: false,
+                override_reason: None,
+                ask_customer: true,
             };
-            Ok((Some(cx.run(next).await?), None))
+            Ok((Some(cx.run(next).await?.id), None))
         }
         Next::ReachOut { months, body } => {
             let send_at = reach_out_at(cx.now(), *months, cx.who.zone);
@@ -324,9 +305,13 @@ impl Action for AbandonCloseout {
         let ticket = open_ticket(cx, self.ticket_id).await?;
         let live = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
         let reason = redact(&self.reason).text;
-        sqlx::query!("update closeouts set state = 'abandoned', abandoned_at = app.now(), abandon_reason = $2 where id = $1", live.id.0, reason)
-            .execute(cx.db())
-            .await?;
+        sqlx::query!(
+            "update closeouts set state = 'abandoned', abandoned_at = app.now(), abandon_reason = $2 where id = $1",
+            live.id.0,
+            reason
+        )
+        .execute(cx.db())
+        .await?;
         cx.event("closeout.abandoned", subject(&ticket), json!({ "reason": reason })).await?;
         Ok(live.id)
     }
@@ -386,11 +371,11 @@ impl Action for RecordExtraction {
                         contact_id: ticket.contact_id,
                         key: f.key.clone(),
                         value: f.value.clone(),
-                        source: Some("model".into()),
+                        source: "model".into(),
                         confidence: Some(f.confidence.score()),
                         note_id: None,
                         ticket_id: Some(ticket.id),
-                        confirmed: false,
+                        is_confirmed: false,
                     };
                     cx.run(proposal).await?;
                 }

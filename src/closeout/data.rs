@@ -5,12 +5,15 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{CloseoutState, Draft};
-use crate::platform::{
-    error::{Error, Result},
-    ids::{CloseoutId, ContactId, MemberId, TicketId},
-    query::{Listing, Params},
-    tenant::{Read, Who},
+use super::{CloseoutState, Draft, DraftLine};
+use crate::{
+    platform::{
+        error::{Error, Result},
+        ids::{CloseoutId, ContactId, MemberId, TicketId},
+        query::{Listing, Params},
+        tenant::{Read, Who},
+    },
+    tickets::{self, data::Ticket},
 };
 
 /// One close-out, with its draft as it was last kept.
@@ -99,7 +102,8 @@ pub async fn half_done(db: &mut PgConnection, who: &Who) -> Result<Vec<HalfDone>
 /// `/api/data?type=closeouts`: the half-done ones, or the live one of `ticket_id`.
 pub async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
     if let Some(id) = params.id {
-        let ticket = sqlx::query_scalar!(r#"select ticket_id as "t: TicketId" from closeouts where id = $1"#, id).fetch_optional(read.db()).await?;
+        let ticket =
+            sqlx::query_scalar!(r#"select ticket_id as "t: TicketId" from closeouts where id = $1"#, id).fetch_optional(read.db()).await?;
         let closeout = one(read, ticket.ok_or(Error::NotFound)?).await?.filter(|c| c.id.0 == id).ok_or(Error::NotFound)?;
         return Ok(Listing { data: vec![serde_json::to_value(closeout)?], cursor: None });
     }
@@ -119,4 +123,40 @@ async fn one(read: &mut Read, ticket: TicketId) -> Result<Option<Closeout>> {
         Err(Error::NotFound) => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// What the wizard begins with: the clocked time and the ticket's lines.
+pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<Utc>) -> Result<Draft> {
+    let clock = tickets::data::clock(db, ticket.id).await?;
+    let spans: Vec<_> = clock.iter().map(|c| (c.clocked_in_at, c.clocked_out_at.unwrap_or(now))).collect();
+    let minutes = super::union_minutes(spans);
+    let lines = tickets::data::lines(db, ticket.id).await?;
+    let lines = lines
+        .into_iter()
+        .map(|l| DraftLine {
+            id: Some(l.id),
+            service_id: l.service_id,
+            kind: l.kind,
+            description: l.description,
+            quantity: l.quantity,
+            unit_price: l.unit_price,
+            tax_rate_id: l.tax_rate_id,
+        })
+        .collect();
+    Ok(Draft { worked_minutes: (minutes > 0).then_some(minutes), lines, prices_confirmed: !ticket.is_price_estimated, ..Draft::default() })
+}
+
+/// The usual time between two visits of a customer, in weeks: what lay between the last two, else half a year.
+pub async fn usual_weeks(db: &mut PgConnection, contact: ContactId) -> Result<i64> {
+    let starts = sqlx::query_scalar!(
+        "select starts_at from tickets where contact_id = $1 and state <> 'cancelled' order by starts_at desc limit 2",
+        contact.0
+    )
+    .fetch_all(db)
+    .await?;
+    let weeks = match starts.as_slice() {
+        [last, before] => ((*last - *before).num_days() + 3) / 7,
+        _ => 26,
+    };
+    Ok(weeks.clamp(1, 104))
 }

@@ -8,10 +8,10 @@ use rust_decimal::Decimal;
 
 use super::{Draft, DraftAttribute, DraftLine, Next, Origin};
 use crate::{
-    catalogue::data::Service,
+    catalogue::Service,
     platform::{
         error::FieldErrors,
-        ids::MemberId,
+        ids::{MemberId, ServiceId},
         localtime::{parse_date, parse_time, to_utc, wall},
         money::parse_amount,
     },
@@ -134,7 +134,7 @@ impl Typed {
     fn lines(&self, services: &[Service], e: &mut FieldErrors) -> Vec<DraftLine> {
         let mut lines = Vec::new();
         for i in self.rows("line_quantity_") {
-            let service = self.of("line_service", i).parse().ok().and_then(|id| services.iter().find(|s| s.id.0 == id));
+            let service = self.of("line_service", i).parse::<ServiceId>().ok().and_then(|id| services.iter().find(|s| s.id == id));
             let mut description = self.of("line_description", i).to_owned();
             if description.is_empty() {
                 description = service.map(|s| s.name.clone()).unwrap_or_default();
@@ -197,7 +197,8 @@ impl Typed {
             e.add("next_minutes", "How long will it take? Minutes, up to a day.");
         }
         let starts_at: DateTime<Utc> = to_utc(date?, time?, zone);
-        let technicians: Vec<MemberId> = self.rows("next_technician_").into_iter().filter_map(|i| self.of("next_technician", i).parse().ok()).collect();
+        let technicians: Vec<MemberId> =
+            self.rows("next_technician_").into_iter().filter_map(|i| self.of("next_technician", i).parse().ok()).collect();
         Some(Next::Book { starts_at, ends_at: starts_at + chrono::Duration::minutes(minutes?), technicians })
     }
 

@@ -2,6 +2,8 @@
 
 pub mod actions;
 pub mod data;
+pub mod form;
+pub mod web;
 
 use std::collections::BTreeSet;
 
@@ -111,6 +113,21 @@ pub struct DraftLine {
     pub tax_rate_id: Option<TaxRateId>,
 }
 
+impl DraftLine {
+    /// As a line of a ticket.
+    pub fn as_line(&self) -> NewLine {
+        NewLine {
+            service_id: self.service_id,
+            kind: Some(self.kind),
+            description: Some(self.description.clone()),
+            quantity: Some(self.quantity),
+            unit_price: self.unit_price,
+            duration_minutes: None,
+            tax_rate_id: self.tax_rate_id,
+        }
+    }
+}
+
 /// What comes after this visit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -120,7 +137,11 @@ pub enum Next {
     Undecided,
     No,
     /// The next visit, booked now.
-    Book { starts_at: DateTime<Utc>, ends_at: DateTime<Utc>, technicians: Vec<MemberId> },
+    Book {
+        starts_at: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+        technicians: Vec<MemberId>,
+    },
     /// A scheduled message; no text: the business's own words.
     ReachOut {
         months: u8,
@@ -179,7 +200,9 @@ impl Draft {
             }
             Step::Next => match &self.next {
                 Next::Undecided => e.add("next", "Say what comes next: book it, reach out later, or no."),
-                Next::Book { starts_at, ends_at, .. } if ends_at <= starts_at => e.add("next_time", "The next visit must end after it starts."),
+                Next::Book { starts_at, ends_at, .. } if ends_at <= starts_at => {
+                    e.add("next_time", "The next visit must end after it starts.")
+                }
                 Next::ReachOut { months, .. } if !REACH_OUT_MONTHS.contains(months) => e.add("months", "Between 1 and 24 months."),
                 _ => {}
             },
@@ -211,7 +234,9 @@ impl Draft {
             }
             match line.unit_price {
                 None => e.add(&format!("line_price_{i}"), "What does it cost?"),
-                Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => e.add(&format!("line_price_{i}"), "This price does not look right."),
+                Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => {
+                    e.add(&format!("line_price_{i}"), "This price does not look right.")
+                }
                 Some(_) => {}
             }
         }
@@ -311,7 +336,13 @@ mod tests {
         assert!(d.attributes.iter().any(|a| a.key == "pet" && a.value.contains("Biscuit")), "{:?}", d.attributes);
         let n = d.attributes.len();
         d.attributes.iter_mut().find(|a| a.key == "pet").unwrap().keep = false;
-        d.attributes.push(DraftAttribute { key: "parking".into(), value: "behind the house".into(), keep: true, origin: Origin::Typed, confidence: None });
+        d.attributes.push(DraftAttribute {
+            key: "parking".into(),
+            value: "behind the house".into(),
+            keep: true,
+            origin: Origin::Typed,
+            confidence: None,
+        });
         d.read_notes();
         assert_eq!(d.attributes.len(), n + 1);
         assert!(!d.attributes.iter().find(|a| a.key == "pet").unwrap().keep);
