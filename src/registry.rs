@@ -1,10 +1,15 @@
 //! Every action and every data type there is: what `/api/actions`, `/api/data` and `/api/capabilities` offer, and what isolation tests walk.
 
-use crate::{
-    catalogue, contacts, identity, messages,
-    platform::{action, query},
-    tickets,
-};
+use crate::platform::action;
+use crate::platform::query;
+use crate::platform::role::{Capability, Permission};
+// One line a slice, so that slices come and go without touching each other's lines.
+use crate::catalogue;
+use crate::closeout;
+use crate::contacts;
+use crate::identity;
+use crate::messages;
+use crate::tickets;
 
 /// All actions, by name.
 pub fn actions() -> Vec<action::Entry> {
@@ -59,6 +64,12 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<tickets::actions::Settle>(),
         action::entry::<tickets::actions::RecordAnswer>(),
         action::entry::<tickets::actions::AnswerByLink>(),
+        // close-out
+        action::entry::<closeout::actions::StartCloseout>(),
+        action::entry::<closeout::actions::SaveCloseout>(),
+        action::entry::<closeout::actions::CompleteCloseout>(),
+        action::entry::<closeout::actions::AbandonCloseout>(),
+        action::entry::<closeout::actions::RecordExtraction>(),
     ]
 }
 
@@ -69,5 +80,14 @@ pub fn queries() -> Vec<query::Entry> {
         // messages
         messages::data::messages_query(),
         messages::data::templates_query(),
+        // close-out
+        query::Entry {
+            name: "closeouts",
+            needs: Permission::ReadRecords,
+            capability: Some(Capability::Scheduling),
+            filters: &["ticket_id"],
+            includes: &[],
+            run: |read, params| Box::pin(closeout::data::list(read, params)),
+        },
     ]
 }

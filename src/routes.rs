@@ -8,10 +8,12 @@ use axum::{
     routing::{MethodRouter, on},
 };
 
-use crate::{
-    api, business, identity,
-    platform::{app::App, assets, observe, role::Permission, tenant::Needs},
-};
+use crate::platform::{app::App, assets, observe, role::Permission, tenant::Needs};
+// One line a slice, so that slices come and go without touching each other's lines.
+use crate::api;
+use crate::business;
+use crate::closeout;
+use crate::identity;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +58,10 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, hand
 }
 
 /// The table.
+#[allow(unused_imports)]
 pub fn table() -> Vec<Route> {
-    use Access::{Member, Public, SignedIn};
-    use Permission::{Any, ReadRecords};
+    use Access::{Link, Member, Public, SignedIn};
+    use Permission::{Any, DraftMoney, HandleMoney, ManageSettings, ManageTeam, ReadMoney, ReadRecords, Send, WriteRecords};
     vec![
         // Files and icons; health for whoever runs this.
         get("/assets/{name}", Access::Public, assets::hashed),
@@ -84,6 +87,14 @@ pub fn table() -> Vec<Route> {
         get("/settings/sessions", Member(Any), identity::web::sessions),
         post("/settings/sessions/revoke-others", Member(Any), identity::web::revoke_others),
         post("/settings/sessions/{id}/revoke", Member(Any), identity::web::revoke),
+        // Close-out.
+        get("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::resume),
+        post("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::start),
+        post("/tickets/{id}/closeout/abandon", Member(WriteRecords), closeout::web::abandon),
+        get("/tickets/{id}/closeout/money", Member(WriteRecords), closeout::money::show),
+        post("/tickets/{id}/closeout/money", Member(WriteRecords), closeout::money::settle),
+        get("/tickets/{id}/closeout/{step}", Member(WriteRecords), closeout::web::show),
+        post("/tickets/{id}/closeout/{step}", Member(WriteRecords), closeout::web::save),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),
