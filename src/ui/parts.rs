@@ -90,8 +90,8 @@ pub struct Pager {
 
 impl HtmlSafe for Pager {}
 
-pub fn pager(next: &Option<String>, first: &Option<String>) -> Pager {
-    Pager { next: next.clone(), first: first.clone() }
+pub fn pager(next: impl super::Value, first: impl super::Value) -> Pager {
+    Pager { next: Some(next.text()).filter(|h| !h.is_empty()), first: Some(first.text()).filter(|h| !h.is_empty()) }
 }
 
 /// All messages of a refused form, with links to their fields; has the focus. Shows nothing without errors.
