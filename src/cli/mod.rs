@@ -16,6 +16,7 @@ mod failure;
 mod migrate;
 mod restore;
 mod serve;
+mod sign_in_link;
 
 pub use failure::{Exit, Failure, Result};
 
@@ -46,6 +47,8 @@ Exit codes:
 enum Command {
     /// Serve everything in one process
     Serve(serve::Args),
+    /// Print a link that signs a person in
+    SignInLink(sign_in_link::Args),
     /// Make or update roles, tables and grants in the database
     Migrate(migrate::Args),
     /// Check a deployment: settings, secrets, database, role, schema, audit, jobs
@@ -78,6 +81,7 @@ fn start(cli: Cli) -> Result {
 async fn run(command: Command, config: Config) -> Result {
     match command {
         Command::Serve(args) => serve::run(args, config).await,
+        Command::SignInLink(args) => sign_in_link::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Check(args) => check::run(args, config).await,
         Command::Backup(args) => backup::run(args, config).await,

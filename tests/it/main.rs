@@ -2,6 +2,7 @@
 
 mod architecture;
 mod core;
+mod identity;
 mod isolation;
 mod mail;
 mod operate;
