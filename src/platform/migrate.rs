@@ -84,6 +84,9 @@ async fn queue(options: PgConnectOptions) -> Result<()> {
         grant select, insert, update, delete on all tables in schema graphile_worker to rounds_app;
         grant usage, select on all sequences in schema graphile_worker to rounds_app;
         grant execute on all functions in schema graphile_worker to rounds_app;
+        grant usage on schema graphile_worker to rounds_backup;
+        grant select on all tables in schema graphile_worker to rounds_backup;
+        grant select on all sequences in schema graphile_worker, public to rounds_backup;
         do $$ declare t record; begin
           for t in select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where n.nspname = 'graphile_worker' and c.relkind = 'r' and c.relrowsecurity

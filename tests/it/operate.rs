@@ -113,7 +113,15 @@ async fn a_backup_brings_rows_rights_and_secrets_back_into_an_empty_instance() {
         .await
         .unwrap();
     drop(db);
-    // Beside the process that holds the folder, as beside a server.
+    // Beside the process that holds the folder, as beside a server; the backup role is enough for a server of one's own.
+    let as_backup = database.admin_url().replacen("//postgres@", "//rounds_backup@", 1);
+    let external = rounds(&from)
+        .arg("backup")
+        .arg(&archive)
+        .env("DATABASE_URL", database.app_url())
+        .env("ROUNDS_ADMIN_DATABASE_URL", as_backup)
+        .output();
+    assert!(external.unwrap().status.success());
     let backup = rounds(&from).arg("backup").arg(&archive).output().unwrap();
     assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
     let refused = rounds(&from).arg("restore").arg(&archive).output().unwrap();
