@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod data;
+pub mod query;
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;

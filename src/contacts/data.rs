@@ -1,5 +1,6 @@
 //! Reads of contacts for pages, programs and the slices above.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -86,7 +87,8 @@ pub async fn notes(db: &mut PgConnection, contact: ContactId, limit: i64) -> Res
     Ok(sqlx::query_as!(
         Note,
         r#"
-        select n.id as "id: NoteId", n.contact_id as "contact_id: ContactId", n.ticket_id as "ticket_id: TicketId", n.body, n.source, n.created_at,
+        select n.id as "id!: NoteId", n.contact_id as "contact_id!: ContactId", n.ticket_id as "ticket_id?: TicketId", n.body as "body!", n.source as "source!",
+               n.created_at as "created_at!",
                coalesce(m.name, '') as "by!"
           from notes n left join members m on m.org_id = n.org_id and n.created_by in ('member:' || m.id::text, 'model:' || m.id::text)
          where n.contact_id = $1 order by n.created_at desc, n.id desc limit $2
@@ -129,7 +131,7 @@ pub async fn duplicates(db: &mut PgConnection, contact: ContactId) -> Result<Vec
     Ok(sqlx::query_as!(
         Duplicate,
         r#"
-        select d.id as "id: DuplicateId", c.id as "other_id: ContactId", c.name as other_name, d.score, d.reason
+        select d.id as "id!: DuplicateId", c.id as "other_id!: ContactId", c.name as "other_name!", d.score as "score!", d.reason as "reason!"
           from contact_duplicates d
           join contacts c on c.org_id = d.org_id and c.id = case when d.contact_id = $1 then d.other_id else d.contact_id end and c.deleted_at is null
          where (d.contact_id = $1 or d.other_id = $1) and d.state = 'proposed'
@@ -176,4 +178,102 @@ pub async fn current(db: &mut PgConnection, id: ContactId) -> Result<Value> {
     value["emails"] = serde_json::to_value(personal::emails(db, id).await?)?;
     value["phones"] = serde_json::to_value(personal::phones(db, id).await?)?;
     Ok(value)
+}
+
+/// One note.
+pub async fn note(db: &mut PgConnection, id: NoteId) -> Result<Note> {
+    sqlx::query_as!(
+        Note,
+        r#"
+        select n.id as "id!: NoteId", n.contact_id as "contact_id!: ContactId", n.ticket_id as "ticket_id?: TicketId", n.body as "body!", n.source as "source!",
+               n.created_at as "created_at!",
+               coalesce(m.name, '') as "by!"
+          from notes n left join members m on m.org_id = n.org_id and n.created_by in ('member:' || m.id::text, 'model:' || m.id::text)
+         where n.id = $1
+        "#,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// One page of notes, newest first; one row more than `limit` tells that there is a next page.
+pub async fn list_notes(
+    db: &mut PgConnection,
+    contact: Option<ContactId>,
+    ticket: Option<TicketId>,
+    own: Option<MemberId>,
+    after: Option<(DateTime<Utc>, NoteId)>,
+    limit: i64,
+) -> Result<Vec<Note>> {
+    let (at, id) = after.unzip();
+    Ok(sqlx::query_as!(
+        Note,
+        r#"
+        select n.id as "id!: NoteId", n.contact_id as "contact_id!: ContactId", n.ticket_id as "ticket_id?: TicketId", n.body as "body!", n.source as "source!",
+               n.created_at as "created_at!",
+               coalesce(m.name, '') as "by!"
+          from notes n left join members m on m.org_id = n.org_id and n.created_by in ('member:' || m.id::text, 'model:' || m.id::text)
+         where ($1::uuid is null or n.contact_id = $1) and ($2::uuid is null or n.ticket_id = $2)
+           and ($3::uuid is null or app.is_own_contact(n.contact_id, $3))
+           and ($4::timestamptz is null or (n.created_at, n.id) < ($4, $5))
+         order by n.created_at desc, n.id desc limit $6
+        "#,
+        contact.map(|c| c.0),
+        ticket.map(|t| t.0),
+        own.map(|m| m.0),
+        at,
+        id.map(|n| n.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// One attribute, dropped or not.
+pub async fn attribute(db: &mut PgConnection, id: AttributeId) -> Result<Attribute> {
+    sqlx::query_as!(
+        Attribute,
+        r#"
+        select id as "id: AttributeId", contact_id as "contact_id: ContactId", key, value, state as "state: AttributeState", source, confidence,
+               ticket_id as "ticket_id: TicketId", confirmed_by as "confirmed_by: MemberId", confirmed_at, version
+          from attributes where id = $1
+        "#,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// One page of attributes in the order they were made; without a state, dropped ones are left out.
+pub async fn list_attributes(
+    db: &mut PgConnection,
+    contact: Option<ContactId>,
+    state: Option<AttributeState>,
+    own: Option<MemberId>,
+    after: Option<AttributeId>,
+    limit: i64,
+) -> Result<Vec<Attribute>> {
+    Ok(sqlx::query_as!(
+        Attribute,
+        r#"
+        select id as "id: AttributeId", contact_id as "contact_id: ContactId", key, value, state as "state: AttributeState", source, confidence,
+               ticket_id as "ticket_id: TicketId", confirmed_by as "confirmed_by: MemberId", confirmed_at, version
+          from attributes
+         where ($1::uuid is null or contact_id = $1)
+           and case when $2::attribute_state is null then state <> 'dropped' else state = $2 end
+           and ($3::uuid is null or app.is_own_contact(contact_id, $3))
+           and ($4::uuid is null or id > $4)
+         order by id limit $5
+        "#,
+        contact.map(|c| c.0),
+        state as Option<AttributeState>,
+        own.map(|m| m.0),
+        after.map(|a| a.0),
+        limit + 1
+    )
+    .fetch_all(db)
+    .await?)
 }

@@ -1,9 +1,21 @@
 //! Contacts: the people and organisations that the business deals with, where they live, what is known of them, what happened with them.
-use crate::platform::ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, EmailId, MemberId, NoteId, PhoneId, TicketId};
+
+pub mod actions;
+pub mod data;
+pub mod extract;
+pub mod likeness;
+pub mod personal;
+pub mod query;
+pub mod search;
+pub mod timeline;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::platform::ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, EmailId, MemberId, NoteId, PhoneId, TicketId};
+
 /// What the business has to do with a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -14,8 +26,10 @@ pub enum Relation {
     Vendor,
     Other,
 }
+
 impl Relation {
     pub const ALL: [Self; 3] = [Self::Customer, Self::Vendor, Self::Other];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
@@ -23,6 +37,7 @@ impl Relation {
             Self::Other => "other",
         }
     }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Customer => "Customer",
@@ -31,6 +46,7 @@ impl Relation {
         }
     }
 }
+
 /// Whether a person has agreed that a fact is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +56,7 @@ pub enum AttributeState {
     Confirmed,
     Dropped,
 }
+
 /// A contact's own columns; `version` guards against stale edits.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Contact {
@@ -68,15 +85,18 @@ pub struct Contact {
     pub created_at: DateTime<Utc>,
     pub version: i32,
 }
+
 impl Contact {
     pub fn is_archived(&self) -> bool {
         self.archived_at.is_some()
     }
+
     /// The state's word.
     pub fn state(&self) -> &'static str {
         if self.is_archived() { "archived" } else { "active" }
     }
 }
+
 /// What other slices need of a contact to show it or write to it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Summary {
@@ -90,12 +110,14 @@ pub struct Summary {
     pub is_archived: bool,
     pub email_consent: Option<bool>,
 }
+
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Email {
     pub id: EmailId,
     pub label: String,
     pub address: String,
 }
+
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Phone {
     pub id: PhoneId,
@@ -105,6 +127,7 @@ pub struct Phone {
     /// E.164, or its digits where it is no valid number.
     pub number: String,
 }
+
 /// A place of service.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Address {
@@ -125,17 +148,20 @@ pub struct Address {
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
 }
+
 impl Address {
     /// `12 Oak St, Unit 3, Huntsville, AL 35801`.
     pub fn one_line(&self) -> String {
         one_line(&self.street, &self.unit, &self.city, &self.region, &self.postal_code)
     }
 }
+
 /// Joins what there is of an address with commas; region and postal code belong together.
 pub fn one_line(street: &str, unit: &str, city: &str, region: &str, postal_code: &str) -> String {
     let area = [region, postal_code].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ");
     [street, unit, city, &area].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(", ")
 }
+
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Note {
     pub id: NoteId,
@@ -147,6 +173,7 @@ pub struct Note {
     /// Who wrote it, by name where it was a member.
     pub by: String,
 }
+
 /// A structured fact: `pet: dog (Biscuit)`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Attribute {
@@ -164,6 +191,7 @@ pub struct Attribute {
     pub confirmed_at: Option<DateTime<Utc>>,
     pub version: i32,
 }
+
 /// One change of a consent.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Consent {
@@ -174,6 +202,7 @@ pub struct Consent {
     pub wording: String,
     pub at: DateTime<Utc>,
 }
+
 /// Another contact that may be the same one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Duplicate {
@@ -183,6 +212,7 @@ pub struct Duplicate {
     pub score: i32,
     pub reason: String,
 }
+
 /// The name that lists and mails show: the person's, else the company, the nickname, the phone, the email. Empty when there is nothing at all.
 pub fn display_name(parts: &Parts<'_>) -> String {
     let person = [parts.first_name, parts.last_name].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ");
@@ -193,6 +223,7 @@ pub fn display_name(parts: &Parts<'_>) -> String {
     };
     order.into_iter().find(|p| !p.is_empty()).unwrap_or_default().to_owned()
 }
+
 /// What a display name is made from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts<'a> {
@@ -205,9 +236,11 @@ pub struct Parts<'a> {
     pub phone: &'a str,
     pub email: &'a str,
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn a_name_comes_from_the_first_part_there_is() {
         let phone_only = Parts { phone: "(256) 688-7695", email: "a@b.co", ..Parts::default() };
@@ -217,15 +250,10 @@ mod tests {
         assert_eq!(display_name(&Parts { is_organisation: true, ..both }), "Lee Realty");
         assert_eq!(display_name(&Parts::default()), "");
     }
+
     #[test]
     fn an_address_reads_as_one_line_whatever_is_missing() {
         assert_eq!(one_line("12 Oak St", "", "Huntsville", "AL", "35801"), "12 Oak St, Huntsville, AL 35801");
         assert_eq!(one_line("", "", "Madison", "", ""), "Madison");
     }
 }
-
-pub mod actions;
-pub mod data;
-pub mod extract;
-pub mod likeness;
-pub mod personal;

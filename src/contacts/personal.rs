@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{Address, Email, Phone};
 use crate::platform::{
     error::{Error, FieldErrors, Result},
-    ids::{AddressId, ContactId, EmailId, PhoneId},
+    ids::{AddressId, ContactId, EmailId, MemberId, PhoneId},
     phone, text,
 };
 
@@ -287,4 +288,31 @@ pub async fn first_reach(db: &mut PgConnection, contact: ContactId) -> Result<(O
     .fetch_one(db)
     .await?;
     Ok((row.email, row.phone))
+}
+
+/// One page of addresses in use, in the order they were made; one row more than `limit` tells that there is a next page.
+pub async fn list_addresses(
+    db: &mut PgConnection,
+    contact: Option<ContactId>,
+    own: Option<MemberId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Address>> {
+    Ok(sqlx::query_as!(
+        Address,
+        r#"
+        select id as "id: AddressId", contact_id as "contact_id: ContactId", label, street, unit, city, region, postal_code, country, access_notes,
+               time_zone, neighbourhood, is_primary, deleted_at as archived_at, version
+          from addresses
+         where deleted_at is null and ($1::uuid is null or contact_id = $1)
+           and ($2::uuid is null or app.is_own_contact(contact_id, $2)) and ($3::uuid is null or id > $3)
+         order by id limit $4
+        "#,
+        contact.map(|c| c.0),
+        own.map(|m| m.0),
+        after,
+        limit + 1
+    )
+    .fetch_all(db)
+    .await?)
 }

@@ -30,3 +30,4 @@ pub mod secrets;
 pub mod stripe;
 pub mod tenant;
 pub mod text;
+pub mod trail;
