@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod closeout;
 pub mod contacts;
 pub mod emails;
+pub mod history;
 pub mod http;
 pub mod identity;
 pub mod imports;

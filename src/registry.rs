@@ -7,6 +7,7 @@ use crate::platform::role::{Capability, Permission};
 use crate::catalogue;
 use crate::closeout;
 use crate::contacts;
+use crate::history;
 use crate::identity;
 use crate::messages;
 use crate::tickets;
@@ -76,6 +77,15 @@ pub fn actions() -> Vec<action::Entry> {
 /// All data types, by name.
 pub fn queries() -> Vec<query::Entry> {
     vec![
+        // contacts, catalogue, what happened
+        contacts::query::contacts(),
+        contacts::query::addresses(),
+        contacts::query::notes(),
+        contacts::query::attributes(),
+        catalogue::query::services(),
+        catalogue::query::tax_rates(),
+        history::query::events(),
+        history::query::audit_trail(),
         identity::data::sessions_entry(),
         // messages
         messages::data::messages_query(),
