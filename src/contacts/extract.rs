@@ -3,6 +3,7 @@
 //! Each attribute says which words it came from, so that a person can check it.
 //! The caller redacts the notes first (`platform::redact`).
 
+pub mod model;
 mod rules;
 
 use regex::{Captures, Regex};

@@ -13,6 +13,7 @@ pub mod ics;
 pub mod ids;
 pub mod jobs;
 pub mod links;
+pub mod llm;
 pub mod localtime;
 pub mod mail;
 pub mod migrate;

@@ -6,4 +6,5 @@ mod identity;
 mod isolation;
 mod mail;
 mod operate;
+mod redaction;
 mod support;
