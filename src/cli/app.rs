@@ -7,6 +7,7 @@ use rounds::platform::app::{App, Setup};
 use rounds::platform::clock::Clock;
 use rounds::platform::config::Config;
 use rounds::platform::mail::{Mailbox, Mailer, Smtp};
+use rounds::platform::stripe::{Patience, StripeApi};
 use sqlx::PgPool;
 
 use super::{Exit, Failure, Result};
@@ -25,6 +26,8 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
         sign_up: config.sign_up,
         mailer: mailer(config)?,
         mail_from: Mailbox::parse(&config.mail.from),
+        stripe: StripeApi::new(&config.stripe.base_url, Patience::default())
+            .map_err(|error| Failure::new(Exit::Configuration, error.message))?,
         job_concurrency: config.jobs.concurrency,
     }))
 }

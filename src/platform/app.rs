@@ -10,6 +10,7 @@ use super::{
     ids::{MemberId, OrgId},
     mail::{Mailbox, Mailer},
     secrets::Keyring,
+    stripe::StripeApi,
     tenant::Who,
 };
 
@@ -40,6 +41,8 @@ pub struct Setup {
     pub mailer: Mailer,
     /// The instance's sending address; a business's own name is put before it.
     pub mail_from: Mailbox,
+    /// Stripe's address; each business has its own key (`business::data::stripe`).
+    pub stripe: StripeApi,
     /// Jobs worked on at once.
     pub job_concurrency: usize,
 }

@@ -19,6 +19,7 @@ use rounds::platform::{
     migrate::migrate,
     role::Role,
     secrets::{self, Keyring},
+    stripe::{Patience, StripeApi},
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, postgres::PgPoolOptions};
@@ -153,6 +154,8 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         sign_up: SignUp::Open,
         mailer: Mailer::None,
         mail_from: Mailbox::parse("mail@rounds.test"),
+        // Nothing listens there: a test that needs Stripe brings a stand-in.
+        stripe: StripeApi::new("http://127.0.0.1:9", Patience { attempts: 1, ..Patience::default() }).unwrap(),
         job_concurrency: 4,
     }
 }
