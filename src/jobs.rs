@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    identity,
+    confirm, delivery, identity,
     platform::{
         app::App,
         audit,
@@ -21,7 +21,11 @@ fn worker() -> Result<WorkerOptions> {
     Ok(WorkerOptions::default()
         // From acts: each is queued in the act's own transaction.
         .define_job::<identity::jobs::SendSignIn>()
+        .define_job::<confirm::jobs::ConfirmTicket>()
+        .define_job::<delivery::jobs::SendMessage>()
         // By the clock (UTC).
+        .define_job::<delivery::jobs::SweepMessages>()
+        .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))
         .define_job::<SealAudit>()
         .with_cron(Cron::every_minute::<SealAudit>().job_key("seal_audit"))
         .define_job::<Sweep>()
@@ -88,6 +92,7 @@ pub async fn run(app: &App, shutdown: impl Future<Output = ()> + Send + 'static)
 pub async fn drain(app: &App) -> Result<usize> {
     let mut ran = 0;
     loop {
+        delivery::sweep(app).await?;
         let due = jobs::due(&app.pool).await?;
         if due == 0 {
             return Ok(ran);

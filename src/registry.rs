@@ -6,6 +6,7 @@ use crate::platform::role::{Capability, Permission};
 // One line a slice, so that slices come and go without touching each other's lines.
 use crate::catalogue;
 use crate::closeout;
+use crate::confirm;
 use crate::contacts;
 use crate::history;
 use crate::identity;
@@ -39,6 +40,9 @@ pub fn actions() -> Vec<action::Entry> {
         // sessions
         action::entry::<identity::actions::RevokeSession>(),
         action::entry::<identity::actions::RevokeOtherSessions>(),
+        // confirm
+        action::entry::<confirm::actions::Ask>(),
+        action::entry::<confirm::actions::RenewLink>(),
         // messages
         action::entry::<messages::actions::ScheduleMessage>(),
         action::entry::<messages::actions::UpdateMessage>(),

@@ -13,6 +13,7 @@ use crate::platform::{app::App, assets, observe, role::Permission, tenant::Needs
 use crate::api;
 use crate::business;
 use crate::closeout;
+use crate::confirm;
 use crate::identity;
 
 /// Who may use a route.
@@ -95,6 +96,14 @@ pub fn table() -> Vec<Route> {
         post("/tickets/{id}/closeout/money", Member(WriteRecords), closeout::money::settle),
         get("/tickets/{id}/closeout/{step}", Member(WriteRecords), closeout::web::show),
         post("/tickets/{id}/closeout/{step}", Member(WriteRecords), closeout::web::save),
+        // Asking for confirmation, and the customer's answer.
+        get("/tickets/{id}/confirmation", Member(ReadRecords), confirm::web::desk::show),
+        get("/tickets/{id}/confirmation/print", Member(ReadRecords), confirm::web::desk::print),
+        post("/tickets/{id}/confirmation/ask", Member(Send), confirm::web::desk::ask),
+        post("/tickets/{id}/confirmation/record", Member(WriteRecords), confirm::web::desk::record),
+        post("/tickets/{id}/confirmation/renew", Member(Send), confirm::web::desk::renew),
+        get("/c/{token}", Link, confirm::web::public::show),
+        post("/c/{token}", Link, confirm::web::public::answer),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

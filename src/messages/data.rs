@@ -182,27 +182,60 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
     })
 }
 
-/// Whom a message to a contact reaches.
-pub struct Recipient {
+/// Name and addresses of the business, as its mails show them.
+#[derive(Debug, Clone)]
+pub struct Letterhead {
     pub name: String,
     pub email: Option<String>,
-    pub is_archived: bool,
-    /// To marketing; None: never asked.
-    pub email_consent: Option<bool>,
+    pub reply_to: Option<String>,
+    pub phone: Option<String>,
+    pub street: Option<String>,
+    pub city: Option<String>,
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
 }
 
-pub async fn recipient(db: &mut PgConnection, contact: ContactId) -> Result<Recipient> {
-    Ok(sqlx::query_as!(
-        Recipient,
-        r#"
-        select c.name, c.deleted_at is not null as "is_archived!", c.email_consent,
-               (select e.address from contact_emails e where e.contact_id = c.id order by e.position, e.id limit 1) as email
-          from contacts c where c.id = $1
-        "#,
-        contact.0
+impl Letterhead {
+    /// The postal address in one line; empty without one.
+    pub fn address(&self) -> String {
+        let region = [self.region.as_deref(), self.postal_code.as_deref()].into_iter().flatten().filter(|p| !p.is_empty());
+        let region = region.collect::<Vec<_>>().join(" ");
+        let parts = [self.street.as_deref(), self.city.as_deref(), Some(region.as_str())];
+        parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+pub async fn letterhead(db: &mut PgConnection) -> Result<Letterhead> {
+    Ok(sqlx::query_as!(Letterhead, "select name, email, reply_to, phone, street, city, region, postal_code from orgs")
+        .fetch_one(db)
+        .await?)
+}
+
+/// How many times this version of a visit was asked about. A mail that still waits is not counted.
+pub async fn asked_before(db: &mut PgConnection, ticket: Uuid, sequence: i32) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(*) as "n!" from messages
+            where subject_id = $1 and kind in ('confirmation', 'moved') and sequence = $2 and state not in ('draft', 'queued')"#,
+        ticket,
+        sequence
     )
     .fetch_one(db)
     .await?)
+}
+
+/// The message written under a `dedup_key`.
+pub async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<MessageId>> {
+    Ok(sqlx::query_scalar!(r#"select id as "id: MessageId" from messages where dedup_key = $1"#, key).fetch_optional(db).await?)
+}
+
+/// Members who own the business: whom notices go to. Id and address.
+pub async fn owners(db: &mut PgConnection) -> Result<Vec<(MemberId, String)>> {
+    let rows = sqlx::query!(
+        r#"select id as "id: MemberId", email from members where role = 'owner' and state = 'active' and not is_model order by id"#
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.id, r.email)).collect())
 }
 
 /// What may be done with a message in this state by this member.

@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::platform::{
-    action::Cx,
-    error::Result,
-    ids::{ContactId, MessageId},
+use crate::{
+    platform::{
+        action::Cx,
+        error::Result,
+        ids::{ContactId, MessageId},
+    },
+    ui::Tone,
 };
 
 /// Task name of the job that sends one message; handled by `delivery`.
@@ -141,6 +144,16 @@ impl MessageState {
         }
     }
 
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Sent | Self::Delivered => Tone::Good,
+            Self::Draft | Self::Queued => Tone::Wait,
+            Self::Sending => Tone::Info,
+            Self::Failed | Self::InDoubt | Self::Bounced | Self::Complained => Tone::Bad,
+            Self::Cancelled | Self::Expired => Tone::Idle,
+        }
+    }
+
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
@@ -168,7 +181,8 @@ pub struct NewMessage {
     /// "ticket", "invoice", "payment", "contact".
     pub subject_kind: &'static str,
     pub subject_id: Uuid,
-    /// The owner's own words, with variables; None: the template of the kind.
+    /// The sender's own words, with variables. Reaching out: the whole text. Other kinds: what stands for `{{custom_message}}` in the
+    /// kind's words. None: nothing is added.
     pub custom_subject: Option<String>,
     pub custom_body: Option<String>,
     /// None: now.

@@ -118,6 +118,11 @@ pub fn check(kind: MessageKind, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a text uses a variable.
+pub fn has_variable(text: &str, name: &str) -> bool {
+    pieces(text).iter().any(|p| matches!(p, Piece::Variable(v) if *v == name))
+}
+
 /// Fills the variables in. One that has no value here stands for nothing; an empty line it leaves behind goes too.
 pub fn render(text: &str, vars: &Vars) -> String {
     let mut lines: Vec<String> = Vec::new();

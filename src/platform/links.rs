@@ -20,6 +20,15 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
+    /// As the database names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Invoice => "invoice",
+            Self::Unsubscribe => "unsubscribe",
+        }
+    }
+
     /// The path before the token.
     pub fn prefix(self) -> &'static str {
         match self {

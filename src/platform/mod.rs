@@ -32,3 +32,4 @@ pub mod stripe;
 pub mod tenant;
 pub mod text;
 pub mod trail;
+pub mod visitor;

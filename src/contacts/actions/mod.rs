@@ -7,6 +7,7 @@ mod duplicates;
 mod find;
 mod notes;
 mod state;
+mod unsubscribe;
 
 pub use addresses::{AddressInput, ArchiveAddress, CreateAddress, UpdateAddress};
 pub use attributes::{ConfirmAttribute, RemoveAttribute, SetAttribute};
@@ -15,6 +16,7 @@ pub use duplicates::DismissDuplicate;
 pub use find::{Found, NewPerson, find_or_create};
 pub use notes::CreateNote;
 pub use state::{ArchiveContact, RestoreContact};
+pub use unsubscribe::Unsubscribe;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -8,14 +8,18 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    super::{MessageKind, MessageState, NewMessage, data, templates},
+    super::{MessageKind, MessageState, NewMessage, templates},
     outbox,
 };
-use crate::platform::{
-    action::{Action, Cx, Subject},
-    error::{Error, FieldErrors, Result},
-    ids::{ContactId, MessageId, TicketId},
-    role::{ModelLevel, Permission},
+use crate::{
+    contacts,
+    platform::{
+        action::{Action, Cx, Subject},
+        error::{Error, FieldErrors, Result},
+        ids::{ContactId, MessageId, TicketId},
+        redact::redact,
+        role::{ModelLevel, Permission},
+    },
 };
 
 const LONGEST_SUBJECT: usize = 200;
@@ -49,7 +53,7 @@ impl Action for ScheduleMessage {
     type Output = MessageId;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<MessageId> {
-        let to = data::recipient(cx.db(), self.contact_id).await?;
+        let to = contacts::data::summary(cx.db(), self.contact_id).await?;
         let subject = filled(self.subject);
         let body = filled(self.body);
         let consent_basis = filled(self.consent_basis);
@@ -270,9 +274,9 @@ async fn tell(cx: &mut Cx<'_>, event: &str, id: MessageId, contact: Option<Conta
     cx.event(event, Subject { kind: "message", id: id.0, contact }, json!({})).await
 }
 
-/// Text that says something, trimmed.
+/// Text that says something, trimmed, without card or social security numbers.
 fn filled(text: Option<String>) -> Option<String> {
-    text.map(|t| t.trim().replace("\r\n", "\n")).filter(|t| !t.is_empty())
+    text.map(|t| redact(t.trim()).text.replace("\r\n", "\n")).filter(|t| !t.is_empty())
 }
 
 /// Lengths, one line of subject, and no variable that does not exist.

@@ -6,12 +6,14 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::super::{MessageKind, MessageState, NewMessage};
 use crate::platform::{
     action::{Action, Cx, Subject},
     error::Result,
-    ids::{ContactId, MessageId, NoticeId},
+    ids::{ContactId, LinkId, MessageId, NoticeId},
+    links::{self, LinkKind},
     role::Permission,
 };
 
@@ -77,7 +79,7 @@ pub struct Claim {
     pub message_id: MessageId,
 }
 
-/// A message as the sender gets it.
+/// A message as the sender gets it. `link` is the customer's link that it carries, made if there was none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claimed {
     pub id: MessageId,
@@ -85,11 +87,25 @@ pub struct Claimed {
     pub contact_id: Option<ContactId>,
     pub to_address: Option<String>,
     pub subject_kind: String,
-    pub subject_id: uuid::Uuid,
+    pub subject_id: Uuid,
     pub custom_subject: Option<String>,
     pub custom_body: Option<String>,
     pub rfc_message_id: String,
     pub sequence: Option<i32>,
+    #[serde(default)]
+    pub link: Option<LinkId>,
+}
+
+impl Claimed {
+    /// The customer's link that this kind of message carries: its kind and the record it opens.
+    pub fn link_of(&self) -> Option<(LinkKind, Uuid)> {
+        match self.kind {
+            MessageKind::Confirmation | MessageKind::Moved => Some((LinkKind::Confirm, self.subject_id)),
+            MessageKind::Invoice => Some((LinkKind::Invoice, self.subject_id)),
+            MessageKind::ReachOut => self.contact_id.map(|c| (LinkKind::Unsubscribe, c.0)),
+            MessageKind::Cancellation | MessageKind::Receipt | MessageKind::OwnerNotice => None,
+        }
+    }
 }
 
 impl Action for Claim {
@@ -113,14 +129,18 @@ impl Action for Claim {
             update messages set state = 'sending', sending_at = $2, attempts = attempts + 1
              where id = $1 and state = 'queued' and send_at <= $2
             returning id as "id: MessageId", kind as "kind: MessageKind", contact_id as "contact_id: ContactId", to_address, subject_kind, subject_id,
-                      custom_subject, custom_body, rfc_message_id, sequence
+                      custom_subject, custom_body, rfc_message_id, sequence, null::uuid as "link: LinkId"
             "#,
             self.message_id.0,
             now
         )
         .fetch_optional(cx.db())
         .await?;
-        Ok(claimed)
+        let Some(mut claimed) = claimed else { return Ok(None) };
+        if let Some((kind, subject)) = claimed.link_of() {
+            claimed.link = Some(links::ensure(cx, kind, subject).await?);
+        }
+        Ok(Some(claimed))
     }
 }
 
