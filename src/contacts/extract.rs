@@ -149,13 +149,28 @@ fn expand(template: &str, captures: &Captures<'_>) -> String {
                 } else if c == '%' {
                     out.push_str(&text.to_lowercase());
                 } else {
-                    out.push_str(text);
+                    out.push_str(&calmed(text));
                 }
             }
             _ => out.push(c),
         }
     }
     shorten(&crate::platform::text::collapse(&out).replace(" )", ")").replace(" ()", ""))
+}
+
+/// A name out of notes written all in capitals: "BISCUIT" → "Biscuit"; short ones may be abbreviations and stay.
+fn calmed(text: &str) -> String {
+    let shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3 && !text.chars().any(char::is_lowercase);
+    if !shouted {
+        return text.to_owned();
+    }
+    let mut in_word = false;
+    text.chars()
+        .flat_map(|c| {
+            let lower = std::mem::replace(&mut in_word, c.is_alphabetic());
+            if lower { c.to_lowercase().collect::<Vec<_>>() } else { vec![c] }
+        })
+        .collect()
 }
 
 /// "elderly woman with" and nothing after it: the word that would have led on goes too.

@@ -147,7 +147,7 @@ fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, &'static Encoding), FileProblem
     if [&b"PK\x03\x04"[..], b"%PDF", b"\xd0\xcf\x11\xe0"].iter().any(|magic| bytes.starts_with(magic)) {
         return Err(FileProblem::NotText);
     }
-    let encoding = Encoding::for_bom(bytes).map(|(e, _)| e).unwrap_or_else(|| guess(bytes));
+    let encoding = Encoding::for_bom(bytes).map_or_else(|| guess(bytes), |(encoding, _)| encoding);
     let (text, _, _) = encoding.decode(bytes);
     if text.contains('\0') {
         return Err(FileProblem::NotText);

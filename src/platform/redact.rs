@@ -252,7 +252,7 @@ fn luhn(groups: &[&str]) -> bool {
             value / 10 + value % 10
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

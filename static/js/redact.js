@@ -1,6 +1,6 @@
 // Takes card and social security numbers out of free text before it leaves the page.
-// The same steps as src/platform/redact.rs; redact_cases.json is the table both answer.
-const J = /^[ \xa0\u2011\u2013-]{1,3}$/, L = /^[a-z_]/i
+// The same steps as platform/redact.rs, tested by the same table.
+const JOINS = /^[ \xa0\u2011\u2013-]{1,3}$/, LETTER = /^[a-z_]/i
 const luhn = s => s.length > 12 && s.length < 20 && [...s].reverse().reduce((t, c, i) => {
   const v = c * (1 + i % 2)
   return t + (v > 9 ? v - 9 : v)
@@ -12,10 +12,10 @@ export function redact(text) {
   const len = i => p[i]?.length ?? 0
   const shape = (i, g, ...l) => l.every((w, k) => i + 2 * k < n && len(i + 2 * k) == w && (!k || g.test(p[i + 2 * k - 1])))
   const mark = (i, k) => { while (k--) keep[i + 2 * k] = 1 }
-  const id = i => /[a-z_$]$/i.test(p[i - 1]) || L.test(p[i + 1])
+  const id = i => /[a-z_$]$/i.test(p[i - 1]) || LETTER.test(p[i + 1])
   for (let i = 1; i < n; i += 2) {
     const three = g => shape(i, g, 3, 2, 4)
-    if (len(i) == 9 && /(^|[^a-z0-9])(ssn|social security)([^a-z0-9]{1,4}(number|no|num|is)){0,2}[^a-z0-9]{0,4}$/i.test(p[i - 1]) && !L.test(p[i + 1])) end[i] = i, mark(i, 1)
+    if (len(i) == 9 && /(^|[^a-z0-9])(ssn|social security)([^a-z0-9]{1,4}(number|no|num|is)){0,2}[^a-z0-9]{0,4}$/i.test(p[i - 1]) && !LETTER.test(p[i + 1])) end[i] = i, mark(i, 1)
     else if ((three(/^-$/) || three(/^ $/)) && !id(i) && !id(i + 4) && !/[+-]$/.test(p[i - 1]) && !(p[i + 1] == '-' && p[i + 5][0] == '-')
       && !/^(000|666|9)/.test(p[i]) && p[i + 2] != '00' && p[i + 4] != '0000') end[i] = i + 4, mark(i, 3), i += 4
   }
@@ -28,13 +28,13 @@ export function redact(text) {
       if (l < 3) mark(i, 1)
       if (a < 3 || a == 4) mark(i + 2, 1)
     }
-    if (p[i - 1].endsWith('+')) for (let k = i, c = 0; k < n && c < 10 && (k == i || J.test(p[k - 1])); k += 2) mark(k, 1), c += len(k)
+    if (p[i - 1].endsWith('+')) for (let k = i, c = 0; k < n && c < 10 && (k == i || JOINS.test(p[k - 1])); k += 2) mark(k, 1), c += len(k)
   }
   const run = (i, j) => p.slice(i, j + 1).filter((_, k) => k % 2 == 0)
   for (let i = 1; i < n; i += 2) {
     if (keep[i]) continue
     let j = i
-    while (j + 2 < n && !keep[j + 2] && J.test(p[j + 1])) j += 2
+    while (j + 2 < n && !keep[j + 2] && JOINS.test(p[j + 1])) j += 2
     if (luhn(run(i, j).join(''))) end[i] = j
     else for (let k = i; k <= j; k += 2) for (let e = Math.min(j, k + 8); e >= k; e -= 2) {
       const r = run(k, e)
@@ -51,7 +51,7 @@ export function redact(text) {
   return out
 }
 
-function check({ target: field, type }) {
+function redactField({ target: field, type }) {
   if (!field.matches?.('textarea[data-redact]')) return
   const clean = redact(field.value)
   // While typing, a number that is still growing is left alone until the caret moves on.
@@ -63,8 +63,8 @@ function check({ target: field, type }) {
     note.setAttribute('role', 'status')
     field.after(note)
   }
-  note.textContent = 'A card or social security number was taken out. Please don’t keep those in notes.'
+  note.textContent = 'A card or social security number was taken out.'
 }
 
-globalThis.document?.addEventListener('input', check)
-globalThis.document?.addEventListener('focusout', check)
+globalThis.document?.addEventListener('input', redactField)
+globalThis.document?.addEventListener('focusout', redactField)

@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Row] = &[
     ("property_window_count", r"(?i)\bsun ?room\s*(?:w/?|with|has|:|-)?\s*(\d{1,3})\s+windows\b", "$1 in sunroom", High),
     ("property_window_count", r"(?i)(?:(?:about|approx\.?|around)\s+|(~))?\b(\d{1,3}\+?)\s+(?:windows?|win|wndws?|panes)\b", "$1$2", High),
     ("property", r"(?i)\bsky ?lights?\s*(?:x|×)\s*(\d+)", "skylights x$1", High),
-    ("property", r"(?i)\b(\d+|two|three|four|five)\s+sky ?lights?\b", "skylights x%1", High),
+    ("property", r"(?i)\b(\d+|two|three|four|five)\s+sky ?lights?\b", "%1 skylights", High),
     ("property", r"(?i)\bsky ?lights?\b", "skylights", Medium),
     ("property", r"(?i)\bcomplex sills?(?:\s+(?:on|in)\s+(?:the\s+)?((?:\d(?:st|nd|rd|th)|second|third|first|upper)\s+(?:story|floor)))?", "complex sill on %1", High),
     ("property", r"(?i)\b(\d|two|three|four)\s*[- ]?\s*(?:stor(?:y|ies)|stry|st\b)(\s+in (?:the )?back)?(?:\s*\((walk-?out(?: basement)?)\))?", "%1 story%2 %3", High),

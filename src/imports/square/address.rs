@@ -46,12 +46,14 @@ impl Address {
             parts.pop();
         }
         // "AL 35750" in one part.
-        if let Some((state, zip)) = parts.last().and_then(|p| p.rsplit_once(' ')) {
-            if zip.starts_with(|c: char| c.is_ascii_digit()) && parts.len() > 1 && region_code(state).len() == 2 {
-                let (state, zip) = (state.to_owned(), zip.to_owned());
-                parts.pop();
-                parts.extend([state, zip]);
-            }
+        if let Some((state, zip)) = parts.last().and_then(|p| p.rsplit_once(' '))
+            && zip.starts_with(|c: char| c.is_ascii_digit())
+            && parts.len() > 1
+            && region_code(state).len() == 2
+        {
+            let (state, zip) = (state.to_owned(), zip.to_owned());
+            parts.pop();
+            parts.extend([state, zip]);
         }
         let postal = take_last(&mut parts, |p| p.chars().filter(char::is_ascii_digit).count() >= 3 && p.len() <= 10 && !p.contains(' '));
         let region = take_last(&mut parts, |p| region_code(p).len() == 2);

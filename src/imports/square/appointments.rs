@@ -144,5 +144,5 @@ fn source_key(cells: &Cells<'_>, row: &AppointmentRow) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize()[..16].iter().map(|b| format!("{b:02x}")).collect()
+    crate::platform::secrets::hex(&hash.finalize()[..16])
 }
