@@ -12,6 +12,12 @@ pub fn newest() -> i64 {
     MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
 }
 
+/// Tells this binary's schema from any other: changes when any migration does. Test databases are cloned from a template of this name.
+pub fn fingerprint() -> String {
+    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|m| m.checksum.to_vec()).collect();
+    super::secrets::hex(&super::secrets::digest(&all)[..6])
+}
+
 /// Brings a database to this binary's schema. `admin_url` may create roles; `app_password` becomes the password of `rounds_app` where the server
 /// asks for one (none behind a private socket).
 pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! One integration binary.
 
 mod architecture;
+mod closeout;
 mod core;
 mod identity;
 mod isolation;

@@ -45,15 +45,11 @@ fn url_of(database: &str, user: &str) -> String {
 /// The template every test's database is cloned from; made once a run, whichever process comes first.
 async fn template() -> String {
     static NAME: OnceLock<String> = OnceLock::new();
-    let name = NAME
-        .get_or_init(|| {
-            format!(
-                "rounds_template_{}{}",
-                rounds::platform::migrate::newest(),
-                std::env::var("ROUNDS_TEST_TEMPLATE_SUFFIX").unwrap_or_default()
-            )
-        })
-        .clone();
+    let name = NAME.get_or_init(|| {
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init();
+        format!("rounds_template_{}", rounds::platform::migrate::fingerprint())
+    });
+    let name = name.clone();
     let mut db = PgConnection::connect(&admin_url()).await.expect("the test cluster answers");
     sqlx::query("select pg_advisory_lock(7351)").execute(&mut db).await.unwrap();
     let there: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")

@@ -1,0 +1,219 @@
+//! The moment everything else depends on: the close-out, as pages without script post it, and as a program does.
+
+use chrono::Duration;
+use rounds::platform::role::Role;
+use serde_json::{Value, json};
+
+use crate::support::{Actor, Business, TestApp};
+
+/// A customer with a ticket at nine today: one flexible line, one per unit, the price an estimate.
+pub async fn ticket(b: &Business<'_>, technician: &Actor) -> (String, String) {
+    let contact = b
+        .owner
+        .act("contact.create", json!({ "first_name": "Jane", "last_name": "Smith", "emails": [{ "address": "jane@example.com" }] }))
+        .await;
+    let contact = contact.data()["id"].as_str().unwrap().to_owned();
+    let ticket = b
+        .owner
+        .act(
+            "ticket.create",
+            json!({
+                "contact_id": contact, "starts_at": "2026-11-24T15:00:00Z", "ends_at": "2026-11-24T18:30:00Z",
+                "member_ids": [technician.member], "is_price_estimated": true,
+                "lines": [
+                    { "kind": "flexible", "description": "Interior and exterior windows", "quantity": "1" },
+                    { "kind": "per_unit", "description": "Screen cleaning", "quantity": "20", "unit_price": "5.00" },
+                ],
+            }),
+        )
+        .await
+        .data();
+    (contact, ticket["id"].as_str().unwrap().to_owned())
+}
+
+fn fields<'a>(go: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut f = vec![
+        ("worked_hours", "3"),
+        ("worked_minutes", "22"),
+        ("line_description_0", "Interior and exterior windows"),
+        ("line_kind_0", "flexible"),
+        ("line_quantity_0", "1"),
+        ("line_price_0", "562"),
+        ("line_description_1", "Screen cleaning"),
+        ("line_kind_1", "per_unit"),
+        ("line_quantity_1", "20"),
+        ("line_price_1", "5.00"),
+        ("prices_confirmed", "yes"),
+        ("notes", "Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed."),
+        ("next", "reach_out"),
+        ("months", "6"),
+        ("go", go),
+    ];
+    for (k, v) in more {
+        f.retain(|(name, _)| name != k);
+        if !v.is_empty() {
+            f.push((k, v));
+        }
+    }
+    f
+}
+
+/// The names and values of the fields of a page's form, as a browser without script would post them.
+fn form_of(html: &str) -> Vec<(String, String)> {
+    let attr = |tag: &str, name: &str| -> Option<String> {
+        let at = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+        Some(tag[at..].split('"').next()?.replace("&#38;", "&").replace("&#39;", "'").replace("&amp;", "&"))
+    };
+    html.split('<')
+        .filter(|t| t.starts_with("input"))
+        .filter(|t| !(t.contains("type=\"checkbox\"") || t.contains("type=\"radio\"")) || t.contains(" checked"))
+        .filter_map(|t| Some((attr(t, "name")?, attr(t, "value").unwrap_or_default())))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_technician_closes_a_ticket_out_step_by_step_without_script() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let tech = b.member(Role::Staff, "Marcy").await;
+    let (contact, id) = ticket(&b, &tech).await;
+    let step = |s: &str| format!("/tickets/{id}/closeout/{s}");
+
+    // Unconfirmed prices keep the person on the first step, with what was typed still there.
+    let refused = tech.post(&step("what"), &fields("next", &[("prices_confirmed", ""), ("line_price_0", "562.50")])).await.expect(422);
+    assert!(refused.body.contains("562.50") && refused.body.contains("Confirm that these are the final prices"), "{}", refused.body);
+    // No step can be skipped: completing before review is refused, and a later step shows the first one that does not hold.
+    tech.act("closeout.complete", json!({ "ticket_id": id })).await.expect(409);
+    let jumped = tech.get(&step("review")).await.expect(200);
+    assert!(jumped.body.contains("data-step=\"what\" data-title=\"What was done\">"), "the first step is the one shown");
+
+    assert_eq!(tech.post(&step("what"), &fields("next", &[])).await.expect(303).location(), step("notes"));
+    assert_eq!(tech.post(&step("notes"), &fields("next", &[])).await.expect(303).location(), step("next"));
+    tech.post(&step("next"), &fields("next", &[("next", "")])).await.expect(422);
+    assert_eq!(tech.post(&step("next"), &fields("next", &[])).await.expect(303).location(), step("review"));
+    let review = tech.get(&step("review")).await.expect(200);
+    assert!(
+        review.body.contains("dog (Biscuit)") && review.body.contains("$662.00") && review.body.contains("3 h 22 min"),
+        "{}",
+        review.body
+    );
+    assert!(review.body.len() < 60_000);
+
+    // Half done: nothing counts yet.
+    let open = tech.data(&format!("type=tickets&id={id}")).await.data();
+    assert_eq!(open["state"], "scheduled");
+
+    let mut posted = form_of(&review.body);
+    posted.push(("go".into(), "complete".into()));
+    posted.push(("notes".into(), "Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed.".into()));
+    let posted: Vec<(&str, &str)> = posted.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let done = tech.post(&step("review"), &posted).await;
+    assert_eq!(done.status.as_u16(), 303, "{}", done.body);
+    assert_eq!(done.location(), step("money"));
+    // P3: the same form again gives the same answer, and makes nothing twice.
+    assert_eq!(tech.post(&step("review"), &posted).await.expect(303).location(), step("money"));
+
+    let closed = b.owner.data(&format!("type=tickets&id={id}&include=line_items")).await.data();
+    assert_eq!((closed["state"].as_str(), closed["worked_minutes"].as_i64()), (Some("closed"), Some(202)), "{closed}");
+    assert_eq!(closed["total"].as_str().unwrap().parse::<f64>().unwrap(), 662.0);
+    let messages = b.owner.data(&format!("type=messages&contact_id={contact}")).await.data();
+    let reach_outs: Vec<&Value> = messages.as_array().unwrap().iter().filter(|m| m["kind"] == "reach_out").collect();
+    assert_eq!(reach_outs.len(), 1);
+    assert!(reach_outs[0]["send_at"].as_str().unwrap().starts_with("2027-05-24T15:00"), "{}", reach_outs[0]);
+    assert_eq!(t.count("select count(*) from attributes where state = 'confirmed' and key = 'pet'").await, 1);
+    assert_eq!(t.count("select count(*) from notes where ticket_id is not null").await, 1);
+
+    // Closed is closed, for the app's role too.
+    b.owner.act("ticket.update", json!({ "ticket_id": id, "id": id, "instructions": "x" })).await.expect(409);
+    let (org, sql) = (b.org.0.to_string(), format!("update tickets set instructions = 'x' where id = '{id}'"));
+    let mut db = <sqlx::PgConnection as sqlx::Connection>::connect(&t.url("rounds_app")).await.unwrap();
+    sqlx::query("select set_config('app.org_id', $1, false)").bind(org).execute(&mut db).await.unwrap();
+    assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap_err().to_string().contains("closed"));
+
+    // Money: the way is recorded once.
+    tech.post(&step("money"), &[("how", "")]).await.expect(422);
+    tech.post(&step("money"), &[("how", "paid_already")]).await.expect(303);
+    assert!(tech.get(&step("money")).await.expect(200).body.contains("paid already"));
+}
+
+/// P3, flows.md 1: two technicians on one ticket: the second sees who did it and when, with what they typed still there.
+#[tokio::test]
+async fn p3_the_second_one_keeps_what_was_typed() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let (one, two) = (b.member(Role::Staff, "Marcy").await, b.member(Role::Staff, "Dale").await);
+    let (_, id) = ticket(&b, &one).await;
+    let step = |s: &str| format!("/tickets/{id}/closeout/{s}");
+    let draft = json!({
+        "worked_minutes": 60, "prices_confirmed": true, "notes": "Card 4111 1111 1111 1111 was on the table", "next": { "kind": "no" },
+        "lines": [{ "kind": "flexible", "description": "Windows", "quantity": "1", "unit_price": "100" }],
+    });
+    one.act("closeout.save", json!({ "ticket_id": id, "draft": draft, "step": "review" })).await.data();
+    t.advance(Duration::minutes(5));
+    one.act("closeout.complete", json!({ "ticket_id": id })).await.data();
+    let late = two.post(&step("review"), &fields("complete", &[("notes", "Left the blue ladder")])).await.expect(409);
+    assert!(late.body.contains("Marcy closed this ticket out") && late.body.contains("Left the blue ladder"), "{}", late.body);
+    let late = two.post(&step("what"), &fields("next", &[("line_price_0", "731.25")])).await.expect(409);
+    assert!(late.body.contains("731.25"));
+    assert_eq!(t.count("select count(*) from notes where body like '%[REDACTED]%'").await, 1);
+    assert_eq!(t.count("select count(*) from notes where body like '%4111%'").await, 0);
+    assert_eq!(t.count("select count(*) from closeouts where draft::text like '%4111%'").await, 0);
+}
+
+/// P3 under fire: the same completing sent twenty times at once closes once.
+#[tokio::test]
+async fn p3_a_double_tap_completes_once() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let tech = b.member(Role::Staff, "Marcy").await;
+    let (_, id) = ticket(&b, &tech).await;
+    let next =
+        json!({ "kind": "book", "starts_at": "2027-05-25T15:00:00Z", "ends_at": "2027-05-25T18:00:00Z", "technicians": [tech.member] });
+    let draft = json!({ "worked_minutes": 60, "prices_confirmed": true, "notes": "Dog named Biscuit", "next": next,
+        "lines": [{ "kind": "flexible", "description": "Windows", "quantity": "1", "unit_price": "100" }] });
+    tech.act("closeout.save", json!({ "ticket_id": id, "draft": draft, "step": "review" })).await.data();
+    let tries = (0..20).map(|_| {
+        let (tech, id) = (tech.clone(), id.clone());
+        tokio::spawn(async move {
+            tech.act_with("closeout.complete", json!({ "ticket_id": id }), &[("idempotency-key", "tap")], json!({})).await
+        })
+    });
+    let mut answers = Vec::new();
+    for answer in tries {
+        let answer = answer.await.unwrap();
+        answers.push(answer.data());
+    }
+    assert!(answers.windows(2).all(|w| w[0] == w[1]), "everybody gets the first one's answer");
+    assert_eq!(t.count("select count(*) from tickets").await, 2);
+    assert_eq!(t.count("select count(*) from notes").await, 1);
+}
+
+/// A taken slot for the next visit refuses the whole completing: nothing is half done, nothing typed is lost.
+#[tokio::test]
+async fn a_clash_of_the_next_visit_closes_nothing() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let tech = b.member(Role::Staff, "Marcy").await;
+    let (contact, id) = ticket(&b, &tech).await;
+    b.owner
+        .act("ticket.create", json!({ "contact_id": contact, "starts_at": "2027-05-25T15:00:00Z", "ends_at": "2027-05-25T18:00:00Z", "member_ids": [tech.member] }))
+        .await
+        .data();
+    let step = |s: &str| format!("/tickets/{id}/closeout/{s}");
+    let member = tech.member.unwrap().to_string();
+    let booked = [
+        ("next", "book"),
+        ("next_date", "2027-05-25"),
+        ("next_time", "10:30"),
+        ("next_minutes", "120"),
+        ("next_technician_0", member.as_str()),
+    ];
+    tech.post(&step("next"), &fields("next", &booked)).await.expect(303);
+    let clash = tech.post(&step("review"), &fields("complete", &booked)).await.expect(409);
+    assert!(clash.body.contains("2027-05-25") && clash.body.contains("10:30"));
+    assert_eq!(t.count("select count(*) from tickets where state = 'closed'").await, 0);
+    let half = b.owner.data("type=closeouts").await.data();
+    assert_eq!(half.as_array().unwrap().len(), 1);
+    tech.post(&format!("/tickets/{id}/closeout/abandon"), &[("reason", "wrong house")]).await.expect(303);
+    assert_eq!(b.owner.data("type=closeouts").await.data().as_array().unwrap().len(), 0);
+}
