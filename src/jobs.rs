@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    confirm, delivery, identity,
+    closeout, confirm, delivery, identity,
     platform::{
         app::App,
         audit,
@@ -23,6 +23,7 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<identity::jobs::SendSignIn>()
         .define_job::<confirm::jobs::ConfirmTicket>()
         .define_job::<delivery::jobs::SendMessage>()
+        .define_job::<closeout::jobs::ExtractNotes>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rounds::platform::app::{App, Setup};
 use rounds::platform::clock::Clock;
 use rounds::platform::config::Config;
+use rounds::platform::llm::{Llm, LlmSettings};
 use rounds::platform::mail::{Mailbox, Mailer, Smtp};
 use rounds::platform::stripe::{Patience, StripeApi};
 use sqlx::PgPool;
@@ -28,8 +29,18 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
         mail_from: Mailbox::parse(&config.mail.from),
         stripe: StripeApi::new(&config.stripe.base_url, Patience::default())
             .map_err(|error| Failure::new(Exit::Configuration, error.message))?,
+        llm: llm(config)?,
         job_concurrency: config.jobs.concurrency,
     }))
+}
+
+/// The language model of the settings, if one is set up.
+fn llm(config: &Config) -> Result<Option<Llm>> {
+    if config.llm.base_url.is_empty() {
+        return Ok(None);
+    }
+    let settings = LlmSettings::new(&config.llm.base_url, config.llm.api_key.clone(), &config.llm.model, config.llm.timeout());
+    Llm::new(settings).map(Some).map_err(|error| Failure::new(Exit::Configuration, format!("llm: {error}")))
 }
 
 /// The mail server of the settings, else a folder whose mails the demo shows.

@@ -145,7 +145,7 @@ impl Action for SaveCloseout {
         )
         .execute(cx.db())
         .await?;
-        if notes_changed && !self.draft.notes.trim().is_empty() {
+        if notes_changed && !self.draft.notes.trim().is_empty() && cx.app.llm.is_some() {
             sqlx::query!("update closeouts set model_state = 'asked' where id = $1", id.0).execute(cx.db()).await?;
             cx.enqueue("extract_notes", json!({ "ticket": ticket.id, "closeout": id }), &format!("extract:{id}")).await?;
         }

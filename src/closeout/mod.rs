@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod data;
 pub mod form;
+pub mod jobs;
 pub mod money;
 pub mod web;
 

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::{
     clock::Clock,
     ids::{MemberId, OrgId},
+    llm::Llm,
     mail::{Mailbox, Mailer},
     secrets::Keyring,
     stripe::StripeApi,
@@ -43,6 +44,8 @@ pub struct Setup {
     pub mail_from: Mailbox,
     /// Stripe's address; each business has its own key (`business::data::stripe`).
     pub stripe: StripeApi,
+    /// The instance's language model; without one, rules read the notes alone.
+    pub llm: Option<Llm>,
     /// Jobs worked on at once.
     pub job_concurrency: usize,
 }

@@ -152,6 +152,7 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         mail_from: Mailbox::parse("mail@rounds.test"),
         // Nothing listens there: a test that needs Stripe brings a stand-in.
         stripe: StripeApi::new("http://127.0.0.1:9", Patience { attempts: 1, ..Patience::default() }).unwrap(),
+        llm: None,
         job_concurrency: 4,
     }
 }
