@@ -14,6 +14,7 @@ use crate::api;
 use crate::business;
 use crate::closeout;
 use crate::confirm;
+use crate::delivery;
 use crate::identity;
 
 /// Who may use a route.
@@ -104,6 +105,24 @@ pub fn table() -> Vec<Route> {
         post("/tickets/{id}/confirmation/renew", Member(Send), confirm::web::desk::renew),
         get("/c/{token}", Link, confirm::web::public::show),
         post("/c/{token}", Link, confirm::web::public::answer),
+        // Messages.
+        get("/messages", Member(ReadRecords), delivery::web::desk::index),
+        post("/messages", Member(Send), delivery::web::plan::create),
+        get("/messages/new", Member(Send), delivery::web::plan::new),
+        get("/messages/{id}", Member(ReadRecords), delivery::web::desk::show),
+        post("/messages/{id}", Member(Send), delivery::web::desk::update),
+        post("/messages/{id}/cancel", Member(Send), delivery::web::desk::cancel),
+        post("/messages/{id}/send", Member(Send), delivery::web::desk::send_now),
+        post("/messages/{id}/retry", Member(Send), delivery::web::desk::retry),
+        post("/messages/{id}/sent", Member(Send), delivery::web::desk::mark_sent),
+        get("/settings/messages", Member(ManageSettings), delivery::web::words::index),
+        get("/settings/messages/{kind}", Member(ManageSettings), delivery::web::words::edit),
+        post("/settings/messages/{kind}", Member(ManageSettings), delivery::web::words::save),
+        post("/settings/messages/{kind}/reset", Member(ManageSettings), delivery::web::words::reset),
+        get("/u/{token}", Link, delivery::web::unsubscribe::show),
+        post("/u/{token}", Link, delivery::web::unsubscribe::unsubscribe),
+        get("/demo/mail", Member(Any), delivery::web::outbox::index),
+        get("/demo/mail/{name}", Member(Any), delivery::web::outbox::show),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

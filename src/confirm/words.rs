@@ -1,7 +1,8 @@
 //! A visit in words: what the mail, the customer's page and the printed sheet all say.
 
 use crate::{
-    platform::money::Currency,
+    messages::templates::Vars,
+    platform::{money::Currency, tenant::Who},
     tickets::data::{Line, Ticket},
     ui::format,
 };
@@ -34,4 +35,15 @@ pub fn price(ticket: &Ticket, lines: &[Line], currency: Currency) -> String {
         return "Set at the visit".into();
     }
     format!("{from}{}{estimated}", currency.format(ticket.total))
+}
+
+/// The variables of messages about a visit.
+pub fn vars(ticket: &Ticket, lines: &[Line], who: &Who) -> Vars {
+    Vars::from([
+        ("appointment_date", format::day_year(ticket.starts_at, ticket.zone())),
+        ("appointment_time", times(ticket)),
+        ("appointment_address", ticket.address.clone()),
+        ("services", services(lines)),
+        ("price", price(ticket, lines, who.currency.parse().unwrap_or(Currency::USD))),
+    ])
 }

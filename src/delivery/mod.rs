@@ -5,6 +5,7 @@ mod data;
 pub mod jobs;
 pub mod render;
 mod visit;
+pub mod web;
 
 use std::time::Duration;
 

@@ -85,7 +85,8 @@ pub(super) fn link(app: &App, kind: LinkKind, id: Option<LinkId>) -> String {
     id.map_or_else(|| app.url(kind.prefix()), |id| links::url(app, kind, id))
 }
 
-fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
+/// What every kind may say: customer and business.
+pub fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
     let name = contact.map(|c| c.name.clone()).unwrap_or_default();
     let first_name = contact.map(|c| c.first_name.clone()).filter(|n| !n.is_empty()).unwrap_or_else(|| name.clone());
     Vars::from([

@@ -19,7 +19,6 @@ use crate::{
         Confirmation, TicketState,
         data::{self, Ticket},
     },
-    ui::format,
 };
 
 pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
@@ -31,13 +30,7 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
     let currency = read.who.currency.parse().unwrap_or(Currency::USD);
     let services = words::services(&lines);
     let (when, price) = (words::when(&ticket), words::price(&ticket, &lines, currency));
-    draft.vars.extend([
-        ("appointment_date", format::day_year(ticket.starts_at, ticket.zone())),
-        ("appointment_time", words::times(&ticket)),
-        ("appointment_address", ticket.address.clone()),
-        ("services", services.clone()),
-        ("price", price.clone()),
-    ]);
+    draft.vars.extend(words::vars(&ticket, &lines, &read.who));
     let is_cancelled = draft.message.kind == MessageKind::Cancellation;
     let mut email = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
     let url = (!is_cancelled).then(|| link(draft.app, LinkKind::Confirm, draft.message.link));

@@ -4,6 +4,7 @@
 //! from "handed over, answer lost", and that is the difference between sending again and asking a person.
 
 mod compose;
+pub mod read;
 
 use std::{
     fmt,
