@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    closeout, confirm, delivery, identity,
+    business, closeout, confirm, delivery, identity,
     platform::{
         app::App,
         audit,
@@ -24,6 +24,8 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<confirm::jobs::ConfirmTicket>()
         .define_job::<delivery::jobs::SendMessage>()
         .define_job::<closeout::jobs::ExtractNotes>()
+        .define_job::<business::jobs::SendInvitation>()
+        .define_job::<business::jobs::CheckStripe>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))

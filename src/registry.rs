@@ -4,6 +4,7 @@ use crate::platform::action;
 use crate::platform::query;
 use crate::platform::role::{Capability, Permission};
 // One line a slice, so that slices come and go without touching each other's lines.
+use crate::business;
 use crate::catalogue;
 use crate::closeout;
 use crate::confirm;
@@ -37,6 +38,19 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<catalogue::actions::CreateTaxRate>(),
         action::entry::<catalogue::actions::UpdateTaxRate>(),
         action::entry::<catalogue::actions::ArchiveTaxRate>(),
+        // business
+        action::entry::<business::actions::UpdateBusiness>(),
+        action::entry::<business::actions::SetHours>(),
+        action::entry::<business::actions::SetLogo>(),
+        action::entry::<business::actions::SkipStep>(),
+        action::entry::<business::actions::InviteMember>(),
+        action::entry::<business::actions::InviteAgain>(),
+        action::entry::<business::actions::UpdateMember>(),
+        action::entry::<business::actions::RemoveMember>(),
+        action::entry::<business::actions::SetStripe>(),
+        action::entry::<business::actions::DisconnectStripe>(),
+        action::entry::<business::actions::CheckConnection>(),
+        action::entry::<business::actions::RevokeToken>(),
         // sessions
         action::entry::<identity::actions::RevokeSession>(),
         action::entry::<identity::actions::RevokeOtherSessions>(),
@@ -90,6 +104,10 @@ pub fn queries() -> Vec<query::Entry> {
         catalogue::query::tax_rates(),
         history::query::events(),
         history::query::audit_trail(),
+        business::data::business_entry(),
+        business::data::members_entry(),
+        business::data::tokens_entry(),
+        business::data::connections_entry(),
         identity::data::sessions_entry(),
         // messages
         messages::data::messages_query(),

@@ -1,5 +1,13 @@
 //! Every write to a business's own tables.
 
 mod found;
+mod settings;
+mod stripe;
+mod team;
+mod tokens;
 
 pub use found::{Entered, Founder, NewBusiness, accept, enter, found};
+pub use settings::{SetHours, SetLogo, SkipStep, UpdateBusiness, Written};
+pub use stripe::{CheckConnection, DisconnectStripe, RecordCheck, SetStripe};
+pub use team::{InviteAgain, InviteMember, RemoveMember, UpdateMember};
+pub use tokens::{CreateToken, RevokeToken, TokenMade, token_make};

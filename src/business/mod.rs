@@ -2,11 +2,77 @@
 
 pub mod actions;
 pub mod data;
+pub mod jobs;
 pub mod web;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::platform::{localtime::parse_zone, money::Currency};
 
-/// Countries on offer with their usual currency, the likeliest first; any other ISO code is accepted from programs.
+/// A step of the first-day checklist, in the order of its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Details,
+    Hours,
+    Services,
+    Customers,
+    Stripe,
+    Ticket,
+    Invoice,
+}
+
+impl Step {
+    pub const ALL: [Self; 7] = [Self::Details, Self::Hours, Self::Services, Self::Customers, Self::Stripe, Self::Ticket, Self::Invoice];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Details => "details",
+            Self::Hours => "hours",
+            Self::Services => "services",
+            Self::Customers => "customers",
+            Self::Stripe => "stripe",
+            Self::Ticket => "ticket",
+            Self::Invoice => "invoice",
+        }
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Details => "Say who you are: address, phone, email",
+            Self::Hours => "Set your working hours",
+            Self::Services => "List your services and prices",
+            Self::Customers => "Bring your customers: import them, or add the first",
+            Self::Stripe => "Connect Stripe, to be paid online",
+            Self::Ticket => "Book the first ticket",
+            Self::Invoice => "Send the first invoice",
+        }
+    }
+
+    pub fn href(self) -> &'static str {
+        match self {
+            Self::Details => "/settings/business",
+            Self::Hours => "/settings/hours",
+            Self::Services => "/services",
+            Self::Customers => "/imports/new",
+            Self::Stripe => "/settings/stripe",
+            Self::Ticket => "/tickets/new",
+            Self::Invoice => "/invoices",
+        }
+    }
+}
+
+/// The type of an image by its first bytes: PNG or JPEG.
+pub fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        _ => None,
+    }
+}
+
+/// Countries on offer, the likeliest first; any other ISO code is accepted from programs.
 pub const COUNTRIES: &[(&str, &str)] = &[
     ("US", "United States"),
     ("CA", "Canada"),

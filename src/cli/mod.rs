@@ -17,6 +17,7 @@ mod migrate;
 mod restore;
 mod serve;
 mod sign_in_link;
+mod token;
 
 pub use failure::{Exit, Failure, Result};
 
@@ -49,6 +50,8 @@ enum Command {
     Serve(serve::Args),
     /// Print a link that signs a person in
     SignInLink(sign_in_link::Args),
+    /// Print a new API token with a person's rights
+    Token(token::Args),
     /// Make or update roles, tables and grants in the database
     Migrate(migrate::Args),
     /// Check a deployment: settings, secrets, database, role, schema, audit, jobs
@@ -82,6 +85,7 @@ async fn run(command: Command, config: Config) -> Result {
     match command {
         Command::Serve(args) => serve::run(args, config).await,
         Command::SignInLink(args) => sign_in_link::run(args, config).await,
+        Command::Token(args) => token::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Check(args) => check::run(args, config).await,
         Command::Backup(args) => backup::run(args, config).await,

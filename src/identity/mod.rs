@@ -15,6 +15,7 @@ use crate::platform::{
     ids::SignInId,
     secrets::{digest, hmac_sha256},
     tenant::SESSION_COOKIE,
+    text,
 };
 
 /// How long a link and its code can be used.
@@ -51,21 +52,7 @@ fn token_hash(token: &str) -> Vec<u8> {
 
 /// An address as it is kept: trimmed and in lower case.
 pub fn email(typed: &str) -> Result<String> {
-    let email = typed.trim().to_lowercase();
-    if is_email(&email) { Ok(email) } else { Err(FieldErrors::one("email", "This does not look like an email address.")) }
-}
-
-/// Whether mail could be sent there: one `@`, a dot in the domain, no spaces, at most 254 characters.
-pub fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"@".contains(c);
-    text.len() <= 254
-        && !local.is_empty()
-        && local.len() <= 64
-        && text.matches('@').count() == 1
-        && local.chars().chain(domain.chars()).all(plain)
-        && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
-        && domain.contains('.')
+    text::email(typed).ok_or_else(|| FieldErrors::one("email", "This does not look like an email address."))
 }
 
 /// Where to go after signing in: a path of ours, or nothing.
