@@ -3,6 +3,7 @@
 mod architecture;
 mod closeout;
 mod core;
+mod crash;
 mod identity;
 mod isolation;
 mod mail;
