@@ -8,6 +8,7 @@ pub mod personal;
 pub mod query;
 pub mod search;
 pub mod timeline;
+pub mod web;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;

@@ -1,0 +1,16 @@
+//! The pages of contacts.
+
+mod address;
+mod fields;
+mod form;
+mod list;
+mod parts;
+mod show;
+
+pub use address::{address_archive, address_create, address_edit, address_new, address_update};
+pub use form::{create, edit, new, update};
+pub use list::{index, suggest};
+pub use parts::{archive, attribute_confirm, attribute_remove, attribute_set, dismiss, note, restore};
+pub use show::{show, timeline};
+
+use fields::Fields;

@@ -1,0 +1,144 @@
+//! A customer's page: who, how to reach them, where, what is known, what happened.
+
+use axum::extract::{Path, Query};
+use serde::Deserialize;
+
+use crate::{
+    contacts::{
+        Address, Attribute, AttributeState, Consent, Contact, Duplicate, Email, Phone, data, personal,
+        timeline::{self, Entry},
+    },
+    platform::{
+        error::{FieldErrors, Result},
+        ids::ContactId,
+        query::decode_cursor,
+        role::Permission,
+        tenant::Read,
+    },
+    ui,
+};
+
+/// Entries of the stream on the first screen, and on each further page.
+const STREAM: i64 = 12;
+
+/// What the small forms of the page held when they were refused.
+#[derive(Debug, Default)]
+pub struct Refused {
+    pub errors: FieldErrors,
+    pub note: String,
+    pub key: String,
+    pub value: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "contacts/show.html")]
+pub struct Show {
+    head: ui::Head,
+    contact: Contact,
+    emails: Vec<Email>,
+    phones: Vec<Phone>,
+    addresses: Vec<Address>,
+    attributes: Vec<Attribute>,
+    duplicates: Vec<Duplicate>,
+    consents: Vec<Consent>,
+    technician: Option<String>,
+    stream: Vec<Entry>,
+    next: Option<String>,
+    allowed: Vec<&'static str>,
+    refused: Refused,
+}
+
+impl Show {
+    fn may(&self, action: &str) -> bool {
+        self.allowed.contains(&action)
+    }
+
+    fn proposed(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|a| a.state == AttributeState::Proposed)
+    }
+
+    fn confirmed(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|a| a.state == AttributeState::Confirmed)
+    }
+
+    fn has_preferences(&self) -> bool {
+        let c = &self.contact;
+        c.preferred_time.is_some()
+            || self.technician.is_some()
+            || c.preferred_channel.is_some()
+            || c.birthday.is_some()
+            || c.customer_since.is_some()
+            || c.email_consent.is_some()
+            || c.sms_consent.is_some()
+    }
+}
+
+/// "property_screen_count" → "Property screen count".
+fn label(key: &str) -> String {
+    let plain = key.replace('_', " ");
+    let mut chars = plain.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Builds the page; `refused` holds what a small form of it was sent with in vain.
+pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show> {
+    let who = r.who.clone();
+    data::visible(r.db(), &who, id).await?;
+    let contact = data::contact(r.db(), id).await?;
+    let technician = match contact.preferred_member_id {
+        Some(member) => data::technicians(r.db()).await?.into_iter().find(|t| t.0 == member).map(|t| t.1),
+        None => None,
+    };
+    let (stream, next) = timeline::page(r.db(), &who, id, None, STREAM).await?;
+    let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
+    Ok(Show {
+        head: r.head("customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
+        emails: personal::emails(r.db(), id).await?,
+        phones: personal::phones(r.db(), id).await?,
+        addresses: personal::addresses(r.db(), id, false).await?,
+        attributes: data::attributes(r.db(), id).await?,
+        duplicates: if who.can(Permission::WriteRecords) { data::duplicates(r.db(), id).await? } else { Vec::new() },
+        consents: data::consents(r.db(), id).await?,
+        technician,
+        stream,
+        next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
+        allowed: data::allowed_actions(&who, &contact),
+        contact,
+        refused,
+    })
+}
+
+/// `GET /contacts/{id}`.
+pub async fn show(mut r: Read, Path(id): Path<ContactId>) -> Result<ui::Html> {
+    ui::page(&page(&mut r, id, Refused::default()).await?)
+}
+
+#[derive(askama::Template)]
+#[template(path = "contacts/timeline.html")]
+struct Stream {
+    head: ui::Head,
+    stream: Vec<Entry>,
+    next: Option<String>,
+    first: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    after: String,
+}
+
+/// `GET /contacts/{id}/timeline`: the whole stream, page by page.
+pub async fn timeline(mut r: Read, Path(id): Path<ContactId>, Query(wanted): Query<After>) -> Result<ui::Html> {
+    let who = r.who.clone();
+    data::visible(r.db(), &who, id).await?;
+    let name = data::contact(r.db(), id).await?.name;
+    let after = if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) };
+    let (stream, next) = timeline::page(r.db(), &who, id, after, 40).await?;
+    ui::page(&Stream {
+        head: r.head("customers").title("Timeline").sub(name.clone()).back(format!("/contacts/{id}"), name),
+        stream,
+        next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
+        first: (!wanted.after.is_empty()).then(|| format!("/contacts/{id}/timeline")),
+    })
+}
