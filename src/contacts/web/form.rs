@@ -59,8 +59,8 @@ impl Form {
         Ok(Self {
             head,
             id,
-            emails: (form.len("emails", "address") + usize::from(id.is_some())).max(1),
-            phones: (form.len("phones", "number") + usize::from(id.is_some())).max(if id.is_some() { 1 } else { 2 }),
+            emails: form.len("emails", "address").max(1) + usize::from(id.is_some()),
+            phones: form.len("phones", "number").max(1) + 1,
             form,
             errors: FieldErrors::default(),
             key: None,
@@ -68,6 +68,33 @@ impl Form {
             stale: Vec::new(),
             technicians,
         })
+    }
+
+    /// One row of fields an email, and what it is called; one is spare.
+    fn email_rows(&self) -> Vec<(ui::Field, ui::Field)> {
+        (0..self.emails)
+            .map(|i| {
+                let (address, label) = (format!("emails[{i}].address"), format!("emails[{i}].label"));
+                let title = if i == 0 { "Email" } else { "Another email" };
+                let field = ui::email(&address, title).value(self.form.get(&address)).errors(&self.errors).auto("off");
+                (field, self.label_field(&label, "home, work…"))
+            })
+            .collect()
+    }
+
+    fn phone_rows(&self) -> Vec<(ui::Field, ui::Field)> {
+        (0..self.phones)
+            .map(|i| {
+                let (number, label) = (format!("phones[{i}].number"), format!("phones[{i}].label"));
+                let title = if i == 0 { "Phone" } else { "Another phone" };
+                let field = ui::tel(&number, title).value(self.form.get(&number)).errors(&self.errors).auto("off");
+                (field, self.label_field(&label, "mobile, office, Tom…"))
+            })
+            .collect()
+    }
+
+    fn label_field(&self, name: &str, examples: &str) -> ui::Field {
+        ui::text(name, "Which").value(self.form.get(name)).attr("placeholder", examples).auto("off").optional()
     }
 
     fn meta(&self) -> ui::Meta {
@@ -182,8 +209,11 @@ fn differences(theirs: &Fields, yours: &Fields) -> Vec<Differs> {
     let joined = |f: &Fields, list: &str, part: &str| {
         f.list(list, part).into_iter().map(|(_, v)| v).filter(|v| !v.trim().is_empty()).collect::<Vec<_>>().join(", ")
     };
-    let mut rows: Vec<Differs> =
-        TEXTS.iter().chain(&[("tags", "Tags")]).map(|(n, label)| Differs { label, theirs: theirs.owned(n), yours: yours.owned(n) }).collect();
+    let mut rows: Vec<Differs> = TEXTS
+        .iter()
+        .chain(&[("tags", "Tags")])
+        .map(|(n, label)| Differs { label, theirs: theirs.owned(n), yours: yours.owned(n) })
+        .collect();
     for (list, part, label) in [("emails", "address", "Email"), ("phones", "number", "Phone")] {
         rows.push(Differs { label, theirs: joined(theirs, list, part), yours: joined(yours, list, part) });
     }
