@@ -12,6 +12,7 @@ use crate::platform::{app::App, assets, observe, role::Permission, tenant::Needs
 // One line a slice, so that slices come and go without touching each other's lines.
 use crate::api;
 use crate::business;
+use crate::catalogue;
 use crate::closeout;
 use crate::confirm;
 use crate::delivery;
@@ -135,6 +136,19 @@ pub fn table() -> Vec<Route> {
         post("/attributes/{id}/confirm", Member(WriteRecords), contacts::web::attribute_confirm),
         post("/attributes/{id}/remove", Member(WriteRecords), contacts::web::attribute_remove),
         post("/duplicates/{id}/dismiss", Member(WriteRecords), contacts::web::dismiss),
+        // Catalogue and taxes.
+        get("/catalogue", Member(ReadRecords), catalogue::web::index),
+        get("/catalogue/new", Member(ManageSettings), catalogue::web::new),
+        post("/catalogue/new", Member(ManageSettings), catalogue::web::create),
+        get("/catalogue/{id}/edit", Member(ManageSettings), catalogue::web::edit),
+        post("/catalogue/{id}/edit", Member(ManageSettings), catalogue::web::update),
+        post("/catalogue/{id}/archive", Member(ManageSettings), catalogue::web::archive),
+        post("/catalogue/{id}/restore", Member(ManageSettings), catalogue::web::restore),
+        get("/settings/taxes", Member(ManageSettings), catalogue::web::taxes),
+        post("/settings/taxes", Member(ManageSettings), catalogue::web::tax_create),
+        get("/settings/taxes/{id}", Member(ManageSettings), catalogue::web::tax_edit),
+        post("/settings/taxes/{id}", Member(ManageSettings), catalogue::web::tax_update),
+        post("/settings/taxes/{id}/archive", Member(ManageSettings), catalogue::web::tax_archive),
         // Close-out.
         get("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::resume),
         post("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::start),

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod closeout;
+mod contacts;
 mod core;
 mod crash;
 mod identity;
