@@ -15,8 +15,8 @@ use crate::business;
 use crate::catalogue;
 use crate::closeout;
 use crate::confirm;
-use crate::delivery;
 use crate::contacts;
+use crate::delivery;
 use crate::identity;
 
 /// Who may use a route.
