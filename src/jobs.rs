@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    business, closeout, confirm, delivery, identity,
+    business, closeout, confirm, delivery, identity, payments,
     platform::{
         app::App,
         audit,
@@ -26,6 +26,9 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<closeout::jobs::ExtractNotes>()
         .define_job::<business::jobs::SendInvitation>()
         .define_job::<business::jobs::CheckStripe>()
+        .define_job::<payments::jobs::ProcessWebhook>()
+        .define_job::<payments::jobs::RefundAtStripe>()
+        .define_job::<payments::jobs::ExpireCheckout>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))

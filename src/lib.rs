@@ -15,6 +15,7 @@ pub mod imports;
 pub mod invoices;
 pub mod jobs;
 pub mod messages;
+pub mod payments;
 pub mod platform;
 pub mod registry;
 pub mod routes;

@@ -11,7 +11,9 @@ use crate::confirm;
 use crate::contacts;
 use crate::history;
 use crate::identity;
+use crate::invoices;
 use crate::messages;
+use crate::payments;
 use crate::tickets;
 
 /// All actions, by name.
@@ -51,6 +53,16 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<business::actions::DisconnectStripe>(),
         action::entry::<business::actions::CheckConnection>(),
         action::entry::<business::actions::RevokeToken>(),
+        // invoices and payments
+        action::entry::<invoices::actions::CreateInvoice>(),
+        action::entry::<invoices::actions::CreateFromTicket>(),
+        action::entry::<invoices::actions::UpdateInvoice>(),
+        action::entry::<invoices::actions::IssueInvoice>(),
+        action::entry::<invoices::actions::SendInvoice>(),
+        action::entry::<invoices::actions::VoidInvoice>(),
+        action::entry::<payments::actions::RecordPayment>(),
+        action::entry::<payments::actions::RefundPayment>(),
+        action::entry::<payments::actions::ReprocessEvent>(),
         // sessions
         action::entry::<identity::actions::RevokeSession>(),
         action::entry::<identity::actions::RevokeOtherSessions>(),
@@ -109,6 +121,11 @@ pub fn queries() -> Vec<query::Entry> {
         business::data::tokens_entry(),
         business::data::connections_entry(),
         identity::data::sessions_entry(),
+        // invoices and payments
+        payments::data::invoices_query(),
+        payments::data::payments_query(),
+        payments::data::refunds_query(),
+        payments::data::webhook_events_query(),
         // messages
         messages::data::messages_query(),
         messages::data::templates_query(),

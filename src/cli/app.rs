@@ -3,11 +3,13 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
+use rounds::payments::simulated;
 use rounds::platform::app::{App, Setup};
 use rounds::platform::clock::Clock;
 use rounds::platform::config::Config;
 use rounds::platform::llm::{Llm, LlmSettings};
 use rounds::platform::mail::{Mailbox, Mailer, Smtp};
+use rounds::platform::secrets::Secret;
 use rounds::platform::stripe::{Patience, StripeApi};
 use sqlx::PgPool;
 
@@ -16,6 +18,7 @@ use super::{Exit, Failure, Result};
 /// For serving, and for commands that act through the application.
 pub fn build(config: &Config, pool: PgPool) -> Result<App> {
     let keys = config.keys()?;
+    let stripe = stripe(config, keys.server.expose())?;
     Ok(App::new(Setup {
         pool,
         clock: Clock::Real,
@@ -27,9 +30,10 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
         sign_up: config.sign_up,
         mailer: mailer(config)?,
         mail_from: Mailbox::parse(&config.mail.from),
-        stripe: StripeApi::new(&config.stripe.base_url, Patience::default())
-            .map_err(|error| Failure::new(Exit::Configuration, error.message))?,
         llm: llm(config)?,
+        stripe: stripe.api,
+        stripe_key: stripe.key,
+        stripe_webhook_secret: stripe.webhook_secret,
         job_concurrency: config.jobs.concurrency,
     }))
 }
@@ -41,6 +45,25 @@ fn llm(config: &Config) -> Result<Option<Llm>> {
     }
     let settings = LlmSettings::new(&config.llm.base_url, config.llm.api_key.clone(), &config.llm.model, config.llm.timeout());
     Llm::new(settings).map(Some).map_err(|error| Failure::new(Exit::Configuration, format!("llm: {error}")))
+}
+
+struct StripeSetup {
+    api: StripeApi,
+    key: Option<Secret>,
+    webhook_secret: Option<Secret>,
+}
+
+/// Stripe as set; in the demo a simulation inside this process, reached over the loopback, whatever the settings say.
+fn stripe(config: &Config, server_key: &[u8]) -> Result<StripeSetup> {
+    let fail =
+        |error: rounds::platform::stripe::StripeError| Failure::new(Exit::Configuration, format!("setting `stripe.base_url`: {error}"));
+    if config.demo {
+        let base = simulated::base_url(config.listen);
+        let api = StripeApi::new(&base, Patience::default()).map_err(fail)?;
+        return Ok(StripeSetup { api, key: Some(simulated::key()), webhook_secret: Some(simulated::webhook_secret(server_key)) });
+    }
+    let api = StripeApi::new(&config.stripe.base_url, Patience::default()).map_err(fail)?;
+    Ok(StripeSetup { api, key: config.stripe.secret_key.clone(), webhook_secret: config.stripe.webhook_secret.clone() })
 }
 
 /// The mail server of the settings, else a folder whose mails the demo shows.

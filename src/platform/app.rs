@@ -10,7 +10,7 @@ use super::{
     ids::{MemberId, OrgId},
     llm::Llm,
     mail::{Mailbox, Mailer},
-    secrets::Keyring,
+    secrets::{Keyring, Secret},
     stripe::StripeApi,
     tenant::Who,
 };
@@ -46,6 +46,10 @@ pub struct Setup {
     pub stripe: StripeApi,
     /// The instance's language model; without one, rules read the notes alone.
     pub llm: Option<Llm>,
+    /// The instance-wide secret key: a single business's, or the simulation's in the demo.
+    pub stripe_key: Option<Secret>,
+    /// Signs what comes to the instance-wide webhook address.
+    pub stripe_webhook_secret: Option<Secret>,
     /// Jobs worked on at once.
     pub job_concurrency: usize,
 }

@@ -104,6 +104,11 @@ impl StripeApi {
         Ok(Self { http, base: base_url.trim_end_matches('/').to_owned(), patience })
     }
 
+    /// Where calls go, without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same connections, as the business that owns `key`.
     pub fn with_key(&self, key: Secret) -> Stripe {
         Stripe { api: self.clone(), key }

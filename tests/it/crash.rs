@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     net::TcpListener,
     process::Stdio,
-    sync::{Arc, atomic::{AtomicBool, AtomicU32, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -83,7 +86,9 @@ impl Phone {
     async fn visit(&self, n: usize, member: &str) {
         let k = |what: &str| format!("{what}-{n}");
         let emails = json!([{ "address": format!("customer{n}@example.com") }]);
-        let contact = self.act("contact.create", &k("contact"), json!({ "first_name": "Customer", "last_name": n.to_string(), "emails": emails })).await;
+        let contact = self
+            .act("contact.create", &k("contact"), json!({ "first_name": "Customer", "last_name": n.to_string(), "emails": emails }))
+            .await;
         let day = chrono::NaiveDate::from_ymd_opt(2027, 3, 1).unwrap() + chrono::Duration::days(i64::try_from(n).unwrap());
         let ticket = self
             .act(
@@ -116,7 +121,10 @@ async fn a_day_of_kill_minus_nine_loses_nothing_and_does_nothing_twice() {
     let mut b = t.business("Crystal Clear").await;
     let owner = b.owner.clone();
     let tech = b.member(Role::Staff, "Marcy").await;
-    sqlx::query("update sessions set expires_at = now() + interval '2 days', created_at = now(), last_seen_at = now()").execute(&t.admin).await.unwrap();
+    sqlx::query("update sessions set expires_at = now() + interval '2 days', created_at = now(), last_seen_at = now()")
+        .execute(&t.admin)
+        .await
+        .unwrap();
     let data = std::env::temp_dir().join(format!("rounds-crash-{}", std::process::id()));
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = Arc::new(Server { port, database_url: t.url("rounds_app"), data: data.clone(), smtp: sink.url() });

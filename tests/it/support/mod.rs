@@ -153,6 +153,8 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         // Nothing listens there: a test that needs Stripe brings a stand-in.
         stripe: StripeApi::new("http://127.0.0.1:9", Patience { attempts: 1, ..Patience::default() }).unwrap(),
         llm: None,
+        stripe_key: None,
+        stripe_webhook_secret: None,
         job_concurrency: 4,
     }
 }
