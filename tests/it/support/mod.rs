@@ -106,6 +106,18 @@ impl TestApp {
         Self { router: rounds::http::router(app.clone()), app, clock, database, admin }
     }
 
+    /// The same database and clock through another pool.
+    pub fn on_pool(&self, pool: PgPool) -> Self {
+        let app = App::new(setup(pool, self.clock.clone()));
+        Self {
+            router: rounds::http::router(app.clone()),
+            app,
+            clock: self.clock.clone(),
+            database: self.database.clone(),
+            admin: self.admin.clone(),
+        }
+    }
+
     /// The URL a role of the database connects by; `rounds_app` is what the product uses.
     pub fn url(&self, user: &str) -> String {
         url_of(&self.database, user)
