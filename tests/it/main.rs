@@ -1,6 +1,7 @@
 //! One integration binary.
 
 mod architecture;
+mod business;
 mod closeout;
 mod contacts;
 mod core;
