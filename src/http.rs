@@ -23,6 +23,8 @@ use tower_http::{
 
 use crate::{
     api,
+    business::web::tokens,
+    identity,
     platform::{
         app::{App, RequestId},
         error::{Error, Failure},
@@ -52,7 +54,8 @@ pub fn router(app: App) -> Router {
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(60)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| Error::internal("panic").into_response()))
-        .layer(from_fn_with_state(app.clone(), crate::identity::web::extend))
+        .layer(from_fn_with_state(app.clone(), identity::web::extend))
+        .layer(from_fn_with_state((app.clone(), tokens::Noted::default()), tokens::note))
         .layer(from_fn(refuse_cross_site))
         .layer(from_fn_with_state(app.clone(), render_failures))
         .layer(from_fn_with_state(app.clone(), headers))

@@ -10,4 +10,4 @@ pub use found::{Entered, Founder, NewBusiness, accept, enter, found};
 pub use settings::{SetHours, SetLogo, SkipStep, UpdateBusiness, Written};
 pub use stripe::{CheckConnection, DisconnectStripe, RecordCheck, SetStripe};
 pub use team::{InviteAgain, InviteMember, RemoveMember, UpdateMember};
-pub use tokens::{CreateToken, RevokeToken, TokenMade, token_make};
+pub use tokens::{CreateToken, RevokeToken, TokenMade, TouchToken, token_make};

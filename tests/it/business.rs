@@ -294,6 +294,9 @@ async fn tokens_are_shown_once_and_end_at_once() {
     let mut program = t.nobody();
     program.bearer = Some(token.clone());
     program.data("type=members").await.expect(200);
+    program.data("type=members").await.expect(200);
+    assert_eq!(t.count("select count(*) from api_tokens where last_used_at is not null").await, 1);
+    assert_eq!(t.count("select count(*) from audit_entries where action = 'token.touch'").await, 1, "noted once a day");
     // The token has Sam's rights, no more; and opens no pages.
     program.act("business.update", json!({ "city": "X" })).await.expect(403);
     program.get("/settings").await.expect(303);

@@ -114,6 +114,23 @@ impl Action for RevokeToken {
     }
 }
 
+/// Notes that the token that asks was used. Not offered to anybody: the layer around the doors for programs runs it, once a day.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+pub struct TouchToken {}
+
+impl Action for TouchToken {
+    const NAME: &'static str = "token.touch";
+    const NEEDS: Permission = Permission::Any;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        sqlx::query!("update api_tokens set last_used_at = app.now() where id = nullif(current_setting('app.token_id', true), '')::uuid")
+            .execute(cx.db())
+            .await?;
+        Ok(())
+    }
+}
+
 /// A token for a person, in the business named or in their only one: `rounds token`.
 pub async fn token_make(app: &App, email: &str, org: Option<OrgId>, name: &str) -> Result<String> {
     let user = identity::data::user_by_email(app, &identity::email(email)?).await?.ok_or(Error::NotFound)?;

@@ -1,25 +1,33 @@
 //! API tokens: made, shown once, revoked.
 
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{HeaderValue, header},
+    middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::{
     business::{
-        actions::{CreateToken, RevokeToken},
+        actions::{CreateToken, RevokeToken, TouchToken},
         data::{self, Token},
     },
     identity::web::Nothing,
     platform::{
+        action::Meta,
         app::App,
         error::{Error, FieldErrors, Result},
         form::Posted,
         ids::TokenId,
-        tenant::{Read, Write},
+        tenant::{Door, Origin, Read, Write, door},
     },
     ui,
 };
@@ -73,4 +81,39 @@ pub async fn create(State(app): State<App>, write: Write, form: Posted<Form>) ->
 pub async fn revoke(write: Write, Path(id): Path<TokenId>, form: Posted<Nothing>) -> Result<Response> {
     write.act(&form.meta, RevokeToken { id }).await?;
     Ok(ui::redirect("/settings/tokens", "The token is revoked."))
+}
+
+/// The tokens whose use this process has noted today.
+#[derive(Clone, Default)]
+pub struct Noted(Arc<Mutex<(NaiveDate, HashSet<[u8; 32]>)>>);
+
+impl Noted {
+    /// True once a day for each token.
+    fn is_news(&self, today: NaiveDate, hash: [u8; 32]) -> bool {
+        let Ok(mut noted) = self.0.lock() else { return false };
+        if noted.0 != today {
+            *noted = (today, HashSet::new());
+        }
+        noted.1.insert(hash)
+    }
+}
+
+/// Layer: notes the use of an API token, at most once a day, after it was let in.
+pub async fn note(State((app, noted)): State<(App, Noted)>, request: Request, next: Next) -> Response {
+    let token = match door(request.headers()) {
+        Ok(Door::Token(hash)) => Some(hash),
+        _ => None,
+    };
+    let response = next.run(request).await;
+    if let Some(hash) = token.filter(|_| response.status().is_success())
+        && noted.is_news(app.clock.now().date_naive(), hash)
+        && let Err(error) = touch(&app, hash).await
+    {
+        tracing::warn!(%error, "a token's use was not noted");
+    }
+    response
+}
+
+async fn touch(app: &App, hash: [u8; 32]) -> Result<()> {
+    Write::through(app, Door::Token(hash), &Origin::default()).await?.act(&Meta::default(), TouchToken {}).await
 }
