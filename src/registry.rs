@@ -138,5 +138,8 @@ pub fn queries() -> Vec<query::Entry> {
             includes: &[],
             run: |read, params| Box::pin(closeout::data::list(read, params)),
         },
+        // tickets
+        tickets::data::tickets_query(),
+        tickets::data::clock_query(),
     ]
 }

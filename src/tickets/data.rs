@@ -1,13 +1,17 @@
 //! Reads of tickets. Everything takes the connection, so that actions may use it too.
 
 mod history;
+pub mod listing;
+mod related;
 mod span;
+pub mod types;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
+pub use types::{clock_query, tickets_query};
 pub use history::{LastTime, last_time, proposed_minutes};
 pub use span::{DayTicket, Technician, day, span, technicians};
 
