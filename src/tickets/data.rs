@@ -1,5 +1,6 @@
 //! Reads of tickets. Everything takes the connection, so that actions may use it too.
 
+mod detail;
 mod history;
 pub mod listing;
 mod related;
@@ -11,8 +12,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
+pub use detail::{Booking, InvoiceRef, Match, Parts, Place, ServiceChoice, booking, customers, parts};
 pub use types::{clock_query, tickets_query};
-pub use history::{LastTime, last_time, proposed_minutes};
+pub use history::{Fact, LastTime, last_time, proposed_minutes};
 pub use span::{DayTicket, Technician, day, span, technicians};
 
 use super::{Confirmation, LineKind, TicketState};

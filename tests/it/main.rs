@@ -12,3 +12,4 @@ mod mail;
 mod operate;
 mod redaction;
 mod support;
+mod tickets;

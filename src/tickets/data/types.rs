@@ -44,6 +44,9 @@ async fn tickets(read: &mut Read, params: &Params) -> Result<Listing> {
     };
     for row in &mut data {
         row["currency"] = json!(who.currency);
+        if !who.sees_prices() {
+            row["total"] = Value::Null;
+        }
     }
     let ids: Vec<Uuid> = data.iter().filter_map(|d| d["id"].as_str()?.parse().ok()).collect();
     for what in &params.include {

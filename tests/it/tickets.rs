@@ -1,0 +1,407 @@
+//! Tickets through the real router: booking under a race, times that do not exist, answers by a person, the clock, closing.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Duration, Utc};
+use rounds::{
+    platform::{
+        ids::{ContactId, MemberId, TicketId},
+        localtime::{parse_date, parse_time, to_utc},
+        role::Role,
+    },
+    tickets::TicketState,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Actor, Business, TestApp, start};
+
+/// A customer with an address, straight into the tables.
+async fn customer(t: &TestApp, b: &Business<'_>, name: &str, zone: Option<&str>) -> (Uuid, Uuid) {
+    let (contact, address) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut tx = t.admin.begin().await.unwrap();
+    sqlx::query("select set_config('app.org_id', $1, true)").bind(b.org.0.to_string()).execute(&mut *tx).await.unwrap();
+    sqlx::query("insert into contacts (id, name) values ($1, $2)").bind(contact).bind(name).execute(&mut *tx).await.unwrap();
+    sqlx::query("insert into addresses (id, contact_id, street, city, access_notes, time_zone) values ($1, $2, '123 Main St', 'Madison', 'Gate 4411', $3)")
+        .bind(address)
+        .bind(contact)
+        .bind(zone)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("select app.index_contacts(array[$1])").bind(contact).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    (contact, address)
+}
+
+async fn service(t: &TestApp, b: &Business<'_>, name: &str, kind: &str, price: Option<&str>, minutes: i32) -> Uuid {
+    let id = Uuid::now_v7();
+    sqlx::query("insert into services (org_id, id, name, kind, price, duration_minutes) values ($1, $2, $3, $4::service_kind, $5::numeric, $6)")
+        .bind(b.org.0)
+        .bind(id)
+        .bind(name)
+        .bind(kind)
+        .bind(price)
+        .bind(minutes)
+        .execute(&t.admin)
+        .await
+        .unwrap();
+    id
+}
+
+fn booking(contact: Uuid, at: DateTime<Utc>, minutes: i64, members: &[MemberId], lines: Value) -> Value {
+    json!({ "contact_id": contact, "starts_at": at, "ends_at": at + Duration::minutes(minutes), "member_ids": members, "lines": lines })
+}
+
+async fn book(actor: &Actor, contact: Uuid, at: DateTime<Utc>, minutes: i64, members: &[MemberId], lines: Value) -> String {
+    let data = actor.act("ticket.create", booking(contact, at, minutes, members, lines)).await.expect(200).data();
+    data["id"].as_str().unwrap().to_owned()
+}
+
+async fn read(actor: &Actor, id: &str) -> Value {
+    actor.data(&format!("type=tickets&id={id}&include=line_items,assignments,clock,answers,contact,address,audit_trail")).await.data()
+}
+
+#[tokio::test]
+async fn p1_fifty_at_once_one_wins_each_slot_and_the_rest_get_alternatives() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    b.member(Role::Staff, "Lee").await;
+    let team = [b.members["Marcy"], b.members["Lee"]];
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let at = start() + Duration::days(1);
+    let began = Instant::now();
+    // One technician or the other, or both named in either order: what deadlocks without an order of locks.
+    let wishes = (0..50).map(|i| {
+        let members: Vec<MemberId> = match i % 4 {
+            0 => vec![team[0]],
+            1 => vec![team[1]],
+            2 => vec![team[0], team[1]],
+            _ => vec![team[1], team[0]],
+        };
+        let (owner, data) = (b.owner.clone(), booking(contact, at, 60, &members, json!([])));
+        tokio::spawn(async move { owner.act("ticket.create", data).await })
+    });
+    let mut won = 0;
+    for wish in wishes.collect::<Vec<_>>() {
+        let answer = wish.await.unwrap();
+        if answer.status == 200 {
+            won += 1;
+            continue;
+        }
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        let current = &answer.json()["error"]["current"];
+        let clash = &current["clashes"][0];
+        assert!(clash["member"] == "Marcy" || clash["member"] == "Lee", "{current}");
+        assert_eq!(clash["customer"], "Jane Smith");
+        let free = current["alternatives"].as_array().unwrap();
+        assert!(!free.is_empty() && free.iter().all(|f| f["starts_at"].as_str().unwrap() > "2026-11-25T"), "{current}");
+    }
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    let booked = t.count("select count(*) from assignments where is_open").await;
+    assert!(won == 1 || won == 2, "{won} won");
+    assert_eq!(booked, 2.min(i64::from(won) * 2).max(booked.min(2)), "each technician is booked once");
+    let overlaps = t
+        .count("select count(*) from assignments a join assignments b on a.member_id = b.member_id and a.id < b.id and a.slot && b.slot")
+        .await;
+    assert_eq!(overlaps, 0);
+}
+
+#[tokio::test]
+async fn an_alternative_books_and_an_override_needs_its_reason() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    let team = [b.members["Marcy"]];
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let at = start() + Duration::days(1);
+    book(&b.owner, contact, at, 90, &team, json!([])).await;
+    let refused = b.owner.act("ticket.create", booking(contact, at + Duration::minutes(30), 60, &team, json!([]))).await.expect(409).json();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("Marcy is booked Wed 25 Nov, 9:00–10:30 (T-1, Jane Smith)."), "{refused}");
+    let free = refused["error"]["current"]["alternatives"][0].clone();
+    let mut data = booking(contact, at, 60, &team, json!([]));
+    data["starts_at"] = free["starts_at"].clone();
+    data["ends_at"] = free["ends_at"].clone();
+    b.owner.act("ticket.create", data).await.expect(200);
+    let mut data = booking(contact, at, 60, &team, json!([]));
+    data["override_reason"] = json!("  ");
+    b.owner.act("ticket.create", data.clone()).await.expect(409);
+    data["override_reason"] = json!("Two floors, two crews");
+    let id = b.owner.act("ticket.create", data).await.expect(200).data()["id"].as_str().unwrap().to_owned();
+    assert_eq!(read(&b.owner, &id).await["override_reason"], "Two floors, two crews");
+    // Adjoining visits do not overlap; a cancelled one frees its time.
+    book(&b.owner, contact, at + Duration::hours(5), 60, &team, json!([])).await;
+    book(&b.owner, contact, at + Duration::hours(6), 60, &team, json!([])).await;
+    b.owner.act("ticket.cancel", json!({ "ticket_id": id, "reason": "" })).await.expect(422);
+    b.owner.act("ticket.cancel", json!({ "ticket_id": id, "reason": "Moved away", "charge_note": "$20" })).await.expect(200);
+    b.owner.act("ticket.reschedule", json!({ "ticket_id": id, "starts_at": at, "ends_at": at + Duration::hours(1) })).await.expect(409);
+}
+
+#[tokio::test]
+async fn p1_moving_and_assigning_are_refused_too() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    b.member(Role::Staff, "Lee").await;
+    let (marcy, lee) = (b.members["Marcy"], b.members["Lee"]);
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let at = start() + Duration::days(1);
+    book(&b.owner, contact, at, 60, &[marcy], json!([])).await;
+    let other = book(&b.owner, contact, at + Duration::hours(2), 60, &[marcy], json!([])).await;
+    let third = book(&b.owner, contact, at, 60, &[lee], json!([])).await;
+    b.owner.act("ticket.reschedule", json!({ "ticket_id": other, "starts_at": at, "ends_at": at + Duration::hours(1) })).await.expect(409);
+    b.owner.act("ticket.assign", json!({ "ticket_id": third, "member_ids": [marcy, lee] })).await.expect(409);
+    let moved = json!({ "ticket_id": other, "starts_at": at + Duration::hours(1), "ends_at": at + Duration::hours(2), "member_ids": [marcy, lee] });
+    b.owner.act("ticket.reschedule", moved).await.expect(200);
+    let now = read(&b.owner, &other).await;
+    assert_eq!((now["sequence"].as_i64(), now["assignments"].as_array().map(Vec::len)), (Some(1), Some(2)), "{now}");
+}
+
+#[tokio::test]
+async fn s4_confirmed_only_by_a_person_with_who_and_how() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let model = b.member(Role::Staff, "Model").await;
+    sqlx::query("update members set is_model = true where id = $1").bind(b.members["Model"].0).execute(&t.admin).await.unwrap();
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    // A last-minute booking confirms nothing by itself, nor does asking.
+    let id = book(&b.owner, contact, start() + Duration::minutes(20), 60, &[], json!([])).await;
+    assert_eq!(read(&b.owner, &id).await["confirmation"], "not_asked");
+    let ticket: TicketId = id.parse().unwrap();
+    let job = rounds::platform::tenant::Write::of_org(&t.app, b.org, "job").await.unwrap();
+    let meta = rounds::platform::action::Meta::default();
+    use rounds::tickets::{Answer, actions as a};
+    assert!(job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap());
+    let by_job = a::RecordAnswer { ticket_id: ticket, answer: Answer::Accepted, channel: a::Channel::Phone, wish: String::new() };
+    assert!(job.act(&meta, by_job).await.is_err(), "a job is no person");
+    let said = json!({ "ticket_id": id, "answer": "accepted", "channel": "phone" });
+    model.act_with("confirmation.record", said.clone(), &[], json!({ "reasoning": "sounds fine" })).await.expect(403);
+    b.owner.act("confirmation.answer", json!({ "ticket_id": id, "answer": "accepted" })).await.expect(403);
+    assert_eq!(read(&b.owner, &id).await["confirmation"], "asked");
+    b.owner.act("confirmation.record", said).await.expect(200);
+    let now = read(&b.owner, &id).await;
+    assert_eq!(now["confirmation"], "accepted");
+    let answer = &now["answers"][0];
+    assert_eq!((answer["channel"].as_str(), answer["member_name"].as_str()), (Some("phone"), Some("Taylor")), "{answer}");
+    assert_eq!(answer["for_start"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), start() + Duration::minutes(20));
+    // Moved: the yes was to another time.
+    let to = start() + Duration::days(2);
+    b.owner.act("ticket.reschedule", json!({ "ticket_id": id, "starts_at": to, "ends_at": to + Duration::hours(1) })).await.expect(200);
+    assert_eq!(read(&b.owner, &id).await["confirmation"], "not_asked");
+    assert!(!job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap(), "asked about the old time");
+    b.owner.act("confirmation.record", json!({ "ticket_id": id, "answer": "declined", "channel": "in_person", "wish": "after Easter" })).await.expect(200);
+    let open = t.count("select count(*) from notices where resolved_at is null and kind = 'declined' and body like '%after Easter%'").await;
+    assert_eq!(open, 1, "the owner is told");
+    let jobs: Vec<(String,)> =
+        sqlx::query_as("select payload ->> 'what' from graphile_worker._private_jobs order by id").fetch_all(&t.admin).await.unwrap();
+    assert_eq!(jobs.iter().map(|j| j.0.as_str()).collect::<Vec<_>>(), ["asked", "moved"]);
+}
+
+#[tokio::test]
+async fn the_clock_runs_once_and_is_corrected_with_a_trace() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let agent = b.member(Role::Agent, "Marcy").await;
+    let team = [b.members["Marcy"]];
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let first = book(&b.owner, contact, start(), 60, &team, json!([])).await;
+    let second = book(&b.owner, contact, start() + Duration::hours(2), 60, &team, json!([])).await;
+    // The phone is two hours ahead and sends what happened half an hour ago.
+    let (ahead, now) = (Duration::hours(2), start());
+    let tap = json!({ "ticket_id": first, "occurred_at": now + ahead - Duration::minutes(30), "device_now": now + ahead });
+    let clock = agent.act("ticket.clock_in", tap.clone()).await.expect(200).data();
+    assert_eq!(agent.act("ticket.clock_in", tap).await.expect(200).data(), clock, "the same clock");
+    let entry = read(&agent, &first).await["clock"][0].clone();
+    assert_eq!(entry["clocked_in_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), now - Duration::minutes(30));
+    assert_eq!(entry["device_offset_seconds"], 7200);
+    let twice = agent.act("ticket.clock_in", json!({ "ticket_id": second })).await.expect(409).json();
+    assert!(twice["error"]["message"].as_str().unwrap().contains("T-1"), "{twice}");
+    assert_eq!(read(&agent, &first).await["state"], "in_progress");
+    agent.act("ticket.undo_clock_in", json!({ "ticket_id": first })).await.expect(200);
+    assert_eq!(read(&agent, &first).await["state"], "scheduled");
+    agent.act("ticket.clock_out", json!({ "ticket_id": first })).await.expect(409);
+    let clock = agent.act("ticket.clock_in", json!({ "ticket_id": first })).await.expect(200).data();
+    t.advance(Duration::minutes(70));
+    agent.act("ticket.clock_out", json!({ "ticket_id": first })).await.expect(200);
+    let right = json!({ "clock_id": clock, "clocked_in_at": now - Duration::minutes(10), "clocked_out_at": now + Duration::minutes(70), "reason": "" });
+    agent.act("ticket.correct_clock", right.clone()).await.expect(422);
+    let mut right = right;
+    right["reason"] = json!("Forgot to tap");
+    agent.act("ticket.correct_clock", right).await.expect(200);
+    let entry = read(&agent, &first).await["clock"][0].clone();
+    assert_eq!(entry["original_in_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), now);
+    assert_eq!(entry["correction_reason"], "Forgot to tap");
+    // Closing takes the clock's time.
+    let closed = agent.act("ticket.close", json!({ "ticket_id": first })).await.expect(200).data();
+    assert_eq!(closed["worked_minutes"], 80);
+}
+
+#[tokio::test]
+async fn closed_is_closed_also_by_direct_sql() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let windows = service(&t, &b, "Interior and exterior windows", "flexible", None, 120).await;
+    let screens = service(&t, &b, "Screen cleaning", "per_unit", Some("5.00"), 30).await;
+    let lines = json!([{ "service_id": windows }, { "service_id": screens, "quantity": "20" }]);
+    let mut data = booking(contact, start(), 120, &[b.members["Marcy"]], lines);
+    data["is_price_estimated"] = json!(true);
+    let id = b.owner.act("ticket.create", data).await.expect(200).data()["id"].as_str().unwrap().to_owned();
+    let open = read(&b.owner, &id).await;
+    assert_eq!((open["total"].as_str(), open["has_open_price"].as_bool()), (Some("100.00"), Some(true)), "{open}");
+    let refused = b.owner.act("ticket.close", json!({ "ticket_id": id, "worked_minutes": 100 })).await.expect(422).json();
+    let fields: Vec<&str> = refused["error"]["details"].as_array().unwrap().iter().map(|d| d["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["lines[0].unit_price", "prices_confirmed"]);
+    let line = |i: usize, more: Value| {
+        let mut line = json!({ "id": open["line_items"][i]["id"], "price_confirmed": true });
+        more.as_object().unwrap().iter().for_each(|(k, v)| line[k] = v.clone());
+        line
+    };
+    let lines = json!([line(0, json!({ "unit_price": "562.00" })), line(1, json!({ "quantity": "21" }))]);
+    b.owner.act("ticket.close", json!({ "ticket_id": id, "lines": lines })).await.expect(422);
+    let closed = b.owner.act("ticket.close", json!({ "ticket_id": id, "lines": lines, "worked_minutes": 202 })).await.expect(200).data();
+    assert_eq!(closed["total"], "667.00");
+    let done = read(&b.owner, &id).await;
+    assert_eq!((done["state"].as_str(), done["is_price_estimated"].as_bool()), (Some("closed"), Some(false)));
+    assert_eq!(done["allowed_actions"], json!(["ticket.settle"]));
+    for (action, data) in [
+        ("ticket.update", json!({ "ticket_id": id, "instructions": "x" })),
+        ("ticket.clock_in", json!({ "ticket_id": id })),
+        ("ticket.add_line", json!({ "ticket_id": id, "service_id": screens })),
+        ("ticket.remove_line", json!({ "line_id": done["line_items"][0]["id"] })),
+        ("ticket.cancel", json!({ "ticket_id": id, "reason": "x" })),
+        ("ticket.close", json!({ "ticket_id": id, "worked_minutes": 1 })),
+        ("confirmation.record", json!({ "ticket_id": id, "answer": "accepted", "channel": "phone" })),
+    ] {
+        b.owner.act(action, data).await.expect(409);
+    }
+    // As the product's own role, past every action.
+    let mut db = <sqlx::PgConnection as sqlx::Connection>::connect(&t.url("rounds_app")).await.unwrap();
+    for sql in [
+        "update tickets set total = 1",
+        "update tickets set state = 'scheduled', closed_at = null",
+        "delete from tickets",
+        "update ticket_lines set unit_price = 1, total = 1",
+        "delete from ticket_lines",
+        "insert into ticket_lines (id, ticket_id, position, kind, description, unit_price, total) select gen_random_uuid(), id, 9, 'fixed', 'x', 1, 1 from tickets",
+        "update assignments set is_open = true",
+        "insert into clock_entries (id, ticket_id, member_id, clocked_in_at) select gen_random_uuid(), ticket_id, member_id, now() from assignments",
+    ] {
+        use sqlx::Executor;
+        db.execute("begin").await.unwrap();
+        sqlx::query("select set_config('app.org_id', $1, true)").bind(b.org.0.to_string()).execute(&mut db).await.unwrap();
+        let refused = db.execute(sql).await.expect_err(sql);
+        assert!(refused.to_string().contains("ticket is closed"), "{sql}: {refused}");
+        db.execute("rollback").await.unwrap();
+    }
+    b.owner.act("ticket.settle", json!({ "ticket_id": id, "settlement": "paid_already" })).await.expect(200);
+    b.owner.act("ticket.settle", json!({ "ticket_id": id, "settlement": "invoice" })).await.expect(409);
+}
+
+#[tokio::test]
+async fn an_agent_sees_and_changes_only_assigned_tickets_and_no_hidden_prices() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let agent = b.member(Role::Agent, "Marcy").await;
+    b.member(Role::Staff, "Lee").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let price = json!([{ "description": "Windows", "unit_price": "145.00" }]);
+    let mine = book(&b.owner, contact, start(), 60, &[b.members["Marcy"]], price.clone()).await;
+    let other = book(&b.owner, contact, start(), 60, &[b.members["Lee"]], price).await;
+    agent.data(&format!("type=tickets&id={other}")).await.expect(404);
+    let all = agent.data("type=tickets").await.data();
+    assert_eq!(all.as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect::<Vec<_>>(), [mine.as_str()]);
+    agent.act("ticket.clock_in", json!({ "ticket_id": other })).await.expect(404);
+    agent.act("ticket.clock_in", json!({ "ticket_id": mine, "member_id": b.members["Lee"] })).await.expect(403);
+    agent.act("ticket.create", booking(contact, start() + Duration::days(3), 60, &[b.members["Lee"]], json!([]))).await.expect(422);
+    sqlx::query("update orgs set staff_see_prices = false where id = $1").bind(b.org.0).execute(&t.admin).await.unwrap();
+    let seen = read(&agent, &mine).await;
+    assert_eq!((seen["total"].as_str(), seen["line_items"][0]["unit_price"].as_str()), (None, None), "{seen}");
+    assert!(!seen.to_string().contains("145.00"), "{seen}");
+}
+
+#[tokio::test]
+async fn the_proposed_duration_is_the_median_of_the_last_three() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let (contact, address) = customer(&t, &b, "Jane Smith", None).await;
+    let windows = service(&t, &b, "Windows", "fixed", Some("100"), 75).await;
+    let gutters = service(&t, &b, "Gutters", "fixed", Some("80"), 30).await;
+    let proposed = async |services: &[Uuid]| {
+        let mut r = rounds::platform::tenant::Read::of_org(&t.app, b.org).await.unwrap();
+        let services: Vec<_> = services.iter().map(|s| (*s).into()).collect();
+        rounds::tickets::data::proposed_minutes(r.db(), ContactId(contact), Some(address.into()), &services).await.unwrap()
+    };
+    assert_eq!(proposed(&[windows, gutters]).await, 105);
+    assert_eq!(proposed(&[]).await, 60);
+    for (days, minutes) in [(40, 300), (30, 90), (20, 200), (10, 100)] {
+        let mut data = booking(contact, start() - Duration::days(days), 60, &[], json!([{ "service_id": windows }]));
+        data["address_id"] = json!(address);
+        let id = b.owner.act("ticket.create", data).await.expect(200).data()["id"].clone();
+        b.owner.act("ticket.close", json!({ "ticket_id": id, "worked_minutes": minutes })).await.expect(200);
+    }
+    assert_eq!(proposed(&[windows]).await, 100, "of 90, 200 and 100");
+    assert_eq!(proposed(&[windows, gutters]).await, 105, "other services, another measure");
+}
+
+/// Any sequence of actions leaves the states only by the ways of `domain.md`.
+#[tokio::test]
+async fn states_change_only_along_their_ways() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let acts: [(&str, Value); 5] = [
+        ("ticket.clock_in", json!({})),
+        ("ticket.undo_clock_in", json!({})),
+        ("ticket.clock_out", json!({})),
+        ("ticket.cancel", json!({ "reason": "Nobody home" })),
+        ("ticket.close", json!({ "worked_minutes": 60 })),
+    ];
+    let mut seed = 7_u64;
+    for round in 0..12 {
+        let id = book(&b.owner, contact, start() + Duration::days(round), 60, &[b.members["Marcy"]], json!([])).await;
+        let mut was = TicketState::Scheduled;
+        for _ in 0..6 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (name, mut data) = acts[usize::try_from(seed >> 33).unwrap() % acts.len()].clone();
+            data["ticket_id"] = json!(id);
+            if name.contains("cloc") {
+                data["member_id"] = json!(b.members["Marcy"]);
+            }
+            let answer = b.owner.act(name, data).await;
+            let now = TicketState::from_name(read(&b.owner, &id).await["state"].as_str().unwrap()).unwrap();
+            // Closing without a clock-in passes through being in progress.
+            let ok = now == was || was.may_become(now) || (name == "ticket.close" && was == TicketState::Scheduled && now == TicketState::Closed);
+            assert!(ok, "{was:?} → {now:?} by {name}");
+            assert!(answer.status.is_success() || now == was, "{name} failed and changed the state");
+            assert!(was.is_open() || answer.status == 409 || (name == "ticket.cancel" && was == TicketState::Cancelled), "{name} on {was:?}");
+            was = now;
+        }
+        let _ = b.owner.act("ticket.clock_out", json!({ "ticket_id": id, "member_id": b.members["Marcy"] })).await;
+    }
+}
+
+#[tokio::test]
+async fn t4_times_that_do_not_exist_or_come_twice_in_create_and_move() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let local = |date: &str, time: &str| to_utc(parse_date(date).unwrap(), parse_time(time).unwrap(), chrono_tz::America::Chicago);
+    // Chicago, 14 March 2027: 02:30 does not exist and becomes 03:30; 7 November 2027: 01:30 comes twice, the first is meant.
+    for (date, time, expected) in [("2027-03-14", "02:30", "2027-03-14T08:30:00Z"), ("2027-11-07", "01:30", "2027-11-07T06:30:00Z")] {
+        let expected: DateTime<Utc> = expected.parse().unwrap();
+        assert_eq!(local(date, time), expected);
+        let form = [("contact_id", contact.to_string()), ("date", date.into()), ("time", time.into()), ("minutes", "60".into())];
+        let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let made = b.owner.post("/tickets", &form).await.expect(303);
+        let id = made.location().rsplit('/').next().unwrap().to_owned();
+        assert_eq!(read(&b.owner, &id).await["starts_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), expected, "{date} {time}");
+        let other = book(&b.owner, contact, start() + Duration::days(9), 60, &[], json!([])).await;
+        b.owner.post(&format!("/tickets/{other}/move"), &[("date", date), ("time", time), ("minutes", "60")]).await.expect(303);
+        let moved = read(&b.owner, &other).await;
+        assert_eq!(moved["starts_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), expected, "{moved}");
+    }
+}
