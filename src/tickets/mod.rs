@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod data;
 pub mod overlap;
+pub mod web;
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;

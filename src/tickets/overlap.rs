@@ -139,7 +139,7 @@ pub async fn alternatives(
     let first = local_date(slot.0.max(who.now), who.zone);
     let last = first.checked_add_days(Days::new(LOOK_AHEAD)).unwrap_or(first);
     let (from, to) = (to_utc(first, NaiveTime::MIN, who.zone), to_utc(last, NaiveTime::MIN, who.zone));
-    let hours = sqlx::query!("select day_starts, day_ends, work_days from orgs where id = $1", who.org.0).fetch_one(&mut *db).await?;
+    let hours = hours(db, who).await?;
     let busy = sqlx::query!(
         r#"select lower(slot) as "starts!", upper(slot) as "ends!" from assignments
             where is_open and member_id = any ($1) and slot && tstzrange($2, $3) and ticket_id is distinct from $4 order by 1"#,
@@ -151,7 +151,6 @@ pub async fn alternatives(
     .fetch_all(db)
     .await?;
     let busy: Vec<Slot> = busy.into_iter().map(|b| (b.starts, b.ends)).collect();
-    let hours = Hours { starts: hours.day_starts, ends: hours.day_ends, days: hours.work_days, zone: who.zone };
     Ok(free(&busy, &hours, first, slot.1 - slot.0, who.now))
 }
 
@@ -161,6 +160,12 @@ pub struct Hours {
     pub ends: NaiveTime,
     pub days: Vec<i32>,
     pub zone: Tz,
+}
+
+/// The working hours of the business.
+pub async fn hours(db: &mut PgConnection, who: &Who) -> Result<Hours> {
+    let h = sqlx::query!("select day_starts, day_ends, work_days from orgs where id = $1", who.org.0).fetch_one(db).await?;
+    Ok(Hours { starts: h.day_starts, ends: h.day_ends, days: h.work_days, zone: who.zone })
 }
 
 /// The first free stretches of `length`, at most two a day, none before `now`.

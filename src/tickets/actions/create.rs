@@ -99,7 +99,7 @@ impl Action for CreateTicket {
         .await?;
         book(cx, id, &members, slot, is_override).await?;
         for (line, position) in self.lines.into_iter().zip(1..) {
-            lines::insert(cx, id, None, position, line).await?;
+            lines::insert(cx, id, None, position, line).await.map_err(|e| of_line(e, position - 1))?;
         }
         lines::recount(cx, id).await?;
         let subject = Subject { kind: "ticket", id: id.0, contact: Some(self.contact_id) };
@@ -109,6 +109,17 @@ impl Action for CreateTicket {
             tell_customer(cx, id, 0, "asked", true).await?;
         }
         Ok(Created { id, number })
+    }
+}
+
+/// Names the line in the messages about it: `lines[0].unit_price`.
+fn of_line(error: Error, index: i32) -> Error {
+    match error {
+        Error::Invalid(mut e) => {
+            e.0.iter_mut().for_each(|e| e.field = format!("lines[{index}].{}", e.field));
+            Error::Invalid(e)
+        }
+        other => other,
     }
 }
 

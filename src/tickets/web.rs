@@ -1,0 +1,83 @@
+//! Pages of tickets: list, one ticket, booking, the small forms around a ticket, calendar and day sheet.
+
+mod calendar;
+mod change;
+mod clock;
+mod fields;
+mod index;
+mod lines;
+mod new;
+mod show;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+pub use calendar::{calendar, sheet};
+pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, edit, edit_form, reschedule, reschedule_form};
+pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
+pub use index::index;
+pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};
+pub use new::{create, customers, new};
+pub use show::{sentence, show};
+
+use super::{Confirmation, TicketState, currency};
+use crate::{
+    platform::{money::Currency, tenant::Who},
+    ui::{self, Tone},
+};
+
+/// The state as a pill.
+pub fn state_pill(state: TicketState) -> ui::Pill {
+    let tone = match state {
+        TicketState::Scheduled | TicketState::Cancelled => Tone::Idle,
+        TicketState::InProgress => Tone::Info,
+        TicketState::Closed => Tone::Good,
+    };
+    ui::pill(state.word(), tone)
+}
+
+/// The customer's answer as a pill.
+pub fn confirmation_pill(confirmation: Confirmation) -> ui::Pill {
+    let tone = match confirmation {
+        Confirmation::Accepted => Tone::Good,
+        Confirmation::NotAsked => Tone::Idle,
+        Confirmation::Asked => Tone::Wait,
+        Confirmation::Declined | Confirmation::ChangeRequested => Tone::Bad,
+    };
+    ui::pill(confirmation.word(), tone)
+}
+
+/// The pills of a ticket in a list: the state once work began, the customer's answer before.
+pub fn pills(state: TicketState, confirmation: Confirmation) -> Vec<ui::Pill> {
+    match state {
+        TicketState::Scheduled => vec![confirmation_pill(confirmation)],
+        other => vec![state_pill(other)],
+    }
+}
+
+/// "$662.00", "from $100.00", "no price yet"; empty where prices are hidden.
+pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
+    if !who.sees_prices() {
+        return String::new();
+    }
+    let amount = currency(who).format(total);
+    match (has_open_price, total.is_zero()) {
+        (true, true) => "no price yet".into(),
+        (true, false) => format!("from {amount}"),
+        _ => amount,
+    }
+}
+
+/// Amounts in headlines: without cents where there are none.
+pub fn short_amount(currency: Currency, amount: Decimal) -> String {
+    let text = currency.format(amount);
+    if amount.fract().is_zero() { text.split('.').next().unwrap_or(&text).to_owned() } else { text }
+}
+
+/// The zone's name where it differs from the reader's.
+pub fn zone_note(at: DateTime<Utc>, place: Tz, reader: Tz) -> String {
+    use chrono::Offset as _;
+    let offset = |zone: Tz| at.with_timezone(&zone).offset().fix();
+    if offset(place) == offset(reader) { String::new() } else { ui::format::zone(at, place) }
+}

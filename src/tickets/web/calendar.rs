@@ -1,0 +1,347 @@
+//! The calendar: a day by technician, a week on a grid, a list; and the sheet to print.
+
+use askama::Template;
+use axum::extract::Query;
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::{fields::Fields, pills, price, short_amount};
+use crate::{
+    platform::{
+        error::Result,
+        ids::MemberId,
+        localtime::{day_bounds, local_date, parse_date, wall},
+        role::{Capability, Permission},
+        tenant::{Read, Who},
+    },
+    tickets::{
+        Confirmation, TicketState, currency,
+        data::{self, DayTicket, Technician},
+        overlap::{self, Hours},
+    },
+    ui,
+};
+
+/// Free time shorter than this is no offer.
+const WORTH_A_VISIT: i64 = 60;
+/// Days of the list.
+const LISTED: u64 = 14;
+
+#[derive(Template)]
+#[template(path = "tickets/calendar.html")]
+struct Calendar {
+    head: ui::Head,
+    view: &'static str,
+    date: NaiveDate,
+    before: NaiveDate,
+    after: NaiveDate,
+    today: NaiveDate,
+    technician: String,
+    technicians: Vec<Technician>,
+    columns: Vec<Column>,
+    /// Row class and hour.
+    hours: Vec<(i64, i64)>,
+    class: String,
+    is_empty: bool,
+    may_create: bool,
+}
+
+/// A day of the week view, a technician of the day view.
+struct Column {
+    label: String,
+    weekday: String,
+    number: String,
+    money: String,
+    is_today: bool,
+    is_off: bool,
+    href: String,
+    blocks: Vec<Block>,
+}
+
+struct Block {
+    class: String,
+    href: String,
+    name: String,
+    words: String,
+    when: String,
+    pills: Vec<ui::Pill>,
+    from: i64,
+    to: i64,
+}
+
+/// `GET /calendar?view=day|week|list&date=&technician=`
+pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
+    let who = r.who.clone();
+    who.require_capability(Some(Capability::Scheduling))?;
+    let today = who.today();
+    let date = parse_date(asked.get("date")).unwrap_or(today);
+    let technician: Option<MemberId> = asked.id("technician");
+    let (view, first, days) = match asked.get("view") {
+        "day" => ("day", date, 1),
+        "list" => ("list", date, LISTED),
+        _ => ("week", ui::format::week_of(date).first().copied().unwrap_or(date), 7),
+    };
+    let last = plus(first, days - 1);
+    let tickets = data::span(r.db(), &who, day_bounds(first, who.zone).0, day_bounds(last, who.zone).1, technician).await?;
+    let technicians = data::technicians(r.db()).await?;
+    let hours = overlap::hours(r.db(), &who).await?;
+    let window = window(&hours, &tickets, who.zone);
+    let one = technician.or_else(|| (technicians.len() == 1).then(|| technicians[0].id));
+    let mut columns = match view {
+        "day" => day_columns(&who, first, &tickets, &technicians, technician, &hours, window.0),
+        _ => first.iter_days().take(usize::try_from(days).unwrap_or(7)).map(|d| day_column(&who, d, &tickets, &hours, window.0, one.filter(|_| view == "week"))).collect(),
+    };
+    if view == "week" && columns.iter().skip(5).all(|c| c.is_off && c.blocks.is_empty()) {
+        columns.truncate(5);
+    }
+    let class = match (view, columns.len()) {
+        ("day", 1) => "cal one d1".into(),
+        (_, n @ (2..=6)) => format!("cal full d{n}"),
+        _ => "cal full".into(),
+    };
+    let title = match view {
+        "day" => ui::format::long_day(first),
+        _ => ui::format::day_range(first, plus(first, u64::try_from(columns.len()).unwrap_or(1) - 1)),
+    };
+    let step = if view == "day" { 1 } else { days };
+    ui::page(&Calendar {
+        head: r.head("calendar").title(title),
+        before: first.checked_sub_days(Days::new(step)).unwrap_or(first),
+        after: plus(first, step),
+        technician: technician.map(|t| t.to_string()).unwrap_or_default(),
+        hours: (window.0 / 60..window.1 / 60).map(|h| ((h - window.0 / 60) * 4, h)).collect(),
+        is_empty: tickets.is_empty(),
+        may_create: who.can(Permission::WriteRecords),
+        view,
+        date,
+        today,
+        technicians,
+        columns,
+        class,
+    })
+}
+
+fn plus(date: NaiveDate, days: u64) -> NaiveDate {
+    date.checked_add_days(Days::new(days)).unwrap_or(date)
+}
+
+/// Minutes from the day's first midnight on the wall; beyond the day: 0 or 24 h.
+fn minute(at: DateTime<Utc>, day: NaiveDate, zone: Tz) -> i64 {
+    let w = wall(at, zone);
+    match w.date().cmp(&day) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Equal => i64::from(w.time().num_seconds_from_midnight() / 60),
+        std::cmp::Ordering::Greater => 24 * 60,
+    }
+}
+
+fn minutes_of(time: NaiveTime) -> i64 {
+    i64::from(time.num_seconds_from_midnight() / 60)
+}
+
+/// The hours the grid shows, in minutes: working hours, and what lies outside them.
+fn window(hours: &Hours, tickets: &[DayTicket], zone: Tz) -> (i64, i64) {
+    let (mut from, mut to) = (minutes_of(hours.starts), minutes_of(hours.ends));
+    for t in tickets {
+        let day = local_date(t.starts_at, zone);
+        from = from.min(minute(t.starts_at, day, zone));
+        to = to.max(minute(t.ends_at, day, zone));
+    }
+    (from / 60 * 60, (to + 59) / 60 * 60)
+}
+
+fn is_off(hours: &Hours, date: NaiveDate) -> bool {
+    !hours.days.contains(&i32::try_from(date.weekday().number_from_monday()).unwrap_or_default())
+}
+
+fn on<'a>(tickets: &'a [DayTicket], date: NaiveDate, zone: Tz) -> Vec<&'a DayTicket> {
+    let (from, to) = day_bounds(date, zone);
+    tickets.iter().filter(|t| t.starts_at < to && t.ends_at > from).collect()
+}
+
+fn money(who: &Who, tickets: &[&DayTicket]) -> String {
+    let total: Decimal = tickets.iter().map(|t| t.total).sum();
+    if who.sees_prices() && !total.is_zero() { short_amount(currency(who), total) } else { String::new() }
+}
+
+fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, start: i64, one: Option<MemberId>) -> Column {
+    let mine = on(tickets, date, who.zone);
+    let mut blocks: Vec<Block> = mine.iter().map(|t| block(who, t, date, true)).collect();
+    if let Some(member) = one {
+        blocks.extend(gaps(who, &mine, date, hours, Some(member)));
+    }
+    arrange(&mut blocks, start);
+    Column {
+        label: ui::format::date(date),
+        weekday: date.format("%a").to_string(),
+        number: date.day().to_string(),
+        money: money(who, &mine),
+        is_today: date == who.today(),
+        is_off: is_off(hours, date),
+        href: format!("/calendar?view=day&date={date}"),
+        blocks,
+    }
+}
+
+/// One column a technician, and one for visits nobody is booked on.
+fn day_columns(
+    who: &Who,
+    date: NaiveDate,
+    tickets: &[DayTicket],
+    technicians: &[Technician],
+    only: Option<MemberId>,
+    hours: &Hours,
+    start: i64,
+) -> Vec<Column> {
+    let today = on(tickets, date, who.zone);
+    let column = |name: &str, mine: Vec<&DayTicket>, member: Option<MemberId>| {
+        let mut blocks: Vec<Block> = mine.iter().map(|t| block(who, t, date, false)).collect();
+        blocks.extend(gaps(who, &mine, date, hours, member));
+        arrange(&mut blocks, start);
+        let href = member.map(|m| format!("/calendar?view=week&date={date}&technician={m}")).unwrap_or_default();
+        let money = money(who, &mine);
+        Column { label: name.into(), weekday: String::new(), number: name.into(), money, is_today: date == who.today(), is_off: is_off(hours, date), href, blocks }
+    };
+    let own = who.only_own_tickets();
+    let mut columns: Vec<Column> = technicians
+        .iter()
+        .filter(|t| only.is_none_or(|o| o == t.id) && own.is_none_or(|o| o == t.id))
+        .map(|m| column(&m.name, today.iter().copied().filter(|t| t.technicians.iter().any(|x| x.id == m.id)).collect(), Some(m.id)))
+        .collect();
+    let others: Vec<&DayTicket> =
+        today.iter().copied().filter(|t| !t.technicians.iter().any(|x| technicians.iter().any(|m| m.id == x.id))).collect();
+    if !others.is_empty() || columns.is_empty() {
+        columns.push(column("Nobody yet", others, None));
+    }
+    columns
+}
+
+fn block(who: &Who, t: &DayTicket, date: NaiveDate, with_names: bool) -> Block {
+    let tone = match (t.state, t.confirmation) {
+        (TicketState::Closed | TicketState::Cancelled, _) => " done",
+        (TicketState::Scheduled, Confirmation::Declined | Confirmation::ChangeRequested) => " bad",
+        (TicketState::Scheduled, Confirmation::NotAsked | Confirmation::Asked) => " wait",
+        _ => "",
+    };
+    let mut words = vec![t.city.clone(), price(who, t.total, t.has_open_price)];
+    if t.is_price_estimated && who.sees_prices() {
+        words[1] += " est.";
+    }
+    if with_names {
+        words.push(t.technicians.iter().map(|m| m.name.clone()).collect::<Vec<_>>().join(", "));
+    }
+    if tone == " bad" || tone == " wait" {
+        words.push(t.confirmation.word().to_lowercase());
+    }
+    Block {
+        class: tone.into(),
+        href: format!("/tickets/{}", t.id),
+        name: t.name.clone(),
+        words: words.into_iter().filter(|w| !w.trim().is_empty()).collect::<Vec<_>>().join(" · "),
+        when: format!("{}–{}", ui::format::time(t.starts_at, who.zone), ui::format::time(t.ends_at, who.zone)),
+        pills: pills(t.state, t.confirmation),
+        from: minute(t.starts_at, date, who.zone),
+        to: minute(t.ends_at, date, who.zone),
+    }
+}
+
+/// Free time of a technician within working hours, from now on: one tap books it.
+fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: Option<MemberId>) -> Vec<Block> {
+    let Some(member) = member.filter(|_| who.can(Permission::WriteRecords) && !is_off(hours, date) && date >= who.today()) else {
+        return vec![];
+    };
+    let mut at = minutes_of(hours.starts);
+    if date == who.today() {
+        at = at.max((minute(who.now, date, who.zone) + 29) / 30 * 30);
+    }
+    let end = minutes_of(hours.ends);
+    let mut taken: Vec<(i64, i64)> = busy.iter().map(|t| (minute(t.starts_at, date, who.zone), minute(t.ends_at, date, who.zone))).collect();
+    taken.push((end, end));
+    taken.sort_unstable();
+    let mut out = vec![];
+    for (from, to) in taken {
+        let until = from.min(end);
+        if until - at >= WORTH_A_VISIT {
+            let (clock, length) = (format!("{:02}%3A{:02}", at / 60, at % 60), ui::format::duration(until - at));
+            out.push(Block {
+                class: " gap".into(),
+                href: format!("/tickets/new?date={date}&time={clock}&technician={member}"),
+                name: String::new(),
+                words: format!("{length} free"),
+                when: String::new(),
+                pills: vec![],
+                from: at,
+                to: until,
+            });
+        }
+        at = at.max(to);
+    }
+    out
+}
+
+/// Puts each block on the grid; those at the same time side by side, up to three.
+fn arrange(blocks: &mut [Block], start: i64) {
+    blocks.sort_by_key(|b| (b.from, b.to));
+    let mut i = 0;
+    while i < blocks.len() {
+        let (mut end, mut last) = (blocks[i].to, i + 1);
+        while last < blocks.len() && blocks[last].from < end {
+            end = end.max(blocks[last].to);
+            last += 1;
+        }
+        let lanes = (last - i).min(3);
+        let mut free = vec![i64::MIN; lanes];
+        for b in &mut blocks[i..last] {
+            let lane = free.iter().position(|until| *until <= b.from).unwrap_or(0);
+            free[lane] = b.to;
+            let side = if lanes > 1 { format!(" n{lanes} x{lane}") } else { String::new() };
+            b.class = format!("block{}{side} {}", b.class, ui::place(b.from, b.to, start));
+        }
+        i = last;
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tickets/sheet.html")]
+struct Sheet {
+    title: String,
+    business: String,
+    tickets: Vec<(DayTicket, String)>,
+    zone: Tz,
+    total: String,
+}
+
+/// `GET /calendar/sheet?date=&technician=`: the day on paper.
+pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
+    let who = r.who.clone();
+    who.require_capability(Some(Capability::Scheduling))?;
+    let date = parse_date(asked.get("date")).unwrap_or_else(|_| who.today());
+    let (from, to) = day_bounds(date, who.zone);
+    let tickets = data::span(r.db(), &who, from, to, asked.id("technician")).await?;
+    let total = money(&who, &tickets.iter().collect::<Vec<_>>());
+    ui::page(&Sheet {
+        title: ui::format::long_day(date),
+        business: who.org_name.clone(),
+        tickets: tickets.into_iter().map(|t| { let p = price(&who, t.total, t.has_open_price); (t, p) }).collect(),
+        zone: who.zone,
+        total,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(from: i64, to: i64) -> Block {
+        Block { class: String::new(), href: String::new(), name: String::new(), words: String::new(), when: String::new(), pills: vec![], from, to }
+    }
+
+    #[test]
+    fn blocks_at_the_same_time_stand_side_by_side() {
+        let mut blocks = vec![at(600, 660), at(540, 630), at(660, 700)];
+        arrange(&mut blocks, 480);
+        let classes: Vec<&str> = blocks.iter().map(|b| b.class.as_str()).collect();
+        assert_eq!(classes, ["block n2 x0 t4 s6", "block n2 x1 t8 s4", "block t12 s3"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Clock in, clock out, take it back, set it right.
+
+use axum::{
+    extract::Path,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    change::refused,
+    fields::{Fields, Piece, SmallForm},
+};
+use crate::{
+    platform::{
+        action::Action,
+        error::{Error, FieldErrors, Result},
+        form::Posted,
+        ids::{ClockId, TicketId},
+        localtime::{parse_date, parse_time, to_utc},
+        tenant::{Read, Write},
+    },
+    tickets::{
+        actions::{ClockIn, ClockOut, CorrectClock, UndoClockIn},
+        data::{self, ClockEntry, Ticket},
+    },
+    ui,
+};
+
+async fn tap<A: Action>(w: Write, id: TicketId, posted: Posted<Fields>, action: A, words: &str) -> Result<Response> {
+    w.act(&posted.meta, action).await?;
+    Ok(ui::redirect(&format!("/tickets/{id}"), words).into_response())
+}
+
+/// When it happened and what the device's clock showed, where a script or a queue says so.
+fn at(f: &Fields, name: &str) -> Option<chrono::DateTime<chrono::Utc>> {
+    f.get(name).parse().ok()
+}
+
+/// `POST /tickets/{id}/clock-in`
+pub async fn clock_in(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
+    let (occurred_at, device_now) = (at(&posted.value, "occurred_at"), at(&posted.value, "device_now"));
+    tap(w, id, posted, ClockIn { ticket_id: id, member_id: None, occurred_at, device_now }, "Clocked in").await
+}
+
+/// `POST /tickets/{id}/clock-out`
+pub async fn clock_out(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
+    let (occurred_at, device_now) = (at(&posted.value, "occurred_at"), at(&posted.value, "device_now"));
+    tap(w, id, posted, ClockOut { ticket_id: id, member_id: None, occurred_at, device_now }, "Clocked out").await
+}
+
+/// `POST /tickets/{id}/clock-undo`
+pub async fn undo_clock_in(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
+    tap(w, id, posted, UndoClockIn { ticket_id: id, member_id: None }, "Clock-in taken back").await
+}
+
+async fn entry(r: &mut Read, id: TicketId, clock: ClockId) -> Result<(Ticket, ClockEntry)> {
+    let who = r.who.clone();
+    let t = data::visible_ticket(r.db(), &who, id).await?;
+    let entry = data::clock(r.db(), id).await?.into_iter().find(|e| e.id == clock).ok_or(Error::NotFound)?;
+    Ok((t, entry))
+}
+
+/// `GET /tickets/{id}/clock/{clock_id}`
+pub async fn correct_form(mut r: Read, Path((id, clock)): Path<(TicketId, ClockId)>) -> Result<ui::Html> {
+    let (t, e) = entry(&mut r, id, clock).await?;
+    let zone = t.zone();
+    let out = |f: &dyn Fn(chrono::DateTime<chrono::Utc>) -> String| e.clocked_out_at.map(f).unwrap_or_default();
+    let typed = Fields(vec![
+        ("in_date".into(), ui::format::input_date(e.clocked_in_at, zone)),
+        ("in_time".into(), ui::format::input_time(e.clocked_in_at, zone)),
+        ("out_date".into(), out(&|at| ui::format::input_date(at, zone))),
+        ("out_time".into(), out(&|at| ui::format::input_time(at, zone))),
+    ]);
+    ui::page(&page(&r, &t, &e, &typed, &FieldErrors::default()))
+}
+
+fn page(r: &Read, t: &Ticket, e: &ClockEntry, typed: &Fields, errors: &FieldErrors) -> SmallForm {
+    let title = format!("{}'s clock", e.member_name);
+    let head = r.head("calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number));
+    let mut form = SmallForm::new(head, format!("/tickets/{}/clock/{}", t.id, e.id), "Save");
+    let field = |field: ui::Field, name: &str| field.value(typed.get(name)).errors(errors);
+    form.pieces = vec![
+        Piece::pair(field(ui::date("in_date", "Clocked in, day"), "in_date"), field(ui::time("in_time", "at"), "in_time")),
+        Piece::pair(
+            field(ui::date("out_date", "Clocked out, day"), "out_date").hint("Empty while it runs"),
+            field(ui::time("out_time", "at"), "out_time"),
+        ),
+        field(ui::text("reason", "Why").hint("What it said before is kept beside it."), "reason").required().into(),
+    ];
+    form
+}
+
+/// `POST /tickets/{id}/clock/{clock_id}`
+pub async fn correct(w: Write, Path((id, clock)): Path<(TicketId, ClockId)>, posted: Posted<Fields>) -> Result<Response> {
+    let f = &posted.value;
+    let (t, e) = entry(&mut w.read().await?, id, clock).await?;
+    let mut errors = FieldErrors::default();
+    let mut moment = |date: &str, time: &str, field: (&str, &str)| {
+        let date = parse_date(date).map_err(|m| errors.add(field.0, m)).ok();
+        let time = parse_time(time).map_err(|m| errors.add(field.1, m)).ok();
+        Some(to_utc(date?, time?, t.zone()))
+    };
+    let came = moment(f.get("in_date"), f.get("in_time"), ("in_date", "in_time"));
+    let still_runs = f.get("out_date").is_empty() && f.get("out_time").is_empty();
+    let went = if still_runs { None } else { moment(f.get("out_date"), f.get("out_time"), ("out_date", "out_time")) };
+    let result = match came {
+        Some(clocked_in_at) if errors.is_empty() => {
+            let action = CorrectClock { clock_id: clock, clocked_in_at, clocked_out_at: went, reason: f.get("reason").to_owned() };
+            w.act(&posted.meta, action).await.map(|_| ())
+        }
+        _ => Err(Error::Invalid(errors)),
+    };
+    let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Clock corrected")) };
+    let errors = match &error {
+        Error::Invalid(e) => {
+            let mut e = e.clone();
+            e.0.iter_mut().filter(|e| e.field == "clocked_out_at").for_each(|e| e.field = "out_time".into());
+            e
+        }
+        _ => FieldErrors::default(),
+    };
+    let error = if let Error::Invalid(_) = error { Error::Invalid(errors.clone()) } else { error };
+    let r = w.read().await?;
+    refused(error, page(&r, &t, &e, f, &errors), |_| String::new(), t.zone())
+}
