@@ -39,6 +39,10 @@ impl ServiceKind {
         }
     }
 
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.name() == name)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Fixed => "Fixed price",

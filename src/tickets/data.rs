@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 pub use detail::{Booking, InvoiceRef, Match, Parts, Place, ServiceChoice, booking, customers, parts};
-pub use types::{clock_query, tickets_query};
 pub use history::{Fact, LastTime, last_time, proposed_minutes};
 pub use span::{DayTicket, Technician, day, span, technicians};
+pub use types::{clock_query, tickets_query};
 
 use super::{Confirmation, LineKind, TicketState};
 use crate::platform::{

@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The kinds of lines are those of the catalogue.
+pub use crate::catalogue::ServiceKind as LineKind;
 use crate::platform::{
     money::{Currency, round},
     role::Permission,
@@ -122,44 +124,6 @@ impl From<Answer> for Confirmation {
             Answer::Declined => Self::Declined,
             Answer::ChangeRequested => Self::ChangeRequested,
         }
-    }
-}
-
-/// The kinds of lines, as in the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "service_kind", rename_all = "snake_case")]
-pub enum LineKind {
-    Fixed,
-    /// May have no price until close-out.
-    Flexible,
-    PerUnit,
-    Product,
-}
-
-impl LineKind {
-    pub const ALL: [Self; 4] = [Self::Fixed, Self::Flexible, Self::PerUnit, Self::Product];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Flexible => "flexible",
-            Self::PerUnit => "per_unit",
-            Self::Product => "product",
-        }
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fixed => "Fixed price",
-            Self::Flexible => "Flexible",
-            Self::PerUnit => "Per unit",
-            Self::Product => "Product",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.name() == name)
     }
 }
 

@@ -36,16 +36,18 @@ async fn customer(t: &TestApp, b: &Business<'_>, name: &str, zone: Option<&str>)
 
 async fn service(t: &TestApp, b: &Business<'_>, name: &str, kind: &str, price: Option<&str>, minutes: i32) -> Uuid {
     let id = Uuid::now_v7();
-    sqlx::query("insert into services (org_id, id, name, kind, price, duration_minutes) values ($1, $2, $3, $4::service_kind, $5::numeric, $6)")
-        .bind(b.org.0)
-        .bind(id)
-        .bind(name)
-        .bind(kind)
-        .bind(price)
-        .bind(minutes)
-        .execute(&t.admin)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into services (org_id, id, name, kind, price, duration_minutes) values ($1, $2, $3, $4::service_kind, $5::numeric, $6)",
+    )
+    .bind(b.org.0)
+    .bind(id)
+    .bind(name)
+    .bind(kind)
+    .bind(price)
+    .bind(minutes)
+    .execute(&t.admin)
+    .await
+    .unwrap();
     id
 }
 
@@ -118,7 +120,10 @@ async fn an_alternative_books_and_an_override_needs_its_reason() {
     let at = start() + Duration::days(1);
     book(&b.owner, contact, at, 90, &team, json!([])).await;
     let refused = b.owner.act("ticket.create", booking(contact, at + Duration::minutes(30), 60, &team, json!([]))).await.expect(409).json();
-    assert!(refused["error"]["message"].as_str().unwrap().contains("Marcy is booked Wed 25 Nov, 9:00–10:30 (T-1, Jane Smith)."), "{refused}");
+    assert!(
+        refused["error"]["message"].as_str().unwrap().contains("Marcy is booked Wed 25 Nov, 9:00–10:30 (T-1, Jane Smith)."),
+        "{refused}"
+    );
     let free = refused["error"]["current"]["alternatives"][0].clone();
     let mut data = booking(contact, at, 60, &team, json!([]));
     data["starts_at"] = free["starts_at"].clone();
@@ -152,7 +157,8 @@ async fn p1_moving_and_assigning_are_refused_too() {
     let third = book(&b.owner, contact, at, 60, &[lee], json!([])).await;
     b.owner.act("ticket.reschedule", json!({ "ticket_id": other, "starts_at": at, "ends_at": at + Duration::hours(1) })).await.expect(409);
     b.owner.act("ticket.assign", json!({ "ticket_id": third, "member_ids": [marcy, lee] })).await.expect(409);
-    let moved = json!({ "ticket_id": other, "starts_at": at + Duration::hours(1), "ends_at": at + Duration::hours(2), "member_ids": [marcy, lee] });
+    let moved =
+        json!({ "ticket_id": other, "starts_at": at + Duration::hours(1), "ends_at": at + Duration::hours(2), "member_ids": [marcy, lee] });
     b.owner.act("ticket.reschedule", moved).await.expect(200);
     let now = read(&b.owner, &other).await;
     assert_eq!((now["sequence"].as_i64(), now["assignments"].as_array().map(Vec::len)), (Some(1), Some(2)), "{now}");
@@ -190,7 +196,10 @@ async fn s4_confirmed_only_by_a_person_with_who_and_how() {
     b.owner.act("ticket.reschedule", json!({ "ticket_id": id, "starts_at": to, "ends_at": to + Duration::hours(1) })).await.expect(200);
     assert_eq!(read(&b.owner, &id).await["confirmation"], "not_asked");
     assert!(!job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap(), "asked about the old time");
-    b.owner.act("confirmation.record", json!({ "ticket_id": id, "answer": "declined", "channel": "in_person", "wish": "after Easter" })).await.expect(200);
+    b.owner
+        .act("confirmation.record", json!({ "ticket_id": id, "answer": "declined", "channel": "in_person", "wish": "after Easter" }))
+        .await
+        .expect(200);
     let open = t.count("select count(*) from notices where resolved_at is null and kind = 'declined' and body like '%after Easter%'").await;
     assert_eq!(open, 1, "the owner is told");
     let jobs: Vec<(String,)> =
@@ -374,10 +383,15 @@ async fn states_change_only_along_their_ways() {
             let answer = b.owner.act(name, data).await;
             let now = TicketState::from_name(read(&b.owner, &id).await["state"].as_str().unwrap()).unwrap();
             // Closing without a clock-in passes through being in progress.
-            let ok = now == was || was.may_become(now) || (name == "ticket.close" && was == TicketState::Scheduled && now == TicketState::Closed);
+            let ok = now == was
+                || was.may_become(now)
+                || (name == "ticket.close" && was == TicketState::Scheduled && now == TicketState::Closed);
             assert!(ok, "{was:?} → {now:?} by {name}");
             assert!(answer.status.is_success() || now == was, "{name} failed and changed the state");
-            assert!(was.is_open() || answer.status == 409 || (name == "ticket.cancel" && was == TicketState::Cancelled), "{name} on {was:?}");
+            assert!(
+                was.is_open() || answer.status == 409 || (name == "ticket.cancel" && was == TicketState::Cancelled),
+                "{name} on {was:?}"
+            );
             was = now;
         }
         let _ = b.owner.act("ticket.clock_out", json!({ "ticket_id": id, "member_id": b.members["Marcy"] })).await;

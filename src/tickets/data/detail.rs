@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::{AnswerRow, Assignee, ClockEntry, Line, Ticket, history::Fact};
 use crate::{
+    contacts::{self, search},
     platform::{
         error::{Error, Result},
         ids::{AddressId, ContactId, MemberId, ServiceId},
-        role::Role,
         tenant::Who,
     },
     tickets::LineKind,
@@ -126,11 +126,10 @@ pub async fn booking(db: &mut PgConnection, who: &Who, contact: ContactId) -> Re
                       from members m where m.is_technician and m.state = 'active')
         ) as "json!: Json<Booking>"
           from contacts c
-         where c.id = $1 and ($2::uuid is null or c.created_by = 'member:' || $2::text
-               or exists (select from tickets t join assignments s on s.org_id = t.org_id and s.ticket_id = t.id where t.contact_id = c.id and s.member_id = $2))
+         where c.id = $1 and ($2::uuid is null or app.is_own_contact(c.id, $2))
         "#,
         contact.0,
-        own(who),
+        contacts::data::only_own(who).map(|m| m.0),
         who.sees_prices()
     )
     .fetch_optional(db)
@@ -148,32 +147,10 @@ pub struct Match {
     pub hint: String,
 }
 
-/// The first eight customers in whom every word occurs; without words, those of the latest tickets.
+/// The first eight customers that the words find.
 pub async fn customers(db: &mut PgConnection, who: &Who, search: &str) -> Result<Vec<Match>> {
-    let words: Vec<String> = search.to_lowercase().split_whitespace().map(str::to_owned).collect();
-    let rows = sqlx::query_as!(
-        Match,
-        r#"
-        select c.id as "id: ContactId", c.name as label,
-               coalesce((select nullif(concat_ws(', ', nullif(a.street, ''), nullif(a.city, '')), '') from addresses a
-                          where a.contact_id = c.id and a.deleted_at is null order by a.is_primary desc, a.created_at limit 1),
-                        (select p.typed from contact_phones p where p.contact_id = c.id order by p.position, p.id limit 1), '') as "hint!"
-          from app.search_contacts($1, $2, 200) s
-          join contacts c on c.id = s.contact_id and c.org_id = $1
-         where $3::uuid is null or c.created_by = 'member:' || $3::text
-            or exists (select from tickets t join assignments x on x.org_id = t.org_id and x.ticket_id = t.id where t.contact_id = c.id and x.member_id = $3)
-         order by s.rank desc, lower(c.name), c.id limit 8
-        "#,
-        who.org.0,
-        &words,
-        own(who)
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows)
-}
-
-/// Agents book for customers of their own only.
-fn own(who: &Who) -> Option<Uuid> {
-    who.member.filter(|_| who.role == Some(Role::Agent)).map(|m| m.0)
+    let asked = search::Asked { search: Some(search.to_owned()), limit: 8, ..search::Asked::default() };
+    let found = search::find(db, who, &asked).await?;
+    let hint = |r: &search::Row| r.town.clone().or_else(|| r.phone.clone()).unwrap_or_default();
+    Ok(found.rows.into_iter().map(|r| Match { id: r.id, hint: hint(&r), label: r.name }).collect())
 }

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    contacts::search,
     platform::{
         error::Result,
         ids::{AddressId, ContactId, MemberId, TicketId},
@@ -56,13 +57,16 @@ pub struct Filter {
     pub latest_first: bool,
 }
 
+/// So many customers that words find are looked through for their tickets.
+const FOUND: i64 = 100;
+
 /// Where a page ended.
 pub type Place = (DateTime<Utc>, Uuid);
 
 macro_rules! rows {
-    ($db:expr, $who:expr, $f:expr, $after:expr, $limit:expr, $order:literal) => {{
+    ($db:expr, $who:expr, $f:expr, $contacts:expr, $after:expr, $limit:expr, $order:literal) => {{
         let states: Vec<String> = $f.states.iter().map(|s| s.name().to_owned()).collect();
-        let (number, words) = search_of($f.search.as_deref());
+        let number = $f.search.as_deref().and_then(number_of);
         let (after_at, after_id) = $after.map_or((None, None), |(at, id): Place| (Some(at), Some(id)));
         sqlx::query_as!(
             Row,
@@ -82,9 +86,8 @@ macro_rules! rows {
                and ($4::timestamptz is null or t.starts_at >= $4)
                and ($5::timestamptz is null or t.starts_at < $5)
                and ($6::ticket_confirmation is null or t.confirmation = $6)
-               and ($7::bigint is null or t.number = $7)
-               and (cardinality($8::text[]) = 0 or t.contact_id in (select h.contact_id from app.search_contacts($9, $8, 500) h))
-               and ($10::uuid is null or exists (select from assignments s where s.ticket_id = t.id and s.member_id = $10))
+               and (($7::bigint is null and $8::uuid[] is null) or t.number = $7 or t.contact_id = any ($8))
+               and ($9::uuid is null or exists (select from assignments s where s.ticket_id = t.id and s.member_id = $9))
             "# + $order,
             &states,
             $f.contact.map(|c| c.0),
@@ -93,8 +96,7 @@ macro_rules! rows {
             $f.until,
             $f.confirmation as Option<Confirmation>,
             number,
-            &words,
-            $who.org.0,
+            $contacts as Option<&[Uuid]>,
             $who.only_own_tickets().map(|m| m.0),
             after_at,
             after_id,
@@ -107,23 +109,32 @@ macro_rules! rows {
 
 /// What this member may see; one row more than `limit` where there are more.
 pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Option<Place>, limit: i64) -> Result<Vec<Row>> {
+    let found = match filter.search.as_deref().filter(|s| !s.trim().is_empty() && !s.trim().to_lowercase().starts_with("t-")) {
+        None => None,
+        Some(words) => {
+            let asked = search::Asked { search: Some(words.to_owned()), limit: FOUND, ..search::Asked::default() };
+            Some(search::find(db, who, &asked).await?.rows.iter().map(|r| r.id.0).collect::<Vec<_>>())
+        }
+    };
     let mut rows = if filter.latest_first {
         rows!(
             db,
             who,
             filter,
+            found.as_deref(),
             after,
             limit,
-            "and ($11::timestamptz is null or (t.starts_at, t.id) < ($11, $12::uuid)) order by t.starts_at desc, t.id desc limit $13"
+            "and ($10::timestamptz is null or (t.starts_at, t.id) < ($10, $11::uuid)) order by t.starts_at desc, t.id desc limit $12"
         )?
     } else {
         rows!(
             db,
             who,
             filter,
+            found.as_deref(),
             after,
             limit,
-            "and ($11::timestamptz is null or (t.starts_at, t.id) > ($11, $12::uuid)) order by t.starts_at, t.id limit $13"
+            "and ($10::timestamptz is null or (t.starts_at, t.id) > ($10, $11::uuid)) order by t.starts_at, t.id limit $12"
         )?
     };
     if !who.sees_prices() {
@@ -137,12 +148,9 @@ pub fn place(row: &Row) -> Place {
     (row.starts_at, row.id.0)
 }
 
-/// "T-1042" is a number; anything else is words, lower-cased, a phone number as its digits.
-fn search_of(search: Option<&str>) -> (Option<i64>, Vec<String>) {
-    let Some(text) = search.map(|s| s.trim().to_lowercase()).filter(|s| !s.is_empty()) else { return (None, vec![]) };
+/// "T-1042" is a number, "1042" may be one (or the end of a phone number).
+fn number_of(search: &str) -> Option<i64> {
+    let text = search.trim().to_lowercase();
     let digits = text.strip_prefix("t-").unwrap_or(&text);
-    if digits.len() <= 9 && let Ok(number) = digits.parse::<i64>() && (text.starts_with("t-") || digits.len() != 4) {
-        return (Some(number), vec![]);
-    }
-    (None, text.split_whitespace().map(str::to_owned).collect())
+    if digits.len() < 10 { digits.parse().ok() } else { None }
 }

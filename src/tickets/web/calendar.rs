@@ -36,7 +36,6 @@ struct Calendar {
     date: NaiveDate,
     before: NaiveDate,
     after: NaiveDate,
-    today: NaiveDate,
     technician: String,
     technicians: Vec<Technician>,
     columns: Vec<Column>,
@@ -90,7 +89,11 @@ pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Ht
     let one = technician.or_else(|| (technicians.len() == 1).then(|| technicians[0].id));
     let mut columns = match view {
         "day" => day_columns(&who, first, &tickets, &technicians, technician, &hours, window.0),
-        _ => first.iter_days().take(usize::try_from(days).unwrap_or(7)).map(|d| day_column(&who, d, &tickets, &hours, window.0, one.filter(|_| view == "week"))).collect(),
+        _ => first
+            .iter_days()
+            .take(usize::try_from(days).unwrap_or(7))
+            .map(|d| day_column(&who, d, &tickets, &hours, window.0, one.filter(|_| view == "week")))
+            .collect(),
     };
     if view == "week" && columns.iter().skip(5).all(|c| c.is_off && c.blocks.is_empty()) {
         columns.truncate(5);
@@ -115,7 +118,6 @@ pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Ht
         may_create: who.can(Permission::WriteRecords),
         view,
         date,
-        today,
         technicians,
         columns,
         class,
@@ -201,7 +203,16 @@ fn day_columns(
         arrange(&mut blocks, start);
         let href = member.map(|m| format!("/calendar?view=week&date={date}&technician={m}")).unwrap_or_default();
         let money = money(who, &mine);
-        Column { label: name.into(), weekday: String::new(), number: name.into(), money, is_today: date == who.today(), is_off: is_off(hours, date), href, blocks }
+        Column {
+            label: name.into(),
+            weekday: String::new(),
+            number: name.into(),
+            money,
+            is_today: date == who.today(),
+            is_off: is_off(hours, date),
+            href,
+            blocks,
+        }
     };
     let own = who.only_own_tickets();
     let mut columns: Vec<Column> = technicians
@@ -256,7 +267,8 @@ fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: 
         at = at.max((minute(who.now, date, who.zone) + 29) / 30 * 30);
     }
     let end = minutes_of(hours.ends);
-    let mut taken: Vec<(i64, i64)> = busy.iter().map(|t| (minute(t.starts_at, date, who.zone), minute(t.ends_at, date, who.zone))).collect();
+    let mut taken: Vec<(i64, i64)> =
+        busy.iter().map(|t| (minute(t.starts_at, date, who.zone), minute(t.ends_at, date, who.zone))).collect();
     taken.push((end, end));
     taken.sort_unstable();
     let mut out = vec![];
@@ -323,7 +335,13 @@ pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html>
     ui::page(&Sheet {
         title: ui::format::long_day(date),
         business: who.org_name.clone(),
-        tickets: tickets.into_iter().map(|t| { let p = price(&who, t.total, t.has_open_price); (t, p) }).collect(),
+        tickets: tickets
+            .into_iter()
+            .map(|t| {
+                let p = price(&who, t.total, t.has_open_price);
+                (t, p)
+            })
+            .collect(),
         zone: who.zone,
         total,
     })
@@ -334,7 +352,16 @@ mod tests {
     use super::*;
 
     fn at(from: i64, to: i64) -> Block {
-        Block { class: String::new(), href: String::new(), name: String::new(), words: String::new(), when: String::new(), pills: vec![], from, to }
+        Block {
+            class: String::new(),
+            href: String::new(),
+            name: String::new(),
+            words: String::new(),
+            when: String::new(),
+            pills: vec![],
+            from,
+            to,
+        }
     }
 
     #[test]

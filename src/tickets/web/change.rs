@@ -90,7 +90,8 @@ async fn team(r: &mut Read, chosen: &[MemberId], errors: &FieldErrors) -> Result
 
 /// `GET /tickets/{id}/edit`
 pub async fn edit_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
-    let (who, t) = (r.who.clone(), data::visible_ticket(r.db(), &r.who.clone(), id).await?);
+    let who = r.who.clone();
+    let t = data::visible_ticket(r.db(), &who, id).await?;
     let typed = Fields(vec![
         ("address_id".into(), t.address_id.map(|a| a.to_string()).unwrap_or_default()),
         ("instructions".into(), t.instructions.clone()),
@@ -108,7 +109,10 @@ async fn edit_page(r: &mut Read, who: &crate::platform::tenant::Who, t: &Ticket,
     form.pieces = vec![
         ui::select("address_id", "Address").choices(&places).value(typed.get("address_id")).into(),
         ui::area("instructions", "Instructions for the technician").value(typed.get("instructions")).attr("data-redact", "").into(),
-        ui::check("estimated", "The price is an estimate").hint("Shown as “Estimated” until close-out.").checked(typed.has("estimated") && !typed.get("estimated").is_empty()).into(),
+        ui::check("estimated", "The price is an estimate")
+            .hint("Shown as “Estimated” until close-out.")
+            .checked(typed.has("estimated") && !typed.get("estimated").is_empty())
+            .into(),
     ];
     Ok(form)
 }
@@ -273,8 +277,18 @@ fn cancel_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> Sm
     form.version = Some(t.version);
     form.is_warning = true;
     form.pieces = vec![
-        ui::text("reason", "Why").value(typed.get("reason")).errors(errors).hint("“Nobody home”, “rain”, “customer called”").required().into(),
-        ui::text("charge_note", "Charge for the trip").value(typed.get("charge_note")).errors(errors).optional().hint("For the record: “$40 call-out, told by phone”").into(),
+        ui::text("reason", "Why")
+            .value(typed.get("reason"))
+            .errors(errors)
+            .hint("“Nobody home”, “rain”, “customer called”")
+            .required()
+            .into(),
+        ui::text("charge_note", "Charge for the trip")
+            .value(typed.get("charge_note"))
+            .errors(errors)
+            .optional()
+            .hint("For the record: “$40 call-out, told by phone”")
+            .into(),
         ui::check("tell", "Tell the customer by email").checked(typed.has("tell")).into(),
     ];
     form
@@ -322,7 +336,13 @@ fn answer_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> Sm
             .value(typed.get("answer"))
             .errors(errors)
             .into(),
-        ui::radios("channel", "How").choice("phone", "By phone").choice("in_person", "In person").choice("email", "By email").value(typed.get("channel")).errors(errors).into(),
+        ui::radios("channel", "How")
+            .choice("phone", "By phone")
+            .choice("in_person", "In person")
+            .choice("email", "By email")
+            .value(typed.get("channel"))
+            .errors(errors)
+            .into(),
         ui::text("wish", "Which time suits").value(typed.get("wish")).errors(errors).optional().hint("“any weekday after 14:00”").into(),
     ];
     form

@@ -84,8 +84,11 @@ pub enum Piece {
     Field(Box<ui::Field>),
     Pair(Box<ui::Field>, Box<ui::Field>),
     /// Who is booked: a box to tick each.
-    Team { legend: &'static str, error: String, members: Vec<Tick> },
-    Note(String),
+    Team {
+        legend: &'static str,
+        error: String,
+        members: Vec<Tick>,
+    },
 }
 
 pub struct Tick {

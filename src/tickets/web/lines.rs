@@ -56,7 +56,11 @@ async fn add_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors
         ui::text("description", "Description").value(typed.get("description")).errors(errors).hint("Empty: the service's name").into(),
         Piece::pair(
             ui::money("quantity", "Quantity").value(typed.some("quantity").unwrap_or("1")).errors(errors),
-            ui::money("unit_price", "Price each").prefix(c.symbol()).value(typed.get("unit_price")).errors(errors).hint("Empty: the catalogue's; a flexible one may wait for close-out"),
+            ui::money("unit_price", "Price each")
+                .prefix(c.symbol())
+                .value(typed.get("unit_price"))
+                .errors(errors)
+                .hint("Empty: the catalogue's; a flexible one may wait for close-out"),
         ),
         ui::select("kind", "Kind, where it is something else").choices(&kinds).value(typed.get("kind")).into(),
     ];
@@ -147,7 +151,8 @@ pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>
     let (t, l) = line(&mut w.read().await?, id, line_id).await?;
     let mut errors = FieldErrors::default();
     let unit_price = amount(f, "unit_price", currency(&w.who), &mut errors);
-    let duration_minutes = f.some("duration_minutes").and_then(|m| m.parse().map_err(|_| errors.add("duration_minutes", "Enter minutes, like 30.")).ok());
+    let duration_minutes =
+        f.some("duration_minutes").and_then(|m| m.parse().map_err(|_| errors.add("duration_minutes", "Enter minutes, like 30.")).ok());
     // Where prices are hidden, the empty field says nothing.
     let no_price = w.who.sees_prices() && f.has("unit_price") && f.get("unit_price").is_empty();
     let action = UpdateLine {

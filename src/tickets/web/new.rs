@@ -55,7 +55,7 @@ struct New {
     services: Vec<ui::Choice>,
     rows: Vec<Row>,
     symbol: &'static str,
-    proposed: i32,
+    proposed_words: String,
     last: Option<Last>,
     clash: String,
     offers: Vec<Offer>,
@@ -95,9 +95,16 @@ pub async fn new(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
 async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
     let (who, search) = (r.who.clone(), asked.get("search").to_owned());
     let found = if search.is_empty() { vec![] } else { data::customers(r.db(), &who, &search).await? };
-    let kept: Vec<_> = asked.0.iter().filter(|(n, v)| ["date", "time", "technician"].contains(&n.as_str()) && !v.is_empty()).cloned().collect();
+    let kept: Vec<_> =
+        asked.0.iter().filter(|(n, v)| ["date", "time", "technician"].contains(&n.as_str()) && !v.is_empty()).cloned().collect();
     let query = kept.iter().map(|(n, v)| format!("{n}={}&", percent_encode(v))).collect();
-    ui::page(&Pick { head: r.head("calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"), search, kept, query, found })
+    ui::page(&Pick {
+        head: r.head("calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"),
+        search,
+        kept,
+        query,
+        found,
+    })
 }
 
 /// `GET /tickets/customers?search=`: the picker's matches.
@@ -182,14 +189,18 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     shown.iter_mut().enumerate().for_each(|(i, r)| r.name = format!("lines[{i}]"));
     let prefers = booking.contact.preferred_time.clone().map(|p| format!("{p}s")).unwrap_or_default();
     Ok(New {
-        head: r.head("calendar").title("New ticket").sub(&booking.contact.name).back(format!("/customers/{contact}"), &booking.contact.name),
+        head: r
+            .head("calendar")
+            .title("New ticket")
+            .sub(&booking.contact.name)
+            .back(format!("/customers/{contact}"), &booking.contact.name),
         last: last.map(|l| Last { id: l.ticket_id, on: ui::format::day_year(l.on, zone), words: last_words(&who, &l) }),
         sees_prices: who.sees_prices(),
         symbol: c.symbol(),
         rows: shown,
         services: choices,
         addresses,
-        proposed,
+        proposed_words: format!("Proposed: {}", ui::format::duration(proposed)),
         clash,
         offers: free,
         is_free,

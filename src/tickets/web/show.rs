@@ -5,12 +5,7 @@ use axum::extract::Path;
 
 use super::{price, state_pill, zone_note};
 use crate::{
-    platform::{
-        error::Result,
-        ids::TicketId,
-        role::Capability,
-        tenant::Read,
-    },
+    platform::{error::Result, ids::TicketId, role::Capability, tenant::Read},
     tickets::{Confirmation, TicketState, allowed_actions, currency, data},
     ui,
 };
@@ -32,7 +27,6 @@ struct Show {
     can: Vec<&'static str>,
     answer: String,
     answer_tone: ui::Tone,
-    running: bool,
     /// One's own clock runs here.
     running_mine: bool,
     sees_prices: bool,
@@ -50,7 +44,11 @@ struct Last {
 
 impl Show {
     fn may(&self, action: &str) -> bool {
-        self.can.iter().any(|a| *a == action)
+        self.can.contains(&action)
+    }
+
+    fn minutes(&self, entry: &data::ClockEntry) -> i64 {
+        entry.minutes(self.head.now)
     }
 }
 
@@ -65,7 +63,9 @@ pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
     let zone = t.zone();
     let c = currency(&who);
     let unit = |l: &data::Line| match l.unit_price {
-        Some(p) if l.quantity.normalize() != rust_decimal::Decimal::ONE => format!("{} · {} × {}", l.description, l.quantity.normalize(), c.format(p)),
+        Some(p) if l.quantity.normalize() != rust_decimal::Decimal::ONE => {
+            format!("{} · {} × {}", l.description, l.quantity.normalize(), c.format(p))
+        }
         _ if l.quantity.normalize() != rust_decimal::Decimal::ONE => format!("{} · {}", l.description, l.quantity.normalize()),
         _ => l.description.clone(),
     };
@@ -84,7 +84,6 @@ pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
         zone_note: zone_note(t.starts_at, zone, who.zone),
         total: price(&who, t.total, t.has_open_price),
         clocked_minutes: parts.clock.iter().map(|e| e.minutes(who.now)).sum(),
-        running: parts.clock.iter().any(|e| e.clocked_out_at.is_none()),
         running_mine: parts.clock.iter().any(|e| e.clocked_out_at.is_none() && Some(e.member_id) == who.member),
         last: last.map(|l| Last {
             id: l.ticket_id,

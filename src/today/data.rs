@@ -1,0 +1,206 @@
+//! Reads of the home page: everything beside the day's tickets in one query.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::platform::{
+    error::{Error, FieldErrors, Result},
+    ids::{MessageId, NoticeId, TicketId},
+    localtime::day_bounds,
+    query::{Entry, Listing, Params},
+    role::{Capability, May, Permission},
+    tenant::{Read, Who},
+};
+
+/// Something that wants a person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notice {
+    pub id: NoticeId,
+    pub kind: String,
+    pub subject_kind: String,
+    pub subject_id: Uuid,
+    pub body: String,
+    pub created_at: DateTime<Utc>,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub resolved_by: Option<String>,
+}
+
+impl Notice {
+    /// Where to deal with it.
+    pub fn href(&self) -> String {
+        let id = self.subject_id;
+        match self.subject_kind.as_str() {
+            "ticket" => format!("/tickets/{id}"),
+            "invoice" => format!("/invoices/{id}"),
+            "message" => format!("/messages/{id}"),
+            "contact" => format!("/customers/{id}"),
+            "payment" => "/payments".into(),
+            "import" => format!("/imports/{id}"),
+            _ => "/settings".into(),
+        }
+    }
+}
+
+/// A close-out begun and not finished.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HalfDone {
+    pub ticket_id: TicketId,
+    pub number: i64,
+    pub contact: String,
+    pub member: String,
+    pub since: DateTime<Utc>,
+}
+
+/// A message that did not get out, or may not have.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Trouble {
+    pub id: MessageId,
+    pub contact: Option<String>,
+    pub error: Option<String>,
+    pub in_doubt: bool,
+}
+
+/// A job given up after all its tries.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GivenUp {
+    pub id: i64,
+    pub task: String,
+    pub failed_at: DateTime<Utc>,
+}
+
+/// A count and what it adds up to, in the business's currency.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct Sum {
+    pub count: i64,
+    pub total: Decimal,
+}
+
+/// What home shows beside the day's tickets; empty where this member may not see it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Summary {
+    pub notices: Vec<Notice>,
+    pub half_done: Vec<HalfDone>,
+    pub messages: Vec<Trouble>,
+    pub jobs: Vec<GivenUp>,
+    pub unpaid: Sum,
+    pub overdue: Sum,
+    pub paid_today: Sum,
+}
+
+/// Not a checked query: the job queue's tables are made by its own migrations, after ours.
+const SUMMARY: &str = r"
+    select jsonb_build_object(
+      'notices', (select coalesce(jsonb_agg(to_jsonb(n) order by n.created_at desc, n.id desc), '[]') from (
+          select n.id, n.kind, n.subject_kind, n.subject_id, n.body, n.created_at, n.resolved_at, n.resolved_by from notices n
+           where n.resolved_at is null
+             and ($1::uuid is null or exists (select from assignments a where a.ticket_id = n.subject_id and a.member_id = $1))
+           order by n.created_at desc, n.id desc limit 20) n),
+      'half_done', (select coalesce(jsonb_agg(jsonb_build_object('ticket_id', t.id, 'number', t.number, 'contact', k.name, 'member', m.name,
+                    'since', c.created_at) order by c.created_at), '[]')
+          from closeouts c
+          join tickets t on t.org_id = c.org_id and t.id = c.ticket_id
+          join contacts k on k.org_id = t.org_id and k.id = t.contact_id
+          join members m on m.org_id = c.org_id and m.id = c.member_id
+         where c.state in ('open', 'reviewed') and t.state in ('scheduled', 'in_progress')
+           and ($1::uuid is null or c.member_id = $1 or exists (select from assignments a where a.ticket_id = t.id and a.member_id = $1))),
+      'messages', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'contact', k.name, 'error', x.error, 'in_doubt', x.state = 'in_doubt')
+                    order by x.created_at desc), '[]')
+          from (select * from messages where state in ('failed', 'in_doubt', 'bounced') order by created_at desc limit 10) x
+          left join contacts k on k.org_id = x.org_id and k.id = x.contact_id where $2),
+      'jobs', (select coalesce(jsonb_agg(jsonb_build_object('id', j.id, 'task', t.identifier, 'failed_at', j.updated_at) order by j.updated_at desc), '[]')
+          from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+         where $3 and j.attempts >= j.max_attempts and j.locked_at is null and j.payload ->> 'org' = app.org()::text),
+      'unpaid', (select jsonb_build_object('count', count(*), 'total', coalesce(sum(total - paid), 0)::text) from invoices
+                  where $4 and state in ('issued', 'sent', 'partially_paid')),
+      'overdue', (select jsonb_build_object('count', count(*), 'total', coalesce(sum(total - paid), 0)::text) from invoices
+                  where $4 and state in ('issued', 'sent', 'partially_paid') and due_date < $5),
+      'paid_today', (select jsonb_build_object('count', count(*), 'total', coalesce(sum(amount + tip), 0)::text) from payments
+                  where $4 and state = 'succeeded' and received_at >= $6 and received_at < $7))";
+
+/// Whether sums of money are shown.
+pub fn sees_money(who: &Who) -> bool {
+    who.has(Capability::Invoices) && who.may(Permission::ReadMoney) == May::Yes && who.sees_prices()
+}
+
+/// One query, whatever there is.
+pub async fn summary(db: &mut PgConnection, who: &Who) -> Result<Summary> {
+    let today: NaiveDate = who.today();
+    let (from, to) = day_bounds(today, who.zone);
+    let row: Json<Summary> = sqlx::query_scalar(SUMMARY)
+        .bind(who.only_own_tickets().map(|m| m.0))
+        .bind(who.may(Permission::ReadRecords) == May::Yes)
+        .bind(who.can(Permission::ManageSettings))
+        .bind(sees_money(who))
+        .bind(today)
+        .bind(from)
+        .bind(to)
+        .fetch_one(db)
+        .await?;
+    Ok(row.0)
+}
+
+/// One notice, if this member may see it.
+pub async fn notice(db: &mut PgConnection, who: &Who, id: NoticeId) -> Result<Notice> {
+    list(db, who, Some(id), None, None, None, 1).await?.into_iter().next().ok_or(Error::NotFound)
+}
+
+/// Newest first.
+async fn list(
+    db: &mut PgConnection,
+    who: &Who,
+    id: Option<NoticeId>,
+    open: Option<bool>,
+    kind: Option<&str>,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Notice>> {
+    let (at, last) = after.map_or((None, None), |(at, id)| (Some(at), Some(id)));
+    let rows = sqlx::query_as!(
+        Notice,
+        r#"
+        select n.id as "id: NoticeId", n.kind, n.subject_kind, n.subject_id, n.body, n.created_at, n.resolved_at, n.resolved_by
+          from notices n
+         where ($1::uuid is null or n.id = $1) and ($2::bool is null or (n.resolved_at is null) = $2) and ($3::text is null or n.kind = $3)
+           and ($4::uuid is null or exists (select from assignments a where a.ticket_id = n.subject_id and a.member_id = $4))
+           and ($5::timestamptz is null or (n.created_at, n.id) < ($5, $6::uuid))
+         order by n.created_at desc, n.id desc limit $7
+        "#,
+        id.map(|i| i.0),
+        open,
+        kind,
+        who.only_own_tickets().map(|m| m.0),
+        at,
+        last,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// `/api/data?type=notices`: open ones, unless `state` says otherwise.
+pub fn notices_query() -> Entry {
+    Entry {
+        name: "notices",
+        needs: Permission::ReadRecords,
+        capability: None,
+        filters: &["state", "kind"],
+        includes: &[],
+        run: |read, params| Box::pin(notices(read, params)),
+    }
+}
+
+async fn notices(read: &mut Read, params: &Params) -> Result<Listing> {
+    let who = read.who.clone();
+    let open = match (params.filter("state"), params.id) {
+        (None, Some(_)) | (Some("all"), _) => None,
+        (None | Some("open"), _) => Some(true),
+        (Some("resolved"), _) => Some(false),
+        _ => return Err(FieldErrors::one("state", "The state is open, resolved or all.")),
+    };
+    let rows = list(read.db(), &who, params.id.map(NoticeId), open, params.filter("kind"), params.after()?, params.limit + 1).await?;
+    Listing::page(rows, params.limit, |n| (n.created_at, n.id.0))
+}
