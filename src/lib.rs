@@ -20,4 +20,5 @@ pub mod platform;
 pub mod registry;
 pub mod routes;
 pub mod tickets;
+pub mod today;
 pub mod ui;

@@ -15,6 +15,7 @@ use crate::invoices;
 use crate::messages;
 use crate::payments;
 use crate::tickets;
+use crate::today;
 
 /// All actions, by name.
 pub fn actions() -> Vec<action::Entry> {
@@ -95,6 +96,8 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<tickets::actions::Settle>(),
         action::entry::<tickets::actions::RecordAnswer>(),
         action::entry::<tickets::actions::AnswerByLink>(),
+        action::entry::<today::actions::ResolveNotice>(),
+        action::entry::<today::actions::RunJobAgain>(),
         // close-out
         action::entry::<closeout::actions::StartCloseout>(),
         action::entry::<closeout::actions::SaveCloseout>(),
@@ -141,5 +144,6 @@ pub fn queries() -> Vec<query::Entry> {
         // tickets
         tickets::data::tickets_query(),
         tickets::data::clock_query(),
+        today::data::notices_query(),
     ]
 }

@@ -19,6 +19,7 @@ use crate::contacts;
 use crate::delivery;
 use crate::identity;
 use crate::tickets;
+use crate::today;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +151,10 @@ pub fn table() -> Vec<Route> {
         get("/settings/taxes/{id}", Member(ManageSettings), catalogue::web::tax_edit),
         post("/settings/taxes/{id}", Member(ManageSettings), catalogue::web::tax_update),
         post("/settings/taxes/{id}/archive", Member(ManageSettings), catalogue::web::tax_archive),
+        // Home.
+        get("/", Member(ReadRecords), today::web::home),
+        post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
+        post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
         // Tickets and the calendar.
         get("/calendar", Member(ReadRecords), tickets::web::calendar),
         get("/calendar/sheet", Member(ReadRecords), tickets::web::sheet),

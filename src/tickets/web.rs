@@ -3,7 +3,7 @@
 mod calendar;
 mod change;
 mod clock;
-mod fields;
+pub mod fields;
 mod index;
 mod lines;
 mod new;
