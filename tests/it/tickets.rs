@@ -419,3 +419,128 @@ async fn t4_times_that_do_not_exist_or_come_twice_in_create_and_move() {
         assert_eq!(moved["starts_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), expected, "{moved}");
     }
 }
+
+#[tokio::test]
+async fn pages_book_move_and_cancel_without_a_script() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    let viewer = b.member(Role::Viewer, "Vera").await;
+    let marcy = b.members["Marcy"].to_string();
+    let (contact, address) = customer(&t, &b, "Jane Smith", None).await;
+    let (contact, address) = (contact.to_string(), address.to_string());
+    let windows = service(&t, &b, "Interior and exterior windows", "flexible", None, 90).await.to_string();
+    let owner = &b.owner;
+    let found = owner.get("/tickets/new?search=smi&date=2026-11-25").await.expect(200).body;
+    assert!(
+        found.contains(&format!("/tickets/new?date=2026-11-25&amp;contact={contact}"))
+            || found.contains(&format!("/tickets/new?date=2026-11-25&#38;contact={contact}")),
+        "{found}"
+    );
+    assert!(owner.get("/tickets/customers?search=smi").await.expect(200).body.contains("Jane Smith"));
+    let form = owner
+        .get(&format!("/tickets/new?contact={contact}&date=2026-11-25&time=10:00&technician={marcy}&service={windows}"))
+        .await
+        .expect(200)
+        .body;
+    assert!(form.contains("That time is free.") && form.contains("1 h 30 min"), "{form}");
+    let fields = |time: &'static str, more: Vec<(&'static str, &'static str)>| {
+        let mut f = vec![
+            ("contact_id", contact.clone()),
+            ("address_id", address.clone()),
+            ("date", "2026-11-25".into()),
+            ("time", time.into()),
+            ("minutes", String::new()),
+        ];
+        f.extend([
+            ("member_ids", marcy.clone()),
+            ("lines[0].service_id", windows.clone()),
+            ("estimated", "on".into()),
+            ("instructions", "Use the back door".into()),
+        ]);
+        f.extend(more.into_iter().map(|(k, v)| (k, v.to_owned())));
+        f
+    };
+    let post = async |path: &str, f: Vec<(&'static str, String)>| {
+        let f: Vec<(&str, &str)> = f.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        owner.post(path, &f).await
+    };
+    let wrong = post("/tickets", fields("25:99", vec![("lines[0].unit_price", "free")])).await.expect(422).body;
+    assert!(
+        wrong.contains("Use the back door") && wrong.contains("Enter a time, like 09:30.") && wrong.contains("value=\"free\""),
+        "{wrong}"
+    );
+    let made = post("/tickets", fields("10:00", vec![])).await.expect(303);
+    let path = made.location().to_owned();
+    let page = owner.get(&path).await.expect(200).body;
+    for words in [
+        "Jane Smith",
+        "Wed 25 Nov, 10:00–11:30",
+        "Gate 4411",
+        "Use the back door",
+        "Estimated",
+        "no price yet",
+        "Clock in",
+        "Close out",
+        "Not asked yet",
+        "Marcy",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // Named before saving, refused on saving with free times, booked with a reason.
+    let named = post("/tickets", fields("11:00", vec![("check", "1")])).await.expect(200).body;
+    assert!(named.contains("Marcy is booked Wed 25 Nov, 10:00–11:30") && named.contains("Free instead"), "{named}");
+    let refused = post("/tickets", fields("11:00", vec![])).await.expect(409).body;
+    assert!(refused.contains("override_reason") && refused.contains("Use the back door") && refused.contains("time=11%3A30"), "{refused}");
+    let second = post("/tickets", fields("11:00", vec![("override_reason", "Two crews")])).await.expect(303).location().to_owned();
+    let moved = |time: &'static str| {
+        vec![("date", "2026-11-25".to_owned()), ("time", time.to_owned()), ("minutes", "60".into()), ("member_ids", marcy.clone())]
+    };
+    let clash = post(&format!("{second}/move"), moved("10:30")).await.expect(409).body;
+    assert!(clash.contains("Marcy is booked") && clash.contains("value=\"10:30\""), "{clash}");
+    post(&format!("{second}/move"), moved("14:00")).await.expect(303);
+    // Every form opens; a stale edit shows both versions; a reason is asked for.
+    for form in ["/edit", "/move", "/assign", "/cancel", "/answer", "/lines/new"] {
+        owner.get(&format!("{path}{form}")).await.expect(200);
+    }
+    let version = read(owner, path.rsplit('/').next().unwrap()).await["version"].to_string();
+    let edit = |words: &str| vec![("_version", version.clone()), ("instructions", words.to_owned()), ("address_id", address.clone())];
+    post(&format!("{path}/edit"), edit("Front door")).await.expect(303);
+    let stale = post(&format!("{path}/edit"), edit("Side door")).await.expect(409).body;
+    assert!(stale.contains("Front door") && stale.contains("Side door") && stale.contains("Both versions"), "{stale}");
+    let line = read(owner, path.rsplit('/').next().unwrap()).await["line_items"][0]["id"].as_str().unwrap().to_owned();
+    assert!(
+        post(&format!("{path}/lines/{line}"), vec![("quantity", "many".into()), ("unit_price", "562".into())])
+            .await
+            .expect(422)
+            .body
+            .contains("many")
+    );
+    post(&format!("{path}/lines/{line}"), vec![("quantity", "1".into()), ("unit_price", "$562.00".into())]).await.expect(303);
+    post(&format!("{path}/answer"), vec![("answer", "accepted".into()), ("channel", "phone".into())]).await.expect(303);
+    let page = owner.get(&path).await.expect(200).body;
+    assert!(page.contains("$562.00") && page.contains("Confirmed by phone, Tue 24 Nov, 9:00, noted by Taylor"), "{page}");
+    for view in [
+        "/calendar?view=week&date=2026-11-25",
+        "/calendar?view=day&date=2026-11-25",
+        "/calendar?view=list",
+        "/calendar/sheet?date=2026-11-25",
+        "/tickets",
+        "/tickets?search=smith&state=all",
+    ] {
+        let body = owner.get(view).await.expect(200).body;
+        assert!(body.contains("Jane Smith"), "{view}: {body}");
+    }
+    t.advance(Duration::days(1));
+    let home = owner.get("/").await.expect(200).body;
+    assert!(home.contains("Wednesday 25 November") && home.contains("2 visits · $562 · 1 to confirm"), "{home}");
+    post(&format!("{second}/cancel"), vec![("reason", String::new())]).await.expect(422);
+    post(&format!("{second}/cancel"), vec![("reason", "Rain".into())]).await.expect(303);
+    assert!(owner.get(&second).await.expect(200).body.contains("Rain"));
+    // Clock by taps, corrected by form.
+    viewer.get(&path).await.expect(200);
+    post(&format!("{path}/clock-in"), vec![]).await.expect(303);
+    t.advance(Duration::minutes(30));
+    post(&format!("{path}/clock-out"), vec![]).await.expect(303);
+    assert!(owner.get(&path).await.expect(200).body.contains("Taylor, in at 9:00, out at 9:30"));
+}
