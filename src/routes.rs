@@ -161,7 +161,6 @@ pub fn table() -> Vec<Route> {
         get("/tickets", Member(ReadRecords), tickets::web::index),
         post("/tickets", Member(WriteRecords), tickets::web::create),
         get("/tickets/new", Member(WriteRecords), tickets::web::new),
-        get("/tickets/customers", Member(WriteRecords), tickets::web::customers),
         get("/tickets/{id}", Member(ReadRecords), tickets::web::show),
         get("/tickets/{id}/edit", Member(WriteRecords), tickets::web::edit_form),
         post("/tickets/{id}/edit", Member(WriteRecords), tickets::web::edit),

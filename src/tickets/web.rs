@@ -18,7 +18,7 @@ pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, 
 pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
 pub use index::index;
 pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};
-pub use new::{create, customers, new};
+pub use new::{create, new};
 pub use show::{sentence, show};
 
 use super::{Confirmation, TicketState, currency};

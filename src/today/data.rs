@@ -36,7 +36,7 @@ impl Notice {
             "ticket" => format!("/tickets/{id}"),
             "invoice" => format!("/invoices/{id}"),
             "message" => format!("/messages/{id}"),
-            "contact" => format!("/customers/{id}"),
+            "contact" => format!("/contacts/{id}"),
             "payment" => "/payments".into(),
             "import" => format!("/imports/{id}"),
             _ => "/settings".into(),

@@ -9,6 +9,7 @@ use super::{
     data,
 };
 use crate::{
+    business::data::{Checklist, checklist},
     platform::{
         error::Result,
         form::Posted,
@@ -31,6 +32,7 @@ struct Home {
     visits: Vec<Visit>,
     summary: data::Summary,
     money: Option<Money>,
+    checklist: Option<Checklist>,
     may_create: bool,
     may_write: bool,
     may_draft: bool,
@@ -58,6 +60,7 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
     let schedules = who.has(Capability::Scheduling);
     let tickets = if schedules { day(r.db(), &who, who.today()).await? } else { vec![] };
     let summary = data::summary(r.db(), &who).await?;
+    let checklist = checklist(r.db(), &who).await?.filter(Checklist::is_open);
     let total: Decimal = tickets.iter().map(|t| t.total).sum();
     let waiting = tickets.iter().filter(|t| t.state == TicketState::Scheduled && t.confirmation != Confirmation::Accepted).count();
     let mut words = vec![];
@@ -95,6 +98,7 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
         schedules,
         summary,
         money,
+        checklist,
     })
 }
 

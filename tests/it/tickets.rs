@@ -437,7 +437,6 @@ async fn pages_book_move_and_cancel_without_a_script() {
             || found.contains(&format!("/tickets/new?date=2026-11-25&#38;contact={contact}")),
         "{found}"
     );
-    assert!(owner.get("/tickets/customers?search=smi").await.expect(200).body.contains("Jane Smith"));
     let form = owner
         .get(&format!("/tickets/new?contact={contact}&date=2026-11-25&time=10:00&technician={marcy}&service={windows}"))
         .await

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::{
-    Json,
     extract::Query,
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -107,12 +106,6 @@ async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
     })
 }
 
-/// `GET /tickets/customers?search=`: the picker's matches.
-pub async fn customers(mut r: Read, Query(asked): Query<Fields>) -> Result<Json<Vec<Match>>> {
-    let who = r.who.clone();
-    Ok(Json(data::customers(r.db(), &who, asked.get("search")).await?))
-}
-
 /// What the form starts with: what was asked for, else what is usual.
 fn prefilled(r: &Read, booking: &Booking, asked: &Fields) -> Fields {
     let address = asked.some("address").map(str::to_owned).or_else(|| booking.addresses.first().map(|a| a.id.to_string()));
@@ -189,11 +182,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     shown.iter_mut().enumerate().for_each(|(i, r)| r.name = format!("lines[{i}]"));
     let prefers = booking.contact.preferred_time.clone().map(|p| format!("{p}s")).unwrap_or_default();
     Ok(New {
-        head: r
-            .head("calendar")
-            .title("New ticket")
-            .sub(&booking.contact.name)
-            .back(format!("/customers/{contact}"), &booking.contact.name),
+        head: r.head("calendar").title("New ticket").sub(&booking.contact.name).back(format!("/contacts/{contact}"), &booking.contact.name),
         last: last.map(|l| Last { id: l.ticket_id, on: ui::format::day_year(l.on, zone), words: last_words(&who, &l) }),
         sees_prices: who.sees_prices(),
         symbol: c.symbol(),
