@@ -57,9 +57,13 @@ impl Action for Tell {
         if let Some(first) = messages::data::by_key(cx.db(), &key(&ticket, self.what == What::Cancelled, 0)).await? {
             return Ok(Some(first));
         }
+        // The visit moved on: what is to be said about it now is another job's work, which may have run before this one.
+        if ticket.sequence != self.sequence {
+            return Ok(None);
+        }
         messages::withdraw(cx, &cancel_group(ticket.id)).await?;
         let expected = if self.what == What::Cancelled { TicketState::Cancelled } else { TicketState::Scheduled };
-        if !self.tell || ticket.sequence != self.sequence || ticket.state != expected {
+        if !self.tell || ticket.state != expected {
             return Ok(None);
         }
         match self.what {

@@ -25,14 +25,13 @@ pub async fn enqueue(db: &mut PgConnection, task: &str, org: Option<OrgId>, mut 
     Ok(())
 }
 
-/// How many jobs could run right now.
-pub async fn due(pool: &PgPool) -> Result<usize> {
-    let count: i64 = sqlx::query_scalar(
-        "select count(*) from graphile_worker._private_jobs where attempts < max_attempts and run_at <= now() and locked_at is null",
+/// The jobs that could run right now.
+pub async fn due(pool: &PgPool) -> Result<Vec<i64>> {
+    Ok(sqlx::query_scalar(
+        "select id from graphile_worker._private_jobs where attempts < max_attempts and run_at <= now() and locked_at is null order by id",
     )
-    .fetch_one(pool)
-    .await?;
-    Ok(usize::try_from(count).unwrap_or_default())
+    .fetch_all(pool)
+    .await?)
 }
 
 /// A job given up: as the owner's page and `rounds check` show it.

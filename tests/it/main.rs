@@ -3,12 +3,14 @@
 mod architecture;
 mod business;
 mod closeout;
+mod confirm;
 mod contacts;
 mod core;
 mod crash;
 mod identity;
 mod isolation;
 mod mail;
+mod messages;
 mod operate;
 mod redaction;
 mod support;

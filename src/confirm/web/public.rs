@@ -156,7 +156,10 @@ pub struct AnswerForm {
 
 /// `POST /c/{token}`
 pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Response> {
-    let (read, opened) = visitor.read(LinkKind::Confirm).await?;
+    let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
+    if opened.is_revoked {
+        return replaced(&mut read).await;
+    }
     drop(read);
     let ticket_id = TicketId(opened.subject);
     let typed = form.value;
@@ -178,10 +181,7 @@ pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Respon
 
 /// The page as it now is, with what was typed and why it was not taken.
 async fn again(visitor: &Visitor, ticket: TicketId, typed: AnswerForm, why: Error) -> Result<Response> {
-    let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
-    if opened.is_revoked {
-        return replaced(&mut read).await;
-    }
+    let (mut read, _) = visitor.read(LinkKind::Confirm).await?;
     let asked = Asked { v: Some(typed.sequence), to: if typed.wish.is_empty() { String::new() } else { "change".into() } };
     let mut page = page(&mut read, ticket, &asked).await?;
     let status = why.status();
