@@ -9,6 +9,7 @@ use crate::catalogue;
 use crate::closeout;
 use crate::confirm;
 use crate::contacts;
+use crate::delivery;
 use crate::history;
 use crate::identity;
 use crate::invoices;
@@ -76,7 +77,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<messages::actions::CancelMessage>(),
         action::entry::<messages::actions::SendNow>(),
         action::entry::<messages::actions::RetryMessage>(),
-        action::entry::<messages::actions::MarkSent>(),
+        action::entry::<delivery::actions::MarkMessageSent>(),
         action::entry::<messages::actions::SetTemplate>(),
         action::entry::<messages::actions::ResetTemplate>(),
         // tickets

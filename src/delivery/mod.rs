@@ -1,6 +1,8 @@
 //! Delivery: takes a due message, renders it from the record as it now is, hands it to the mail server, records how that ended.
 //! No transaction is open while the mail server is spoken to. Whatever a crash leaves unknown is put before a person, never sent twice.
 
+pub mod actions;
+mod bill;
 mod data;
 pub mod jobs;
 pub mod render;
@@ -14,7 +16,7 @@ use serde_json::json;
 use crate::{
     messages::{
         MessageState, SEND,
-        actions::{Claim, Claimed, Outcome, Record},
+        actions::{Claim, Claimed, Outcome},
     },
     platform::{
         action::Meta,
@@ -26,6 +28,7 @@ use crate::{
         tenant::{Read, Write},
     },
 };
+use actions::Finish;
 use render::Rendering;
 
 /// After this long without an outcome nobody is sending any more: the longest conversation with a mail server takes a few minutes.
@@ -81,7 +84,7 @@ async fn send(app: &App, claimed: &Claimed, rendered: render::Rendered) -> Outco
 async fn record(write: &Write, message: MessageId, outcome: Outcome) -> Result<Option<MessageState>> {
     let mut tries = 0;
     loop {
-        match write.act(&Meta::default(), Record { message_id: message, outcome: outcome.clone() }).await {
+        match write.act(&Meta::default(), Finish { message_id: message, outcome: outcome.clone() }).await {
             Err(Error::Unavailable(_)) if tries < 5 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_secs(tries)).await;
@@ -110,7 +113,7 @@ pub async fn sweep(app: &App) -> Result<usize> {
     for (org, message) in stuck {
         let write = Write::of_org(app, org, "job").await?;
         let error = "The program stopped while sending.".to_owned();
-        write.act(&Meta::default(), Record { message_id: message, outcome: Outcome::InDoubt { error } }).await?;
+        write.act(&Meta::default(), Finish { message_id: message, outcome: Outcome::InDoubt { error } }).await?;
     }
     let due = data::due(app, now).await?;
     for (org, message) in &due {

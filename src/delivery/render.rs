@@ -76,7 +76,8 @@ pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Re
         MessageKind::Confirmation | MessageKind::Moved | MessageKind::Cancellation => super::visit::render(read, draft).await,
         MessageKind::ReachOut => reach_out(read, draft).await,
         MessageKind::OwnerNotice => Ok(owner_notice(draft)),
-        MessageKind::Invoice | MessageKind::Receipt => Ok(Rendering::Refuse("Invoices are not sent by mail yet.".into())),
+        MessageKind::Invoice => super::bill::invoice(read, draft).await,
+        MessageKind::Receipt => super::bill::receipt(read, draft).await,
     }
 }
 

@@ -9,11 +9,14 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::super::render::{self, Rendering};
+use super::super::{
+    actions::MarkMessageSent,
+    render::{self, Rendering},
+};
 use crate::{
     messages::{
         MessageKind, MessageState,
-        actions::{CancelMessage, Claimed, MarkSent, RetryMessage, SendNow, UpdateMessage},
+        actions::{CancelMessage, Claimed, RetryMessage, SendNow, UpdateMessage},
         data::{self, Message, Row},
     },
     platform::{
@@ -289,7 +292,7 @@ pub async fn retry(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing
 
 /// `POST /messages/{id}/sent`
 pub async fn mark_sent(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing>) -> Result<Response> {
-    done(&write, form, MarkSent { id }, id, "Marked as sent").await
+    done(&write, form, MarkMessageSent { id }, id, "Marked as sent").await
 }
 
 async fn done<A: Action>(write: &Write, form: Posted<Nothing>, action: A, id: MessageId, words: &str) -> Result<Response> {

@@ -212,7 +212,7 @@ impl Action for RetryMessage {
     }
 }
 
-/// A person knows that a message in doubt did arrive, or told the customer otherwise.
+/// Marks a message in doubt as sent. Offered as `message.mark_sent` by `delivery`, which settles the record it was about as well.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkSent {
@@ -220,9 +220,8 @@ pub struct MarkSent {
 }
 
 impl Action for MarkSent {
-    const NAME: &'static str = "message.mark_sent";
+    const NAME: &'static str = "message.settle";
     const NEEDS: Permission = Permission::Send;
-    const MODEL: ModelLevel = ModelLevel::SoftLimit;
     type Output = MessageId;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<MessageId> {
