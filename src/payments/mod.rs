@@ -7,6 +7,7 @@ pub mod checkout;
 pub mod data;
 pub mod jobs;
 pub mod simulated;
+pub mod web;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

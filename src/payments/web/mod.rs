@@ -1,0 +1,8 @@
+//! Pages of money: an invoice with its payments, collecting, recording, refunding, the list of payments, Stripe's messages, and the customer's page.
+
+pub mod desk;
+pub mod events;
+pub mod list;
+pub mod public;
+pub mod record;
+pub mod webhook;
