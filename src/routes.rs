@@ -18,10 +18,10 @@ use crate::confirm;
 use crate::contacts;
 use crate::delivery;
 use crate::identity;
-use crate::tickets;
-use crate::today;
 use crate::invoices;
 use crate::payments;
+use crate::tickets;
+use crate::today;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
