@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod contacts;
 pub mod delivery;
 pub mod emails;
+pub mod exports;
 pub mod history;
 pub mod http;
 pub mod identity;

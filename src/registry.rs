@@ -10,6 +10,7 @@ use crate::closeout;
 use crate::confirm;
 use crate::contacts;
 use crate::delivery;
+use crate::exports;
 use crate::history;
 use crate::identity;
 use crate::invoices;
@@ -65,6 +66,8 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<payments::actions::RecordPayment>(),
         action::entry::<payments::actions::RefundPayment>(),
         action::entry::<payments::actions::ReprocessEvent>(),
+        // exports
+        action::entry::<exports::actions::CreateExport>(),
         // sessions
         action::entry::<identity::actions::RevokeSession>(),
         action::entry::<identity::actions::RevokeOtherSessions>(),

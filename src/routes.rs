@@ -17,6 +17,8 @@ use crate::closeout;
 use crate::confirm;
 use crate::contacts;
 use crate::delivery;
+use crate::exports;
+use crate::history;
 use crate::identity;
 use crate::invoices;
 use crate::payments;
@@ -184,6 +186,12 @@ pub fn table() -> Vec<Route> {
         get("/tickets/{id}/lines/{line_id}", Member(WriteRecords), tickets::web::update_line_form),
         post("/tickets/{id}/lines/{line_id}", Member(WriteRecords), tickets::web::update_line),
         post("/tickets/{id}/lines/{line_id}/remove", Member(WriteRecords), tickets::web::remove_line),
+        // What was changed, and what can be taken along.
+        get("/history", Member(ManageSettings), history::web::index),
+        get("/history/{table}/{id}", Member(ReadRecords), history::web::record),
+        get("/settings/export", Member(ManageSettings), exports::web::index),
+        post("/settings/export", Member(ManageSettings), exports::web::create),
+        get("/settings/export/{id}", Member(ManageSettings), exports::web::download),
         // Close-out.
         get("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::resume),
         post("/tickets/{id}/closeout", Member(WriteRecords), closeout::web::start),

@@ -7,6 +7,7 @@ pub mod likeness;
 pub mod personal;
 pub mod query;
 pub mod search;
+pub mod sheet;
 pub mod timeline;
 pub mod web;
 

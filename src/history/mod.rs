@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod query;
+pub mod web;
 
 /// A kind of record that has a history page.
 #[derive(Debug, Clone, Copy)]

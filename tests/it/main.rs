@@ -2,6 +2,7 @@
 
 mod architecture;
 mod business;
+mod catalogue;
 mod closeout;
 mod confirm;
 mod contacts;
