@@ -9,7 +9,11 @@ use crate::support::TestApp;
 async fn services_of_all_four_kinds_are_kept_changed_and_archived() {
     let t = TestApp::new().await;
     let mut b = t.business("Clear Panes").await;
-    let bad = b.owner.post("/catalogue/new", &[("_key", "s0"), ("name", " "), ("kind", "per_unit"), ("price", "five"), ("duration", "x")]).await.expect(422);
+    let bad = b
+        .owner
+        .post("/catalogue/new", &[("_key", "s0"), ("name", " "), ("kind", "per_unit"), ("price", "five"), ("duration", "x")])
+        .await
+        .expect(422);
     assert!(bad.body.contains("value=\"five\"") && bad.body.contains("whole number"), "{}", bad.body);
     let priceless = b.owner.post("/catalogue/new", &[("_key", "s1"), ("name", "Exterior"), ("kind", "fixed")]).await.expect(422);
     assert!(priceless.body.contains("A price is needed, except for flexible services."), "{}", priceless.body);
@@ -19,7 +23,10 @@ async fn services_of_all_four_kinds_are_kept_changed_and_archived() {
         ("s4", "Screen cleaning", "per_unit", "5", "screen"),
         ("s5", "Squeegee", "product", "19.99", ""),
     ] {
-        b.owner.post("/catalogue/new", &[("_key", key), ("name", name), ("kind", kind), ("price", price), ("unit", unit)]).await.expect(303);
+        b.owner
+            .post("/catalogue/new", &[("_key", key), ("name", name), ("kind", kind), ("price", price), ("unit", unit)])
+            .await
+            .expect(303);
     }
     let twin = b.owner.post("/catalogue/new", &[("_key", "s6"), ("name", "exterior"), ("kind", "fixed"), ("price", "1")]).await.expect(422);
     assert!(twin.body.contains("There is already a service with this name."));
@@ -32,7 +39,11 @@ async fn services_of_all_four_kinds_are_kept_changed_and_archived() {
     let id = all[0]["id"].as_str().unwrap();
     let path = format!("/catalogue/{id}/edit");
     b.owner.post(&path, &[("_key", "e1"), ("_version", "1"), ("name", "Exterior"), ("kind", "fixed"), ("price", "99")]).await.expect(303);
-    let stale = b.owner.post(&path, &[("_key", "e2"), ("_version", "1"), ("name", "Exterior"), ("kind", "fixed"), ("price", "98")]).await.expect(409);
+    let stale = b
+        .owner
+        .post(&path, &[("_key", "e2"), ("_version", "1"), ("name", "Exterior"), ("kind", "fixed"), ("price", "98")])
+        .await
+        .expect(409);
     assert!(stale.body.contains("99.00") && stale.body.contains("value=\"98\""), "{}", stale.body);
     b.owner.post(&format!("/catalogue/{id}/archive"), &[("_key", "a1")]).await.expect(303);
     assert!(!b.owner.get("/catalogue").await.body.contains("Exterior"));
@@ -67,12 +78,28 @@ async fn who_changed_what_from_what_to_what_is_on_every_record() {
     let t = TestApp::new().await;
     let mut b = t.business("Clear Panes").await;
     let staff = b.member(Role::Staff, "Sam").await;
-    let made = b.owner.act("contact.create", json!({ "first_name": "Ann", "emails": [{ "address": "old@example.com" }] })).await.expect(200).data();
+    let made = b
+        .owner
+        .act("contact.create", json!({ "first_name": "Ann", "emails": [{ "address": "old@example.com" }] }))
+        .await
+        .expect(200)
+        .data();
     let id = made["id"].as_str().unwrap();
     let form = [("_key", "h1"), ("_version", "1"), ("first_name", "Anna"), ("emails[0].address", "new@example.com")];
     staff.post(&format!("/contacts/{id}/edit"), &form).await.expect(303);
     let page = staff.get(&format!("/history/contacts/{id}")).await.expect(200);
-    for part in ["Sam", "on a page · contact.update", "First name", ">Ann</span>", "</span>Anna", "Email removed", "old@example.com", "Email added", "new@example.com", "Taylor"] {
+    for part in [
+        "Sam",
+        "on a page · contact.update",
+        "First name",
+        ">Ann</span>",
+        "</span>Anna",
+        "Email removed",
+        "old@example.com",
+        "Email added",
+        "new@example.com",
+        "Taylor",
+    ] {
         assert!(page.body.contains(part), "{part} in {}", page.body);
     }
     assert_eq!(staff.get("/history").await.status.as_u16(), 403, "the whole list is for owners and admins");
@@ -83,7 +110,10 @@ async fn who_changed_what_from_what_to_what_is_on_every_record() {
     let trail = b.owner.data(&format!("type=audit_trail&table=contacts&record_id={id}")).await.expect(200).data();
     assert_eq!(trail.as_array().unwrap().last().unwrap()["op"], "insert");
     let events = b.owner.data(&format!("type=events&contact_id={id}")).await.expect(200).data();
-    assert_eq!(events.as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect::<Vec<_>>(), ["contact.updated", "contact.created"]);
+    assert_eq!(
+        events.as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["contact.updated", "contact.created"]
+    );
 }
 
 #[tokio::test]
