@@ -7,6 +7,7 @@ pub mod closeout;
 pub mod confirm;
 pub mod contacts;
 pub mod delivery;
+pub mod demo;
 pub mod emails;
 pub mod exports;
 pub mod history;

@@ -19,6 +19,7 @@ use crate::contacts;
 use crate::delivery;
 use crate::exports;
 use crate::history;
+use crate::demo;
 use crate::identity;
 use crate::invoices;
 use crate::payments;
@@ -117,6 +118,8 @@ pub fn table() -> Vec<Route> {
         get("/settings/tokens", Member(Any), business::web::tokens::index),
         post("/settings/tokens", Member(Any), business::web::tokens::create),
         post("/settings/tokens/{id}/revoke", Member(Any), business::web::tokens::revoke),
+        // The demo's own way in; elsewhere it is not there.
+        post("/demo/sign-in", Public, demo::web::sign_in),
         // One's own sessions.
         get("/settings/sessions", Member(Any), identity::web::sessions),
         post("/settings/sessions/revoke-others", Member(Any), identity::web::revoke_others),

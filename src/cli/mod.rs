@@ -12,6 +12,7 @@ mod archive;
 mod backup;
 mod check;
 mod database;
+mod demo;
 mod failure;
 mod migrate;
 mod restore;
@@ -48,6 +49,8 @@ Exit codes:
 enum Command {
     /// Serve everything in one process
     Serve(serve::Args),
+    /// Serve an invented business to try everything on
+    Demo(demo::Args),
     /// Print a link that signs a person in
     SignInLink(sign_in_link::Args),
     /// Print a new API token with a person's rights
@@ -75,7 +78,10 @@ pub fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result {
-    let config = Config::load(cli.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load(cli.config.as_deref(), std::env::vars())?;
+    if matches!(cli.command, Command::Demo(_)) {
+        demo::settings(&mut config);
+    }
     observe::start_logging(&config).map_err(|message| Failure::new(Exit::Configuration, message))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?.block_on(run(cli.command, config))
@@ -84,6 +90,7 @@ fn start(cli: Cli) -> Result {
 async fn run(command: Command, config: Config) -> Result {
     match command {
         Command::Serve(args) => serve::run(args, config).await,
+        Command::Demo(args) => demo::run(args, config).await,
         Command::SignInLink(args) => sign_in_link::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,

@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 ///
 /// TLS is a proxy's work, in front of this; set ROUNDS_PUBLIC_URL to what browsers see. Without `DATABASE_URL`, Postgres is
 /// started and stopped with this process.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Args {
     /// Leave background work (mail, imports, webhooks) to another process
     #[arg(long, conflicts_with = "only_jobs")]

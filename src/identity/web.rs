@@ -32,6 +32,7 @@ struct SignInPage {
     email: String,
     next: String,
     may_sign_up: bool,
+    is_demo: bool,
     flash: Option<String>,
     errors: FieldErrors,
 }
@@ -58,7 +59,8 @@ pub async fn form(State(app): State<App>, mut parts: Parts, query: axum::extract
     }
     let flash = tenant::cookie(&parts.headers, "flash").map(|v| crate::platform::form::percent_decode(&v));
     let may_sign_up = data::may_found(&app, None).await?;
-    Ok(ui::page(&SignInPage { email: String::new(), next, may_sign_up, errors: FieldErrors::default(), flash })?.into_response())
+    Ok(ui::page(&SignInPage { email: String::new(), next, may_sign_up, errors: FieldErrors::default(), flash, is_demo: app.is_demo })?
+        .into_response())
 }
 
 /// Where a person who has signed in goes: on, if they are in a business; else to the list of theirs.
@@ -75,7 +77,7 @@ pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>)
     match send(&app, &parts, &email, &next, None).await {
         Err(Error::Invalid(errors)) => {
             let may_sign_up = data::may_found(&app, None).await?;
-            Ok(ui::invalid(&SignInPage { email, next, may_sign_up, errors, flash: None })?.into_response())
+            Ok(ui::invalid(&SignInPage { email, next, may_sign_up, errors, flash: None, is_demo: app.is_demo })?.into_response())
         }
         sent => sent,
     }
@@ -124,7 +126,7 @@ pub async fn wrong_code(app: &App, headers: &HeaderMap) -> Result<Response> {
             let mut errors = FieldErrors::default();
             errors.add("email", "That code can't be used here any more. Ask for a new mail.");
             let may_sign_up = data::may_found(app, None).await?;
-            let page = SignInPage { email: String::new(), next: String::new(), may_sign_up, errors, flash: None };
+            let page = SignInPage { email: String::new(), next: String::new(), may_sign_up, errors, flash: None, is_demo: app.is_demo };
             Ok(ui::invalid(&page)?.into_response())
         }
     }

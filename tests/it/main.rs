@@ -8,6 +8,7 @@ mod confirm;
 mod contacts;
 mod core;
 mod crash;
+mod demo;
 mod identity;
 mod isolation;
 mod mail;
