@@ -27,7 +27,7 @@ use crate::{
     identity,
     platform::{
         app::{App, RequestId},
-        error::{Error, Failure},
+        error::{Error, Failure, FieldErrors},
         form::percent_encode,
         observe,
         tenant::SESSION_COOKIE,
@@ -52,7 +52,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Error::NotFound })
         .layer(compression)
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(60)))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_mins(1)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| Error::internal("panic").into_response()))
         .layer(from_fn_with_state(app.clone(), identity::web::extend))
         .layer(from_fn_with_state((app.clone(), tokens::Noted::default()), tokens::note))
@@ -122,7 +122,7 @@ async fn render_failures(State(app): State<App>, request: Request, next: Next) -
 }
 
 fn failure_of(e: &Error) -> Failure {
-    Failure { status: e.status(), code: e.code(), message: e.message(), details: Default::default(), current: None }
+    Failure { status: e.status(), code: e.code(), message: e.message(), details: FieldErrors::default(), current: None }
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {

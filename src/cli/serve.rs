@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves pages and programs until SIGTERM or Ctrl-C, then finishes what was begun.
 ///
-/// TLS is a proxy's work, in front of this; set ROUNDS_PUBLIC_URL to what browsers see. Without `DATABASE_URL`, Postgres is
+/// TLS is a proxy's work, in front of this; set `ROUNDS_PUBLIC_URL` to what browsers see. Without `DATABASE_URL`, Postgres is
 /// started and stopped with this process.
 #[derive(clap::Args, Default)]
 pub struct Args {

@@ -203,7 +203,7 @@ impl Draft {
             Step::Next => match &self.next {
                 Next::Undecided => e.add("next", "Say what comes next: book it, reach out later, or no."),
                 Next::Book { starts_at, ends_at, .. } if ends_at <= starts_at => {
-                    e.add("next_time", "The next visit must end after it starts.")
+                    e.add("next_time", "The next visit must end after it starts.");
                 }
                 Next::ReachOut { months, .. } if !REACH_OUT_MONTHS.contains(months) => e.add("months", "Between 1 and 24 months."),
                 _ => {}
@@ -237,7 +237,7 @@ impl Draft {
             match line.unit_price {
                 None => e.add(&format!("line_price_{i}"), "What does it cost?"),
                 Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => {
-                    e.add(&format!("line_price_{i}"), "This price does not look right.")
+                    e.add(&format!("line_price_{i}"), "This price does not look right.");
                 }
                 Some(_) => {}
             }

@@ -176,7 +176,7 @@ fn amount(payload: &Value, who: &Who) -> Option<String> {
     who.sees_prices().then(|| Currency::from_code(code).unwrap_or(Currency::USD).format(amount))
 }
 
-/// "ticket.clocked_in" → "Ticket clocked in".
+/// `ticket.clocked_in` → "Ticket clocked in".
 fn sentence(name: &str) -> String {
     let plain = name.replace(['.', '_'], " ");
     let mut chars = plain.chars();

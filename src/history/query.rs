@@ -74,7 +74,6 @@ pub fn events() -> Entry {
                     name: params.filter("name"),
                     before: params.after()?,
                     limit: params.limit,
-                    ..data::Wanted::default()
                 };
                 let rows = data::events(read.db(), &wanted).await?;
                 Listing::page(rows, params.limit, |e| e.id)

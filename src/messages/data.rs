@@ -136,7 +136,7 @@ fn like(words: &str) -> String {
     format!("%{}%", words.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
 
-/// One message; NotFound where there is none this member may see.
+/// One message; `NotFound` where there is none this member may see.
 pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<Message> {
     let m = sqlx::query!(
         r#"

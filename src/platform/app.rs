@@ -92,9 +92,12 @@ impl std::fmt::Debug for App {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Filled in once it is known who is asking, for the request's log line: ids only.
+/// Whose request it is: ids only.
+pub type Asker = (OrgId, Option<MemberId>);
+
+/// Filled in once it is known who is asking, for the request's log line.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(pub Arc<std::sync::Mutex<Option<(OrgId, Option<MemberId>)>>>);
+pub struct Seen(pub Arc<std::sync::Mutex<Option<Asker>>>);
 
 pub(super) fn seen(parts: &Parts, who: &Who) {
     if let Some(seen) = parts.extensions.get::<Seen>()

@@ -1,4 +1,4 @@
-//! One id type a table. Ids are UUIDv7: they sort by when they were made, and a client may make its own.
+//! One id type a table. Ids are `UUIDv7`: they sort by when they were made, and a client may make its own.
 
 use std::{fmt, str::FromStr};
 

@@ -1,5 +1,5 @@
 //! The only ways to a tenant's tables: `Read` (one read-only transaction) and `Write` (a handle that runs actions).
-//! Each proves who is asking in the round trip that opens the transaction (`app.enter_*`, migrations/…_platform_doors.sql).
+//! Each proves who is asking in the round trip that opens the transaction (`app.enter_*`, `migrations/…_platform_doors.sql`).
 
 use std::net::IpAddr;
 

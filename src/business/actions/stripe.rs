@@ -62,7 +62,8 @@ impl Action for SetStripe {
         let (id, mut secrets) = now.map_or((ConnectionId::new(), json!({})), |c| (c.id, c.secrets));
         let (key, webhook) = (self.secret_key.trim(), self.webhook_secret.trim());
         let mut errors = FieldErrors::default();
-        if !key.is_empty() && !(key.starts_with("sk_") || key.starts_with("rk_")) || key.len() > 300 {
+        let is_key = key.starts_with("sk_") || key.starts_with("rk_");
+        if (!key.is_empty() && !is_key) || key.len() > 300 {
             errors.add("secret_key", "A secret key starts with sk_ or rk_. You find it in Stripe under Developers, API keys.");
         } else if key.is_empty() && secrets.get("secret_key").is_none() {
             errors.add("secret_key", "The secret key is needed.");

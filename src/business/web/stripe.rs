@@ -41,7 +41,7 @@ struct Page {
 }
 
 impl Page {
-    fn pill(&self, status: &str) -> ui::Pill {
+    fn pill(status: &str) -> ui::Pill {
         match status {
             "connected" => ui::pill("Connected", ui::Tone::Good),
             "failing" => ui::pill("Not working", ui::Tone::Bad),

@@ -73,7 +73,7 @@ impl Show {
     }
 }
 
-/// "property_screen_count" → "Property screen count".
+/// `property_screen_count` → "Property screen count".
 fn label(key: &str) -> String {
     let plain = key.replace('_', " ");
     let mut chars = plain.chars();

@@ -38,6 +38,7 @@ pub struct UpdateInvoice {
     pub terms_days: Option<i32>,
 }
 
+#[expect(clippy::ptr_arg, reason = "garde hands the field's own type")]
 fn typed_note_fits(note: &String, cx: &()) -> garde::Result {
     note_fits(note, cx)
 }

@@ -113,7 +113,7 @@ fn words(header: &str) -> String {
         let mut fields = after.splitn(3, '?');
         let (Some(_), Some(encoding), Some(tail)) = (fields.next(), fields.next(), fields.next()) else { break };
         let Some((word, next)) = tail.split_once("?=") else { break };
-        if !(before.trim().is_empty() && !out.is_empty()) {
+        if !before.trim().is_empty() || out.is_empty() {
             out.push_str(before);
         }
         out.push_str(&if encoding.eq_ignore_ascii_case("b") { bytes(word) } else { quoted(&word.replace('_', " "), b'=') });

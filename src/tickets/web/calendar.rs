@@ -157,7 +157,7 @@ fn is_off(hours: &Hours, date: NaiveDate) -> bool {
     !hours.days.contains(&i32::try_from(date.weekday().number_from_monday()).unwrap_or_default())
 }
 
-fn on<'a>(tickets: &'a [DayTicket], date: NaiveDate, zone: Tz) -> Vec<&'a DayTicket> {
+fn on(tickets: &[DayTicket], date: NaiveDate, zone: Tz) -> Vec<&DayTicket> {
     let (from, to) = day_bounds(date, zone);
     tickets.iter().filter(|t| t.starts_at < to && t.ends_at > from).collect()
 }

@@ -96,7 +96,7 @@ async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
     let found = if search.is_empty() { vec![] } else { data::customers(r.db(), &who, &search).await? };
     let kept: Vec<_> =
         asked.0.iter().filter(|(n, v)| ["date", "time", "technician"].contains(&n.as_str()) && !v.is_empty()).cloned().collect();
-    let query = kept.iter().map(|(n, v)| format!("{n}={}&", percent_encode(v))).collect();
+    let query = kept.iter().fold(String::new(), |query, (n, v)| query + &format!("{n}={}&", percent_encode(v)));
     ui::page(&Pick {
         head: r.head("calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"),
         search,
