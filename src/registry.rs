@@ -107,6 +107,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<closeout::actions::SaveCloseout>(),
         action::entry::<closeout::actions::CompleteCloseout>(),
         action::entry::<closeout::actions::AbandonCloseout>(),
+        action::entry::<closeout::money::SettleTicket>(),
         action::entry::<closeout::actions::RecordExtraction>(),
     ]
 }

@@ -5,15 +5,21 @@ use axum::{
     extract::Path,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     contacts,
+    invoices::{
+        self,
+        actions::{CreateFromTicket, How as By, IssueInvoice, SendInvoice},
+    },
     platform::{
-        error::{Error, FieldErrors, Result},
+        action::{Action, Cx},
+        error::{Error, FieldError, FieldErrors, Result},
         form::Posted,
-        ids::TicketId,
-        role::{Capability, Permission},
+        ids::{InvoiceId, TicketId},
+        role::{Capability, ModelLevel, Permission},
         tenant::{Read, Write},
     },
     tickets::{self, Settlement, actions::Settle, data::Ticket},
@@ -73,7 +79,7 @@ pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Re
         "handled_elsewhere" => Settlement::HandledElsewhere,
         _ => {
             let mut r = w.read().await?;
-            let errors = FieldErrors(vec![crate::platform::error::FieldError {
+            let errors = FieldErrors(vec![FieldError {
                 field: "how".into(),
                 message: "Choose how the money is dealt with.".into(),
                 code: "required".into(),
@@ -81,10 +87,62 @@ pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Re
             return Ok(ui::invalid(&page(&mut r, id, errors).await?)?.into_response());
         }
     };
-    w.act(&form.meta, Settle { ticket_id: id, settlement }).await?;
-    let words = match settlement {
-        Settlement::PaidAlready => "Ticket closed, paid already",
-        _ => "Ticket closed, money handled elsewhere",
+    let settled = match w.act(&form.meta, SettleTicket { ticket_id: id, settlement }).await {
+        Err(Error::Invalid(errors)) => {
+            // What has no field here (an empty invoice, an archived customer) stands above the choices.
+            let errors = FieldErrors(errors.0.into_iter().map(|e| FieldError { field: String::new(), ..e }).collect());
+            return Ok(ui::invalid(&page(&mut w.read().await?, id, errors).await?)?.into_response());
+        }
+        settled => settled?,
     };
-    Ok(ui::redirect("/calendar", words))
+    Ok(match (settlement, settled.invoice_id) {
+        (Settlement::Payment, Some(invoice)) => ui::redirect(&format!("/invoices/{invoice}/collect"), "Ticket closed"),
+        (Settlement::Invoice, Some(_)) if settled.is_mailed => ui::redirect("/calendar", "Ticket closed, invoice on its way"),
+        (Settlement::Invoice, Some(invoice)) => {
+            ui::redirect(&format!("/invoices/{invoice}/send"), "Ticket closed. No email address: hand the invoice over.")
+        }
+        (Settlement::PaidAlready, _) => ui::redirect("/calendar", "Ticket closed, paid already"),
+        _ => ui::redirect("/calendar", "Ticket closed, money handled elsewhere"),
+    })
+}
+
+/// Deals with the money of a closed ticket in one go: records the way, and makes and sends the invoice where there is to be one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct SettleTicket {
+    pub ticket_id: TicketId,
+    pub settlement: Settlement,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settled {
+    pub invoice_id: Option<InvoiceId>,
+    /// The invoice goes to the customer by mail.
+    pub is_mailed: bool,
+}
+
+impl Action for SettleTicket {
+    const NAME: &'static str = "closeout.settle";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    const MODEL: ModelLevel = ModelLevel::SoftLimit;
+    type Output = Settled;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Settled> {
+        cx.run(Settle { ticket_id: self.ticket_id, settlement: self.settlement }).await?;
+        if !matches!(self.settlement, Settlement::Payment | Settlement::Invoice) {
+            return Ok(Settled { invoice_id: None, is_mailed: false });
+        }
+        let invoice_id = cx.run(CreateFromTicket { id: None, ticket_id: self.ticket_id }).await?.id;
+        if self.settlement == Settlement::Payment {
+            cx.run(IssueInvoice { invoice_id }).await?;
+            return Ok(Settled { invoice_id: Some(invoice_id), is_mailed: false });
+        }
+        let contact = invoices::data::invoice(cx.db(), invoice_id).await?.contact_id;
+        let is_mailed = contacts::data::summary(cx.db(), contact).await?.email.is_some();
+        if is_mailed {
+            cx.run(SendInvoice { invoice_id, how: By::Email, to: None, message: None }).await?;
+        }
+        Ok(Settled { invoice_id: Some(invoice_id), is_mailed })
+    }
 }

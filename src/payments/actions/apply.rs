@@ -277,13 +277,22 @@ async fn insert(
 
 /// The events that came before their payment are worked off now.
 async fn wake(cx: &mut Cx<'_>, intent: &str) -> Result<()> {
+    // Those given up meanwhile too: refunds were taken for somebody else's, disputes put before a person.
     let waiting = sqlx::query_scalar!(
-        r#"update webhook_events set state = 'received', attempts = 1
-            where payment_intent = $1 and attempts > 0 and (state = 'received' or (state = 'ignored' and event_type like any (array['charge.%', 'refund.%'])))
+        r#"update webhook_events set state = 'received', attempts = 1, error = null
+            where payment_intent = $1 and attempts > 0
+              and (state = 'received' or (state in ('ignored', 'failed') and event_type like any (array['charge.%', 'refund.%'])))
            returning id as "id: WebhookEventId""#,
         intent
     )
     .fetch_all(cx.db())
+    .await?;
+    let ids: Vec<_> = waiting.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'webhook_event' and subject_id = any ($1) and resolved_at is null",
+        &ids
+    )
+    .execute(cx.db())
     .await?;
     for id in waiting {
         queue(cx, id).await?;

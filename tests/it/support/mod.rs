@@ -3,6 +3,7 @@
 
 pub mod post;
 pub mod smtp;
+pub mod stripe;
 
 use std::{collections::HashMap, sync::OnceLock};
 

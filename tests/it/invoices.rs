@@ -1,0 +1,244 @@
+//! Invoices: numbers without gaps, the same amounts everywhere, sent only when the mail server took it.
+
+use std::collections::BTreeSet;
+
+use rounds::{
+    invoices::actions::{CreateInvoice, IssueInvoice, NewLine},
+    platform::{
+        action::{Action, Cx, Meta},
+        error::{Error, Result},
+        ids::InvoiceId,
+        role::{Permission, Role},
+        tenant::Write,
+    },
+};
+use serde_json::{Value, json};
+
+use crate::support::{Business, TestApp};
+
+/// A customer with an email address.
+pub async fn customer(b: &Business<'_>, email: Option<&str>) -> String {
+    let emails: Vec<Value> = email.into_iter().map(|e| json!({ "address": e })).collect();
+    let new = json!({ "first_name": "Jane", "last_name": "Smith", "emails": emails });
+    b.owner.act("contact.create", new).await.data()["id"].as_str().unwrap().to_owned()
+}
+
+/// A draft over one line.
+pub async fn draft(b: &Business<'_>, contact: &str, price: &str) -> String {
+    let new = json!({ "contact_id": contact, "lines": [{ "description": "Windows", "unit_price": price }] });
+    b.owner.act("invoice.create", new).await.data()["id"].as_str().unwrap().to_owned()
+}
+
+/// An issued invoice and the path of the customer's page.
+pub async fn issued(b: &Business<'_>, price: &str) -> (String, String) {
+    let contact = customer(b, Some("jane@example.com")).await;
+    let id = draft(b, &contact, price).await;
+    b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
+    (id.clone(), link(b, &id).await)
+}
+
+/// The path of the customer's page.
+pub async fn link(b: &Business<'_>, id: &str) -> String {
+    let page = b.owner.get(&format!("/invoices/{id}")).await.expect(200).body;
+    let token = page.split("http://rounds.test/i/").nth(1).unwrap().split('"').next().unwrap();
+    format!("/i/{token}")
+}
+
+pub async fn invoice(b: &Business<'_>, id: &str) -> Value {
+    b.owner.data(&format!("type=invoices&id={id}&include=line_items,taxes,payments,audit_trail")).await.data()
+}
+
+fn pdf_text(bytes: &[u8]) -> Option<String> {
+    let path = std::env::temp_dir().join(format!("rounds-{}.pdf", InvoiceId::new()));
+    std::fs::write(&path, bytes).unwrap();
+    let out = std::process::Command::new("pdftotext").args(["-layout", path.to_str().unwrap(), "-"]).output().ok();
+    std::fs::remove_file(&path).unwrap();
+    out.map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+}
+
+/// M1: page, list, API, PDF, mail and pay page show the same stored amounts; 815.96 is 815.96 everywhere.
+#[tokio::test]
+async fn m1_the_same_amounts_everywhere() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, Some("jane@example.com")).await;
+    let tax = b.owner.act("tax_rate.create", json!({ "name": "Sales tax", "percent": "8.875", "is_default": true })).await.data();
+    assert!(tax["id"].is_string());
+    let lines = json!([
+        { "description": "Windows", "unit_price": "249.95" },
+        { "description": "Screens", "quantity": "3", "unit_price": "83.31" },
+        { "description": "Gutters", "unit_price": "249.55" },
+    ]);
+    let id =
+        b.owner.act("invoice.create", json!({ "contact_id": contact, "lines": lines })).await.data()["id"].as_str().unwrap().to_owned();
+    let before = invoice(&b, &id).await;
+    assert_eq!((&before["subtotal"], &before["tax"], &before["total"]), (&json!("749.43"), &json!("66.51"), &json!("815.94")));
+    b.owner.act("invoice.send", json!({ "invoice_id": id })).await.expect(200);
+    assert_eq!(invoice(&b, &id).await["state"], "issued", "issued until the mail server took it");
+    t.drain().await;
+    let sent = invoice(&b, &id).await;
+    assert_eq!((&sent["state"], &sent["number"], &sent["total"]), (&json!("sent"), &json!("INV-0001"), &json!("815.94")));
+    let mail = sink.received()[0].mail();
+    let bytes: Vec<u8> = sqlx::query_scalar("select bytes from files where kind = 'invoice_pdf'").fetch_one(&t.admin).await.unwrap();
+    let mut seen = vec![
+        ("page", b.owner.get(&format!("/invoices/{id}")).await.expect(200).body),
+        ("list", b.owner.get("/invoices?search=815.94").await.expect(200).body),
+        ("print", b.owner.get(&format!("/invoices/{id}/print")).await.expect(200).body),
+        ("customer's page", t.nobody().get(&link(&b, &id).await).await.expect(200).body),
+        ("mail", mail.text),
+    ];
+    seen.extend(pdf_text(&bytes).map(|text| ("pdf", text)));
+    for (place, text) in &seen {
+        assert!(text.contains("$815.94"), "{place}: {text}");
+        if !matches!(*place, "list" | "mail") {
+            for amount in ["$749.43", "$66.51", "$249.93"] {
+                assert!(text.contains(amount), "{place} lacks {amount}: {text}");
+            }
+        }
+    }
+    // Frozen: the catalogue may change, the invoice does not.
+    let rate = tax["id"].clone();
+    b.owner.act("tax_rate.update", json!({ "tax_rate_id": rate, "name": "Sales tax", "percent": "20" })).await;
+    assert_eq!(invoice(&b, &id).await["total"], "815.94");
+    b.owner.act("invoice.update", json!({ "invoice_id": id, "note": "x" })).await.expect(409);
+    let frozen = sqlx::query("update invoice_lines set total = 1").execute(&t.admin).await.unwrap_err().to_string();
+    assert!(frozen.contains("issued"), "{frozen}");
+}
+
+/// Issues, then thinks better of it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+struct IssueAndFail {
+    invoice_id: InvoiceId,
+}
+
+impl Action for IssueAndFail {
+    const NAME: &'static str = "test.issue_and_fail";
+    const NEEDS: Permission = Permission::Send;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        cx.run(IssueInvoice { invoice_id: self.invoice_id }).await?;
+        Err(Error::conflict("thought better of it"))
+    }
+}
+
+/// P2: a hundred at once, every fourth rolled back: no gap, no twin.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn p2_numbers_without_gaps_or_twins() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await.parse().unwrap();
+    let write = std::sync::Arc::new(Write::of_org(&t.app, b.org, "job").await.unwrap());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let write = write.clone();
+        tasks.spawn(async move {
+            let line = NewLine { description: Some("Windows".into()), unit_price: Some(100.into()), ..NewLine::default() };
+            let new = CreateInvoice { contact_id: contact, lines: vec![line], ..CreateInvoice::default() };
+            let id = write.act(&Meta::default(), new).await.unwrap().id;
+            if n % 4 == 0 {
+                write.act(&Meta::default(), IssueAndFail { invoice_id: id }).await.unwrap_err();
+            } else {
+                write.act(&Meta::default(), IssueInvoice { invoice_id: id }).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let numbers: Vec<i64> = sqlx::query_scalar("select seq from invoices where seq is not null").fetch_all(&t.admin).await.unwrap();
+    assert_eq!(numbers.len(), 75);
+    assert_eq!(numbers.into_iter().collect::<BTreeSet<_>>(), (1..=75).collect());
+    assert_eq!(t.count("select count(*) from files where kind = 'invoice_pdf'").await, 75);
+}
+
+/// Two at once on the same draft: one number; the ticket's invoice is made once, and again only after it was voided.
+#[tokio::test]
+async fn one_live_invoice_a_ticket() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    let new = json!({
+        "contact_id": contact, "starts_at": "2026-11-24T15:00:00Z", "ends_at": "2026-11-24T17:00:00Z", "ask_customer": false,
+        "lines": [{ "kind": "fixed", "description": "Windows, inside and out", "quantity": "2", "unit_price": "120.00" }],
+    });
+    let ticket = b.owner.act("ticket.create", new).await.data()["id"].clone();
+    b.owner.act("invoice.create_from_ticket", json!({ "ticket_id": ticket })).await.expect(409);
+    b.owner.act("ticket.close", json!({ "ticket_id": ticket, "worked_minutes": 60 })).await.expect(200);
+    let made = || b.owner.act("invoice.create_from_ticket", json!({ "ticket_id": ticket }));
+    let (one, two) = tokio::join!(made(), made());
+    let id = one.data()["id"].as_str().unwrap().to_owned();
+    assert_eq!(two.data()["id"], json!(id));
+    let draft = invoice(&b, &id).await;
+    assert_eq!((&draft["total"], &draft["line_items"][0]["description"]), (&json!("240.00"), &json!("Windows, inside and out")));
+    let issue = || b.owner.act("invoice.issue", json!({ "invoice_id": id }));
+    let (one, two) = tokio::join!(issue(), issue());
+    assert_eq!((one.data()["number"].clone(), two.data()["number"].clone()), (json!("INV-0001"), json!("INV-0001")));
+    b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "" })).await.expect(422);
+    let voided = b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "Wrong price", "reissue": true })).await.data();
+    let again = invoice(&b, voided["draft_id"].as_str().unwrap()).await;
+    assert_eq!((&again["state"], &again["ticket_id"], &again["total"]), (&json!("draft"), &ticket, &json!("240.00")));
+    let page = t.nobody().get(&link(&b, &id).await).await.expect(200).body;
+    assert!(page.contains("void") && !page.contains("<button"), "{page}");
+}
+
+/// The rules of sending, roles, and the pages with their 422 and 409.
+#[tokio::test]
+async fn pages_and_rules() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    // A form without script: empty rows are left out, what is wrong stands beside its field and keeps what was typed.
+    let typed = [
+        ("_key", "k1"),
+        ("contact_id", &contact),
+        ("line_description_0", "Windows"),
+        ("line_price_0", "abc"),
+        ("line_quantity_0", "2"),
+        ("line_service_1", ""),
+        ("line_description_1", ""),
+        ("discount", "10 %"),
+        ("terms_days", "14"),
+    ];
+    let refused = b.owner.post("/invoices/new", &typed).await.expect(422).body;
+    assert!(refused.contains("value=\"abc\"") && refused.contains("f-line-price-0"), "{refused}");
+    let mut good = typed;
+    good[3].1 = "$1,000.00";
+    let made = b.owner.post("/invoices/new", &good).await.expect(303);
+    let id = made.location().trim_start_matches("/invoices/").to_owned();
+    assert_eq!(b.owner.post("/invoices/new", &good).await.expect(303).location(), made.location(), "the same form again");
+    assert_eq!(invoice(&b, &id).await["total"], "1800.00");
+    // A stale edit shows both.
+    let edit = b.owner.get(&format!("/invoices/{id}/edit")).await.expect(200).body;
+    assert!(edit.contains("value=\"1000.00\"") && edit.contains("10 %"), "{edit}");
+    b.owner.act("invoice.update", json!({ "invoice_id": id, "no_discount": true })).await.expect(200);
+    let stale = [("_version", "1"), ("contact_id", &contact), ("line_description_0", "Mine"), ("line_price_0", "5")];
+    let conflict = b.owner.post(&format!("/invoices/{id}/edit"), &stale).await.expect(409).body;
+    assert!(conflict.contains("value=\"Mine\"") && conflict.contains("$2,000.00"), "{conflict}");
+    // No address for mail; print issues and stays issued.
+    let refused = b.owner.post(&format!("/invoices/{id}/send"), &[("_key", "s1"), ("how", "email")]).await.expect(422).body;
+    assert!(refused.contains("no email address") || refused.contains("There is no email"), "{refused}");
+    assert_eq!(t.count("select count(*) from invoices where number is not null").await, 0, "nothing was numbered by a refused sending");
+    b.owner.post(&format!("/invoices/{id}/send"), &[("_key", "s2"), ("how", "print")]).await.expect(303);
+    assert_eq!(invoice(&b, &id).await["state"], "issued");
+    for path in ["", "/send", "/collect", "/print", "/void", "/payments/new", "/pdf"] {
+        b.owner.get(&format!("/invoices/{id}{path}")).await.expect(200);
+    }
+    // An empty one is not issued.
+    let empty = b.owner.act("invoice.create", json!({ "contact_id": contact })).await.data()["id"].clone();
+    b.owner.act("invoice.issue", json!({ "invoice_id": empty })).await.expect(422);
+    // Overdue is derived.
+    t.advance(chrono::Duration::days(20));
+    let late = b.owner.get("/invoices?state=overdue").await.expect(200).body;
+    assert!(late.contains("Overdue") && late.contains("$2,000.00"), "{late}");
+    assert_eq!(b.owner.data("type=invoices&overdue=true").await.data().as_array().unwrap().len(), 1);
+    // Roles.
+    let viewer = b.member(Role::Viewer, "Vera").await;
+    let page = viewer.get(&format!("/invoices/{id}")).await.expect(200).body;
+    assert!(!page.contains("/void") && !page.contains("/send") && !page.contains("payments/new"), "{page}");
+    viewer.act("invoice.void", json!({ "invoice_id": id, "reason": "x" })).await.expect(403);
+    let agent = b.member(Role::Agent, "Alex").await;
+    agent.get(&format!("/invoices/{id}")).await.expect(404);
+    agent.act("invoice.issue", json!({ "invoice_id": empty })).await.expect(403);
+}

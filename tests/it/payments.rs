@@ -1,0 +1,192 @@
+//! Payments: by hand, through the payment page, refunds, and what is put before the owner.
+
+use rounds::platform::stripe::StripeApi;
+use serde_json::json;
+
+use crate::{
+    invoices::{customer, draft, invoice, issued},
+    support::{TestApp, stripe::SECRET},
+};
+
+async fn notices(t: &TestApp) -> Vec<String> {
+    sqlx::query_scalar("select kind from notices where resolved_at is null order by kind").fetch_all(&t.admin).await.unwrap()
+}
+
+/// By hand: a part leaves the rest due, too much goes to the owner, a bounced check is owed again.
+#[tokio::test]
+async fn by_hand_in_parts_and_too_much() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, page) = issued(&b, "100.00").await;
+    let pay = |amount: &str, method: &str| json!({ "invoice_id": id, "amount": amount, "method": method, "tip": "5.00" });
+    b.owner.act("payment.record", pay("0", "cash")).await.expect(422);
+    b.owner.act("payment.record", pay("40.00", "check")).await.expect(200);
+    let part = invoice(&b, &id).await;
+    assert_eq!((&part["state"], &part["paid"], &part["amount_due"]), (&json!("partially_paid"), &json!("40.00"), &json!("60.00")));
+    assert!(t.nobody().get(&page).await.body.contains("$60.00"));
+    // By the page, the same form sent twice.
+    let form = [("_key", "pay-1"), ("amount", "80"), ("method", "cash"), ("tip", "")];
+    for _ in 0..2 {
+        b.owner.post(&format!("/invoices/{id}/payments/new"), &form).await.expect(303);
+    }
+    let paid = invoice(&b, &id).await;
+    assert_eq!((&paid["state"], &paid["paid"], paid["payments"].as_array().unwrap().len()), (&json!("paid"), &json!("120.00"), 2));
+    assert_eq!(notices(&t).await, ["overpayment"]);
+    b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "x" })).await.expect(409);
+    let list = b.owner.get("/payments?method=check").await.expect(200).body;
+    assert!(list.contains("$40.00") && !list.contains("$80.00"), "{list}");
+    // The check bounced.
+    let check = paid["payments"].as_array().unwrap().iter().find(|p| p["method"] == "check").unwrap()["id"].clone();
+    let refund = |amount: &str| json!({ "payment_id": check, "amount": amount, "reason": "Bounced", "reopen": true });
+    b.owner.act("payment.refund", refund("45.01")).await.expect(422);
+    b.owner.act("payment.refund", refund("45.00")).await.expect(200);
+    let open = invoice(&b, &id).await;
+    assert_eq!((&open["state"], &open["paid"], &open["amount_due"]), (&json!("partially_paid"), &json!("80.00"), &json!("20.00")));
+    b.owner.get(&format!("/payments/{}", check.as_str().unwrap())).await.expect(200);
+    b.owner.act("payment.refund", refund("1.00")).await.expect(409);
+}
+
+/// M5: two taps, two tabs, reopening: one page can be paid; another amount closes the old one.
+#[tokio::test]
+async fn m5_one_payment_page_at_a_time() {
+    let (t, stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, page) = issued(&b, "100.00").await;
+    let nobody = t.nobody();
+    let shown = nobody.get(&page).await.expect(200);
+    assert!(shown.body.contains("Pay $100.00") && shown.body.len() < 10 * 1024, "{}", shown.body.len());
+    assert!(!shown.body.contains(&id), "no internal id");
+    assert_eq!(shown.headers["referrer-policy"], "no-referrer");
+    // Three taps at once.
+    let pay = || nobody.post(&page, &[]);
+    let (one, two, three) = tokio::join!(pay(), pay(), pay());
+    let to = one.location().to_owned();
+    assert!(to.starts_with("https://checkout.stripe.com/"), "{} {}", one.status, one.body);
+    assert_eq!((two.location(), three.location()), (to.as_str(), to.as_str()));
+    assert_eq!(stripe.kept.lock().unwrap().sessions.len(), 1);
+    t.advance(chrono::Duration::hours(2));
+    assert_eq!(pay().await.location(), to, "reopened later: the same page");
+    assert_eq!(stripe.kept.lock().unwrap().customers, 1);
+    // With a tip the amount is another: the old page is closed, one is open.
+    let tipped = nobody.post(&page, &[("tip", "20")]).await.expect(303);
+    assert_ne!(tipped.location(), to);
+    {
+        let kept = stripe.kept.lock().unwrap();
+        assert_eq!(kept.open().len(), 1);
+        let form = &kept.forms[&kept.open()[0]];
+        assert_eq!((form["line_items[1][price_data][unit_amount]"].as_str(), form["metadata[tip_minor]"].as_str()), ("2000", "2000"));
+    }
+    // A payment by hand changes what is due: a job closes the page.
+    b.owner.act("payment.record", json!({ "invoice_id": id, "amount": "30", "method": "cash" })).await.expect(200);
+    t.drain().await;
+    assert_eq!(stripe.kept.lock().unwrap().open().len(), 0);
+    nobody.post(&page, &[]).await.expect(303);
+    // Paid at Stripe, the webhook not here yet: pressing Pay again, with a tip even, opens nothing.
+    let open = stripe.kept.lock().unwrap().open()[0].clone();
+    stripe.kept.lock().unwrap().sessions.insert(open, "complete".into());
+    let back = nobody.post(&page, &[("tip", "own"), ("tip_own", "3.00")]).await.expect(303);
+    assert_eq!(back.location(), format!("{page}?paid=1"));
+    assert!(nobody.get(&format!("{page}?paid=1")).await.body.contains("waiting for the bank"));
+    assert_eq!(stripe.kept.lock().unwrap().open().len(), 0);
+}
+
+/// Stripe away: it says so, offers retry, and the retry is the same payment page.
+#[tokio::test]
+async fn stripe_away_is_said_and_tried_again() {
+    let (t, stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (_, page) = issued(&b, "100.00").await;
+    let nobody = t.nobody();
+    nobody.post(&page, &[("tip", "own"), ("tip_own", "x")]).await.expect(422);
+    stripe.kept.lock().unwrap().down = Some(500);
+    let sorry = nobody.post(&page, &[]).await.expect(502).body;
+    assert!(sorry.contains("Nothing was charged") && sorry.contains("<button"), "{sorry}");
+    stripe.kept.lock().unwrap().down = None;
+    nobody.post(&page, &[]).await.expect(303);
+    assert_eq!(stripe.kept.lock().unwrap().sessions.len(), 1);
+    assert_eq!(t.count("select count(*) from checkout_sessions").await, 1);
+    // A revoked link shows nothing and opens nothing.
+    sqlx::query("update links set revoked_at = now() where kind = 'invoice'").execute(&t.admin).await.unwrap();
+    let gone = nobody.get(&page).await.expect(410).body;
+    assert!(!gone.contains("100.00"), "{gone}");
+    nobody.post(&page, &[]).await.expect(410);
+    nobody.get("/i/guess").await.expect(404);
+}
+
+/// A refund through Stripe: pending until it answers, once; told again by the webhook it stays one.
+#[tokio::test]
+async fn refunds_at_stripe_once() {
+    let (t, stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, _) = issued(&b, "100.00").await;
+    let meta = json!({ "org_id": b.org, "invoice_id": id, "tip_minor": "1000" });
+    let pi =
+        json!({ "id": "pi_1", "object": "payment_intent", "amount": 11000, "amount_received": 11000, "currency": "usd", "metadata": meta });
+    t.told(&t.event("evt_1", "payment_intent.succeeded", pi)).await;
+    t.drain().await;
+    let payment = invoice(&b, &id).await["payments"][0].clone();
+    assert_eq!((&payment["amount"], &payment["tip"], &payment["state"]), (&json!("100.00"), &json!("10.00"), &json!("succeeded")));
+    let refund = json!({ "payment_id": payment["id"], "amount": "60", "reason": "A pane was missed" });
+    let made = b.owner.act("payment.refund", refund.clone()).await.data();
+    assert_eq!(made["state"], "pending");
+    b.owner.act("payment.refund", refund).await.expect(422);
+    t.drain().await;
+    assert_eq!(stripe.kept.lock().unwrap().refunds.len(), 1);
+    let re = json!({ "id": "re_1", "object": "refund", "amount": 6000, "currency": "usd", "payment_intent": "pi_1", "status": "succeeded",
+                     "metadata": { "refund_id": made["id"] } });
+    t.told(&t.event("evt_2", "refund.created", re)).await;
+    let charge =
+        json!({ "id": "ch_1", "object": "charge", "amount": 11000, "amount_refunded": 6000, "currency": "usd", "payment_intent": "pi_1" });
+    t.told(&t.event("evt_3", "charge.refunded", charge)).await;
+    t.drain().await;
+    let after = invoice(&b, &id).await;
+    assert_eq!((&after["state"], &after["paid"]), (&json!("paid"), &json!("40.00")), "given back is not owed again");
+    assert_eq!(after["payments"][0]["refunded"], "60.00");
+    assert_eq!(b.owner.data("type=refunds").await.data().as_array().unwrap().len(), 1);
+    assert_eq!(notices(&t).await, Vec::<String>::new());
+}
+
+/// The demo's simulated Stripe, through the real webhook on a real socket; elsewhere its addresses do not exist.
+#[tokio::test]
+async fn simulated_stripe_only_in_the_demo() {
+    use rounds::payments::simulated;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let t = TestApp::with(|setup| {
+        setup.is_demo = true;
+        setup.public_url = format!("http://{address}");
+        setup.stripe = StripeApi::new(&simulated::base_url(address), Default::default()).unwrap();
+        setup.stripe_key = Some(simulated::key());
+        setup.stripe_webhook_secret = Some(simulated::webhook_secret(b"key"));
+    })
+    .await;
+    let router = t.router.clone();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    let id = draft(&b, &contact, "100.00").await;
+    b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
+    let shown = b.owner.get(&format!("/invoices/{id}/collect")).await.expect(200).body;
+    let page = format!("/i/{}", shown.split("/i/").nth(1).unwrap().split(['<', '"']).next().unwrap());
+    let nobody = t.nobody();
+    let pay = nobody.post(&page, &[("tip", "10")]).await.expect(303);
+    let hosted = pay.location().strip_prefix(&format!("http://{address}")).unwrap().to_owned();
+    let html = nobody.get(&hosted).await.expect(200).body;
+    assert!(html.contains("Simulated: no money moves") && html.contains("$110.00"), "{html}");
+    let declined = nobody.post(&hosted, &[("how", "decline")]).await.expect(200).body;
+    assert!(declined.contains("declined"));
+    let back = nobody.post(&hosted, &[("how", "succeed")]).await.expect(303);
+    assert!(back.location().ends_with("?paid=1"));
+    t.drain().await;
+    let paid = invoice(&b, &id).await;
+    assert_eq!((&paid["state"], &paid["payments"][0]["tip"]), (&json!("paid"), &json!("10.00")));
+    assert_eq!(paid["payments"].as_array().unwrap().len(), 1);
+    let real = TestApp::new().await;
+    let key = simulated::key();
+    for path in ["/demo/stripe/pay/cs_1", "/demo/stripe/v1/checkout/sessions/cs_1"] {
+        let mut actor = real.nobody();
+        actor.bearer = Some(key.expose().clone());
+        actor.get(path).await.expect(404);
+    }
+    assert_ne!(SECRET, simulated::webhook_secret(b"key").expose());
+}
