@@ -37,7 +37,8 @@ impl Notice {
             "invoice" => format!("/invoices/{id}"),
             "message" => format!("/messages/{id}"),
             "contact" => format!("/contacts/{id}"),
-            "payment" => "/payments".into(),
+            "payment" => format!("/payments/{id}"),
+            "webhook_event" => "/settings/webhooks?state=failed".into(),
             "import" => format!("/imports/{id}"),
             _ => "/settings".into(),
         }
