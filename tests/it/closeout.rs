@@ -64,7 +64,8 @@ fn form_of(html: &str) -> Vec<(String, String)> {
         let at = tag.find(&format!(" {name}=\""))? + name.len() + 3;
         Some(tag[at..].split('"').next()?.replace("&#38;", "&").replace("&#39;", "'").replace("&amp;", "&"))
     };
-    html.split('<')
+    let form = html.split("data-wizard").nth(1).and_then(|f| f.split("</form>").next()).expect("the page has the wizard's form");
+    form.split('<')
         .filter(|t| t.starts_with("input"))
         .filter(|t| !(t.contains("type=\"checkbox\"") || t.contains("type=\"radio\"")) || t.contains(" checked"))
         .filter_map(|t| Some((attr(t, "name")?, attr(t, "value").unwrap_or_default())))
