@@ -54,8 +54,8 @@ impl Step {
         match self {
             Self::Details => "/settings/business",
             Self::Hours => "/settings/hours",
-            Self::Services => "/services",
-            Self::Customers => "/imports/new",
+            Self::Services => "/catalogue",
+            Self::Customers => "/imports",
             Self::Stripe => "/settings/stripe",
             Self::Ticket => "/tickets/new",
             Self::Invoice => "/invoices",

@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
+use super::{Zones, zones};
 use crate::{
     business::actions::{self, Founder, NewBusiness},
     identity::{
@@ -21,7 +22,6 @@ use crate::{
         error::{Error, FieldErrors, Result},
         form::Posted,
         ids::OrgId,
-        localtime::{ZoneGroup, zone_groups},
         money::Currency,
         rate,
         role::MemberState,
@@ -113,14 +113,14 @@ struct NewPage {
     form: NewForm,
     /// Nobody is signed in: the address is asked for, and proven first.
     asks_email: bool,
-    zones: Vec<ZoneGroup>,
+    zones: Vec<Zones>,
     currencies: Vec<ui::Choice>,
     errors: FieldErrors,
 }
 
 fn new_page(form: NewForm, asks_email: bool, errors: FieldErrors) -> NewPage {
     let currencies = Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect();
-    NewPage { form, asks_email, zones: zone_groups(), currencies, errors }
+    NewPage { zones: zones(&form.time_zone), form, asks_email, currencies, errors }
 }
 
 /// `GET /businesses/new`

@@ -9,7 +9,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use super::note_changes;
+use super::{Zones, note_changes, zones};
 use crate::{
     business::{
         COUNTRIES, Step,
@@ -20,7 +20,7 @@ use crate::{
         action::Meta,
         error::{Error, FieldErrors, Result},
         form::Posted,
-        localtime::{ZoneGroup, parse_time, zone_groups},
+        localtime::parse_time,
         money::Currency,
         role::{Capability, Permission},
         tenant::{Read, Write},
@@ -57,7 +57,13 @@ pub async fn index(read: Read) -> Result<ui::Html> {
             "Name, address, logo, currency, invoices, what staff see",
             "profile details logo tax capabilities prefix terms",
         ),
-        link(settings, "/settings/hours", "Working hours", "When the day starts and ends, and which days", "hours days week availability"),
+        link(
+            settings && who.has(Capability::Scheduling),
+            "/settings/hours",
+            "Working hours",
+            "When the day starts and ends, and which days",
+            "hours days week availability",
+        ),
         link(team, "/settings/team", "Team", "Who belongs to it, and what they may do", "members roles invite technicians people"),
         link(
             settings && who.has(Capability::Payments),
@@ -66,9 +72,19 @@ pub async fn index(read: Read) -> Result<ui::Html> {
             "Be paid online, into your own account",
             "payments cards connection webhook",
         ),
-        link(settings, "/services", "Services and taxes", "What you offer, prices, tax rates", "catalogue prices tax rates"),
-        link(settings, "/messages/templates", "Message templates", "The words of your mails", "templates mail wording"),
+        link(settings, "/catalogue", "Services", "What you offer, and for how much", "catalogue services prices products"),
+        link(settings, "/settings/taxes", "Tax rates", "What is added, or included", "tax vat sales tax rates"),
+        link(settings, "/settings/messages", "Message templates", "The words of your mails", "templates mail wording"),
         link(settings, "/imports", "Import", "Bring customers and appointments from Square", "import csv square"),
+        link(settings, "/settings/export", "Export", "Everything, in open formats", "export backup download data"),
+        link(settings, "/history", "History", "Who changed what, when, and how", "audit history changes trail"),
+        link(
+            settings && who.has(Capability::Payments),
+            "/settings/webhooks",
+            "Stripe events",
+            "What Stripe told us, and what became of it",
+            "webhooks stripe events reprocess",
+        ),
         link(true, "/settings/tokens", "API tokens", "Let a program in, with your rights", "api token program key"),
         link(true, "/settings/sessions", "Where you are signed in", "Your devices; sign out", "sessions devices sign out log out security"),
         link(true, "/businesses", "Your businesses", "Switch, or make another", "switch business organisation"),
@@ -174,7 +190,7 @@ struct Edit {
     head: ui::Head,
     version: i32,
     form: Form,
-    zones: Vec<ZoneGroup>,
+    zones: Vec<Zones>,
     currencies: Vec<ui::Choice>,
     countries: Vec<ui::Choice>,
     /// Name, word, hint.
@@ -196,8 +212,8 @@ async fn edit(mut read: Read, form: Option<Form>, errors: FieldErrors) -> Result
     Ok(Edit {
         head: read.head("settings").title("Business").back("/settings", "Settings"),
         version: settings.version,
+        zones: zones(&form.time_zone),
         form,
-        zones: zone_groups(),
         currencies: Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect(),
         countries,
         capabilities: [
