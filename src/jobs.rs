@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    business, closeout, confirm, delivery, identity, payments,
+    business, closeout, confirm, delivery, identity, imports, payments,
     platform::{
         app::App,
         audit,
@@ -29,6 +29,8 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<payments::jobs::ProcessWebhook>()
         .define_job::<payments::jobs::RefundAtStripe>()
         .define_job::<payments::jobs::ExpireCheckout>()
+        .define_job::<imports::jobs::RunImport>()
+        .define_job::<imports::jobs::UndoImport>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))

@@ -13,6 +13,7 @@ use crate::delivery;
 use crate::exports;
 use crate::history;
 use crate::identity;
+use crate::imports;
 use crate::invoices;
 use crate::messages;
 use crate::payments;
@@ -109,6 +110,10 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<closeout::actions::AbandonCloseout>(),
         action::entry::<closeout::money::SettleTicket>(),
         action::entry::<closeout::actions::RecordExtraction>(),
+        // imports
+        action::entry::<imports::actions::PreviewImport>(),
+        action::entry::<imports::actions::RunImport>(),
+        action::entry::<imports::actions::UndoImport>(),
     ]
 }
 
@@ -137,6 +142,8 @@ pub fn queries() -> Vec<query::Entry> {
         // messages
         messages::data::messages_query(),
         messages::data::templates_query(),
+        // imports
+        imports::query::imports(),
         // close-out
         query::Entry {
             name: "closeouts",

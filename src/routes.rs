@@ -21,6 +21,7 @@ use crate::demo;
 use crate::exports;
 use crate::history;
 use crate::identity;
+use crate::imports;
 use crate::invoices;
 use crate::payments;
 use crate::tickets;
@@ -266,6 +267,13 @@ pub fn table() -> Vec<Route> {
         post("/demo/stripe/v1/refunds", Public, payments::simulated::create_refund),
         get("/demo/stripe/pay/{session}", Public, payments::simulated::page),
         post("/demo/stripe/pay/{session}", Public, payments::simulated::answer),
+        // Imports.
+        get("/imports", Member(ManageSettings), imports::web::index),
+        post("/imports", Member(ManageSettings), imports::web::upload),
+        get("/imports/{id}", Member(ManageSettings), imports::web::show),
+        get("/imports/{id}/refused.csv", Member(ManageSettings), imports::web::refused),
+        post("/imports/{id}/run", Member(ManageSettings), imports::web::run),
+        post("/imports/{id}/undo", Member(ManageSettings), imports::web::undo),
         // For programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),

@@ -14,6 +14,7 @@ mod check;
 mod database;
 mod demo;
 mod failure;
+mod import;
 mod migrate;
 mod restore;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
     SignInLink(sign_in_link::Args),
     /// Print a new API token with a person's rights
     Token(token::Args),
+    /// Import a file
+    Import(import::Args),
     /// Make or update roles, tables and grants in the database
     Migrate(migrate::Args),
     /// Check a deployment: settings, secrets, database, role, schema, audit, jobs
@@ -93,6 +96,7 @@ async fn run(command: Command, config: Config) -> Result {
         Command::Demo(args) => demo::run(args, config).await,
         Command::SignInLink(args) => sign_in_link::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Import(args) => import::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Check(args) => check::run(args, config).await,
         Command::Backup(args) => backup::run(args, config).await,

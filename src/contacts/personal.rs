@@ -316,3 +316,51 @@ pub async fn list_addresses(
     .fetch_all(db)
     .await?)
 }
+
+/// An email of a bulk insert.
+#[derive(Debug, Clone, Serialize)]
+pub struct EmailRow {
+    pub id: EmailId,
+    pub contact_id: ContactId,
+    pub position: usize,
+    pub address: String,
+    pub match_key: String,
+}
+
+/// A phone of a bulk insert.
+#[derive(Debug, Clone, Serialize)]
+pub struct PhoneRow {
+    pub id: PhoneId,
+    pub contact_id: ContactId,
+    pub position: usize,
+    pub typed: String,
+    pub match_key: String,
+    pub tail_key: String,
+}
+
+/// Writes many new emails, phones and addresses at once: for imports.
+pub async fn insert_many(db: &mut PgConnection, emails: &[EmailRow], phones: &[PhoneRow], addresses: &[Address]) -> Result<()> {
+    sqlx::query!(
+        r#"insert into contact_emails (id, contact_id, position, address, match_key)
+           select * from jsonb_to_recordset($1) as x(id uuid, contact_id uuid, position int, address text, match_key text)"#,
+        serde_json::to_value(emails)?
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        r#"insert into contact_phones (id, contact_id, position, typed, match_key, tail_key)
+           select * from jsonb_to_recordset($1) as x(id uuid, contact_id uuid, position int, typed text, match_key text, tail_key text)"#,
+        serde_json::to_value(phones)?
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        r#"insert into addresses (id, contact_id, street, unit, city, region, postal_code, country, access_notes, is_primary)
+           select * from jsonb_to_recordset($1) as x(id uuid, contact_id uuid, street text, unit text, city text, region text,
+                                                     postal_code text, country text, access_notes text, is_primary boolean)"#,
+        serde_json::to_value(addresses)?
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -10,6 +10,7 @@ mod core;
 mod crash;
 mod demo;
 mod identity;
+mod imports;
 mod invoices;
 mod isolation;
 mod mail;

@@ -1,0 +1,307 @@
+//! Real exports through pages and programs: every row accounted for, nothing twice, back to what was before.
+
+use axum::{body::Body, http::Request};
+use rounds::{imports::jobs, jobs::drain, platform::ids::ImportId};
+use serde_json::{Value, json};
+use std::time::Instant;
+
+use crate::support::{Actor, Answer, Business, TestApp};
+
+const CUSTOMERS: &[u8] = include_bytes!("../../testdata/square/customers.csv");
+const CATALOGUE: &[u8] = include_bytes!("../../testdata/square/catalogue.csv");
+const TRANSACTIONS: &[u8] = include_bytes!("../../testdata/square/transactions.csv");
+const ITEMS: &[u8] = include_bytes!("../../testdata/square/items.csv");
+const APPOINTMENTS: &[u8] = include_bytes!("../../testdata/square/appointments.csv");
+
+/// Data rows of a file.
+fn rows(bytes: &[u8]) -> i64 {
+    i64::try_from(rounds::imports::csv::read(bytes).unwrap().rows.len()).unwrap()
+}
+
+/// Brings files as a browser does.
+async fn upload(who: &Actor, files: &[(&str, &[u8])]) -> Answer {
+    let mut body = Vec::new();
+    for (name, bytes) in files {
+        body.extend(
+            format!("--XX\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: text/csv\r\n\r\n").bytes(),
+        );
+        body.extend(*bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--XX--\r\n");
+    let request = Request::post("/imports")
+        .header("content-type", "multipart/form-data; boundary=XX")
+        .header("sec-fetch-site", "same-origin")
+        .body(Body::from(body))
+        .unwrap();
+    who.send(request).await
+}
+
+async fn import(who: &Actor, id: &str) -> Value {
+    who.data(&format!("type=imports&id={id}&include=undo_plan")).await.data()
+}
+
+/// Uploads, runs to the end, and gives the import back.
+async fn bring(t: &TestApp, b: &Business<'_>, name: &str, bytes: &[u8]) -> Value {
+    let answer = upload(&b.owner, &[(name, bytes)]).await.expect(303);
+    let page = answer.location().to_owned();
+    b.owner.get(&page).await.expect(200);
+    // The birthdays of this file can be read in two ways.
+    b.owner.post(&format!("{page}/run"), &[("date_order", "month_first")]).await.expect(303);
+    drain(&t.app).await.unwrap();
+    let import = import(&b.owner, page.rsplit('/').next().unwrap()).await;
+    assert_eq!(import["state"], "done", "{name}: {import}");
+    assert_eq!(import["rows_done"], import["rows_total"], "{name}");
+    assert_eq!(import["rows_total"], json!(rows(bytes)), "{name}");
+    import
+}
+
+fn count(import: &Value, outcome: &str) -> i64 {
+    import[outcome].as_i64().unwrap()
+}
+
+async fn undo(t: &TestApp, b: &Business<'_>, import: &Value) {
+    b.owner.post(&format!("/imports/{}/undo", import["id"].as_str().unwrap()), &[]).await.expect(303);
+    drain(&t.app).await.unwrap();
+}
+
+/// How many rows each table of records holds.
+async fn sums(t: &TestApp) -> Vec<(&'static str, i64)> {
+    let mut out = Vec::new();
+    for table in [
+        "contacts",
+        "contact_emails",
+        "contact_phones",
+        "addresses",
+        "notes",
+        "attributes",
+        "consents",
+        "contact_duplicates",
+        "contact_search",
+        "services",
+        "tax_rates",
+        "tickets",
+        "ticket_lines",
+        "assignments",
+        "payments",
+        "refunds",
+        "import_keys",
+        "import_rows",
+        "messages",
+    ] {
+        out.push((table, t.count(Box::leak(format!("select count(*) from {table}").into_boxed_str())).await));
+    }
+    out
+}
+
+#[tokio::test]
+async fn five_files_in_either_order_twice_and_back() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Clear Panes").await;
+    b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    let before = sums(&t).await;
+    let customers = bring(&t, &b, "export.csv", CUSTOMERS).await;
+    assert!(count(&customers, "made") > 400, "{customers}");
+    let catalogue = bring(&t, &b, "catalog.csv", CATALOGUE).await;
+    assert_eq!(count(&catalogue, "made"), rows(CATALOGUE));
+    assert!(t.count("select count(*) from services where kind = 'flexible'").await > 0);
+    let transactions = bring(&t, &b, "transactions.csv", TRANSACTIONS).await;
+    assert_eq!(count(&transactions, "made"), rows(TRANSACTIONS));
+    let items = bring(&t, &b, "items.csv", ITEMS).await;
+    assert_eq!(count(&items, "updated"), rows(ITEMS));
+    let appointments = bring(&t, &b, "appointments.csv", APPOINTMENTS).await;
+    assert!(count(&appointments, "updated") > 300 && count(&appointments, "refused") == 0, "{appointments}");
+    let closed = t.count("select count(*) from tickets where state = 'closed'").await;
+    assert!(closed >= rows(TRANSACTIONS));
+    assert_eq!(t.count("select count(*) from tickets").await, rows(TRANSACTIONS) + count(&appointments, "made"));
+    // One sale came to nothing after its discount: a visit without a payment.
+    assert_eq!(t.count("select count(*) from payments where source = 'import'").await, rows(TRANSACTIONS) - 1);
+    assert_eq!(t.count("select count(*) from ticket_lines where unit_price is not null").await, rows(ITEMS));
+    assert_eq!(t.count("select count(*) from messages").await, 0, "an import writes to nobody");
+    assert!(t.count("select count(*) from attributes where state = 'proposed' and source = 'import'").await > 100);
+    assert!(t.count("select count(*) from contact_duplicates").await > 0, "twins are proposed");
+    assert!(t.count("select count(*) from addresses where access_notes ilike '%gate%'").await > 0);
+    assert!(t.count("select count(*) from consents").await > 0);
+    assert_eq!(t.count("select max(number) - count(*) from tickets").await, 0, "numbers without gaps");
+    // Again: nothing new.
+    let full = sums(&t).await;
+    for (name, bytes) in [("a.csv", APPOINTMENTS), ("i.csv", ITEMS), ("t.csv", TRANSACTIONS), ("k.csv", CATALOGUE), ("c.csv", CUSTOMERS)] {
+        let uploaded = upload(&b.owner, &[(name, bytes)]).await.expect(303);
+        assert!(b.owner.get(uploaded.location()).await.body.contains("imported before"), "{name}");
+        let again = bring(&t, &b, name, bytes).await;
+        assert_eq!((count(&again, "made"), count(&again, "updated")), (0, 0), "{name}: {again}");
+    }
+    let again = sums(&t).await;
+    for (a, b) in full.iter().zip(&again).filter(|(a, _)| a.0 != "import_rows") {
+        assert_eq!(a, b);
+    }
+    // The first import is joined by later ones: only what is free goes, and it says so.
+    assert!(customers["undo_plan"]["kept"].as_i64().unwrap() == 0);
+    let plan = import(&b.owner, transactions["id"].as_str().unwrap()).await;
+    assert_eq!(plan["undo_plan"]["tickets"], 0, "{plan}");
+    for one in [&appointments, &items, &transactions, &catalogue, &customers] {
+        undo(&t, &b, one).await;
+        let after = import(&b.owner, one["id"].as_str().unwrap()).await;
+        assert_eq!(after["state"], "undone", "{after}");
+    }
+    // The repeated runs made nothing; their account of skipped rows is theirs.
+    let after = sums(&t).await;
+    for (a, b) in before.iter().zip(&after).filter(|(a, _)| a.0 != "import_rows") {
+        assert_eq!(a, b);
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_files_makes_no_difference() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let files = [("c", CUSTOMERS), ("a", APPOINTMENTS), ("i", ITEMS), ("t", TRANSACTIONS)];
+    for (name, bytes) in files {
+        bring(&t, &b, name, bytes).await;
+    }
+    let told = "select count(*) from tickets where state = 'closed' and total > 0";
+    let one = (t.count("select count(*) from tickets").await, t.count(told).await, t.count("select count(*) from payments").await);
+    let u = TestApp::new().await;
+    let c = u.business("Clear Panes").await;
+    for (name, bytes) in [files[0], files[3], files[2], files[1]] {
+        bring(&u, &c, name, bytes).await;
+    }
+    let other = (u.count("select count(*) from tickets").await, u.count(told).await, u.count("select count(*) from payments").await);
+    assert_eq!(one, other);
+}
+
+#[tokio::test]
+async fn d1_ambiguous_dates_are_asked_about() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let file = b"Square Customer ID,First Name,Last Name,Email Address,Phone Number,First Visit\nA1,Ann,Lee,,,05/10/2024\nA2,Bob,Fox,,,07/08/2024\n";
+    let page = upload(&b.owner, &[("c.csv", file)]).await.expect(303).location().to_owned();
+    let shown = b.owner.get(&page).await.expect(200).body;
+    assert!(shown.contains("5 October 2024") && shown.contains("10 May 2024"), "{shown}");
+    let refused = b.owner.post(&format!("{page}/run"), &[]).await.expect(422);
+    assert!(refused.body.contains("Say how 05/10/2024"));
+    b.owner.post(&format!("{page}/run"), &[("date_order", "day_first")]).await.expect(303);
+    drain(&t.app).await.unwrap();
+    assert_eq!(t.count("select count(*) from contacts where customer_since in ('2024-10-05', '2024-08-07')").await, 2);
+}
+
+#[tokio::test]
+async fn d2_nothing_is_dropped_without_a_reason() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let file = "\u{feff}Reference ID,First Name,Last Name,Email Address,Phone Number,Memo,Square Customer ID\n\
+        =\"2\",Zoë,Holden,,'+12053643725,card 4111 1111 1111 1111 and gate code 4411,A1\n\
+        ,,,,,,A2\n,=Evil,Name,nonsense,12,,\n";
+    let import = bring(&t, &b, "c.csv", file.as_bytes()).await;
+    assert_eq!((count(&import, "made"), count(&import, "refused")), (1, 2));
+    let id = import["id"].as_str().unwrap();
+    let csv = b.owner.get(&format!("/imports/{id}/refused.csv")).await.expect(200).body;
+    assert!(csv.contains("no customer id") && csv.contains("nothing to know this customer by"), "{csv}");
+    assert!(csv.contains("'=Evil"), "a formula is neutralised: {csv}");
+    let page = b.owner.get(&format!("/imports/{id}?outcome=refused")).await.expect(200).body;
+    assert!(page.contains("Line 3") && page.contains("Line 4") && !page.contains("Line 2<"));
+    assert_eq!(t.count("select count(*) from files where position('4111' in convert_from(bytes, 'UTF8')) > 0").await, 0);
+    assert_eq!(t.count("select count(*) from notes where body like '%[REDACTED]%'").await, 1);
+    for (name, bytes, words) in [("x.csv", &b"a,b\n1,2\n"[..], "these columns"), ("x.xlsx", b"PK\x03\x04zip", "not a CSV file")] {
+        let answer = upload(&b.owner, &[(name, bytes)]).await.expect(422);
+        assert!(answer.body.contains(words), "{}", answer.body);
+    }
+    upload(&b.owner, &[]).await.expect(422);
+}
+
+#[tokio::test]
+async fn people_s_changes_stay() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let head = "Square Customer ID,First Name,Last Name,Email Address,Phone Number,Memo\n";
+    let first = bring(&t, &b, "c.csv", format!("{head}A1,Ann,Lee,ann@x.co,,\nA2,Bob,Fox,,,\n").as_bytes()).await;
+    let ann = t.count("select count(*) from contacts").await;
+    assert_eq!(ann, 2);
+    let id: uuid::Uuid = sqlx::query_scalar("select id from contacts where first_name = 'Ann'").fetch_one(&t.admin).await.unwrap();
+    let changed = b.owner.act("contact.update", json!({ "contact_id": id, "first_name": "Anna", "last_name": "Lee" })).await;
+    changed.data();
+    let second =
+        bring(&t, &b, "c.csv", format!("{head}A1,Annie,Lee-Fox,ann@x.co,256-688-7695,Has a dog\nA2,Bob,Fox,,,\n").as_bytes()).await;
+    assert_eq!((count(&second, "updated"), count(&second, "skipped")), (1, 1));
+    let names = "select count(*) from contacts where first_name = 'Anna' and last_name = 'Lee-Fox'";
+    assert_eq!(t.count(names).await, 1, "what a person changed stays, the rest follows the file");
+    undo(&t, &b, &second).await;
+    assert_eq!(t.count("select count(*) from contacts where first_name = 'Anna' and last_name = 'Lee'").await, 1);
+    assert_eq!(t.count("select count(*) from notes").await + t.count("select count(*) from contact_phones").await, 0);
+    undo(&t, &b, &first).await;
+    assert_eq!(t.count("select count(*) from contacts").await, 1, "a record that a person worked with stays");
+    let page = b.owner.get(&format!("/imports/{}", first["id"].as_str().unwrap())).await.body;
+    assert!(page.contains("Kept: worked with since"), "{page}");
+}
+
+#[tokio::test]
+async fn d3_a_killed_import_shows_as_running_and_goes_on() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let page = upload(&b.owner, &[("c.csv", CUSTOMERS)]).await.expect(303).location().to_owned();
+    b.owner.post(&format!("{page}/run"), &[("date_order", "month_first")]).await.expect(303);
+    let shown = b.owner.get(&page).await.body;
+    assert!(shown.contains("Waiting") && shown.contains("http-equiv=\"refresh\""), "{shown}");
+    let id: ImportId = page.rsplit('/').next().unwrap().parse().unwrap();
+    // Killed in the middle of a portion: aborted as soon as the first one has been committed.
+    let (app, org) = (t.app.clone(), b.org);
+    let worker = tokio::spawn(async move { jobs::run(&app, org, id).await });
+    while t.count("select count(*) from import_rows").await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    worker.abort();
+    let _ = worker.await;
+    let state = import(&b.owner, &id.to_string()).await;
+    assert_ne!(state["state"], "done");
+    assert_eq!(state["rows_done"].as_i64().unwrap(), t.count("select count(*) from import_rows").await);
+    drain(&t.app).await.unwrap();
+    let state = import(&b.owner, &id.to_string()).await;
+    assert_eq!((state["state"].as_str(), &state["rows_done"]), (Some("done"), &state["rows_total"]));
+    assert_eq!(t.count("select count(*) from contacts").await, count(&state, "made"), "nothing twice");
+}
+
+#[tokio::test]
+async fn fifteen_thousand_customers() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let text = String::from_utf8_lossy(CUSTOMERS).trim_start_matches('\u{feff}').to_owned();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let all: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let key = headers.iter().position(|h| h == "Square Customer ID").unwrap();
+    let street = headers.iter().position(|h| h == "Street Address 1").unwrap();
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(&headers).unwrap();
+    for n in 0..15_000 {
+        let row = all[n % all.len()].iter().enumerate().map(|(i, cell)| match i {
+            i if i == key => format!("{cell}{n}"),
+            i if i == street && !cell.is_empty() => format!("{n} {cell}"),
+            _ => cell.to_owned(),
+        });
+        out.write_record(row).unwrap();
+    }
+    let started = Instant::now();
+    let import = bring(&t, &b, "many.csv", &out.into_inner().unwrap()).await;
+    println!("15,000 customers in {:?}", started.elapsed());
+    assert_eq!(import["rows_done"], 15_000);
+}
+
+#[tokio::test]
+async fn programs_import_too() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Clear Panes").await;
+    let staff = b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    let text = String::from_utf8_lossy(CUSTOMERS).into_owned();
+    let made = b.owner.act("import.preview", json!({ "file_name": "c.csv", "content": text, "kind": "square_customers" })).await.data();
+    let wrong = b.owner.act("import.preview", json!({ "file_name": "c.csv", "content": text, "kind": "square_items" })).await;
+    assert_eq!(wrong.status.as_u16(), 422);
+    b.owner.act("import.run", json!({ "import_id": made["id"], "date_order": "month_first" })).await.data();
+    drain(&t.app).await.unwrap();
+    let import = b.owner.data(&format!("type=imports&id={}&include=rows&outcome=made", made["id"].as_str().unwrap())).await.data();
+    assert!(import["rows"].as_array().unwrap().len() > 400);
+    assert_eq!(import["allowed_actions"], json!(["import.undo"]));
+    staff.act("import.undo", json!({ "import_id": made["id"] })).await.expect(403);
+    b.owner.act("import.undo", json!({ "import_id": made["id"] })).await.data();
+    drain(&t.app).await.unwrap();
+    assert_eq!(t.count("select count(*) from contacts").await, 0);
+}
