@@ -324,8 +324,17 @@ pub fn templates_query() -> query::Entry {
 }
 
 async fn words(read: &mut Read, params: &Params) -> Result<Listing> {
+    let own = match params.id {
+        Some(id) => Some(
+            sqlx::query_scalar!(r#"select kind as "kind: MessageKind" from message_templates where id = $1"#, id)
+                .fetch_optional(read.db())
+                .await?
+                .ok_or(Error::NotFound)?,
+        ),
+        None => None,
+    };
     let mut data = Vec::new();
-    for kind in MessageKind::EDITABLE {
+    for kind in MessageKind::EDITABLE.into_iter().filter(|k| own.is_none_or(|own| own == *k)) {
         if params.filter("kind").is_some_and(|k| k != kind.name()) {
             continue;
         }

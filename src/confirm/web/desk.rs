@@ -44,7 +44,7 @@ struct Desk {
     /// The customer's page, once there is one.
     url: Option<String>,
     /// SVG of our own making.
-    qr: String,
+    qr_svg: String,
     /// Opens the phone's messages with the text ready.
     sms: Option<String>,
     messages: Vec<Row>,
@@ -75,7 +75,7 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
     let ticket = tickets::data::visible_ticket(read.db(), &who, id).await?;
     let contact = contacts::data::summary(read.db(), ticket.contact_id).await?;
     let url = url(read, app, id).await?;
-    let qr = url.as_deref().and_then(|u| qr::svg(u, "Opens the customer's page").ok()).unwrap_or_default();
+    let qr_svg = url.as_deref().and_then(|u| qr::svg(u, "Opens the customer's page").ok()).unwrap_or_default();
     let when = words::when(&ticket);
     let text = url.as_deref().map(|u| format!("{}: {when}. Please confirm here: {u}", who.org_name)).unwrap_or_default();
     let filter = Filter { subject: Some(id.0), ..Filter::default() };
@@ -92,7 +92,7 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
         sms: contact.phone.as_deref().map(|p| format!("{}?&body={}", format::tel(p).replacen("tel:", "sms:", 1), percent_encode(&text))),
         phone: contact.phone,
         url,
-        qr,
+        qr_svg,
         messages: messages::list(read.db(), &who, &filter, None, 20).await?,
         answers: tickets::data::answers(read.db(), id).await?,
         can_ask: is_open && ticket.starts_at > who.now && who.can(Permission::Send),
@@ -200,7 +200,7 @@ struct Print {
     services: Vec<String>,
     price: String,
     url: String,
-    qr: String,
+    qr_svg: String,
 }
 
 /// `GET /tickets/{id}/confirmation/print`: a sheet for the letter box.
@@ -218,7 +218,7 @@ pub async fn print(State(app): State<App>, mut read: Read, Path(id): Path<Ticket
         address: ticket.address.clone(),
         services: lines.iter().map(|l| l.description.clone()).collect(),
         price,
-        qr: qr::svg(&url, "Opens your appointment").map_err(Error::internal)?,
+        qr_svg: qr::svg(&url, "Opens your appointment").map_err(Error::internal)?,
         url,
     };
     Ok(ui::page(&sheet)?.into_response())
