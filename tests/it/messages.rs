@@ -312,3 +312,34 @@ async fn the_business_says_it_in_its_own_words() {
     b.owner.get("/demo/mail").await.expect(404);
     let _ = ticket;
 }
+
+/// An invoice reads sent once the mail server took it; its mail carries the stored PDF and the customer's link. One receipt a payment.
+#[tokio::test]
+async fn an_invoice_is_sent_when_its_mail_is() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let state = async || -> String { sqlx::query_scalar("select state::text from invoices").fetch_one(&t.admin).await.unwrap() };
+    let contact = customer(&b, "flaky2@example.com", Some(false)).await;
+    let lines = json!([{ "description": "Windows", "quantity": "1", "unit_price": "120.00" }]);
+    let invoice = b.owner.act("invoice.create", json!({ "contact_id": contact, "lines": lines })).await.data()["id"].clone();
+    b.owner.act("invoice.send", json!({ "invoice_id": invoice, "message": "It was a pleasure." })).await.expect(200);
+    t.drain().await;
+    assert_eq!(state().await, "issued", "put off by the mail server");
+    for _ in 0..5 {
+        t.advance(Duration::minutes(1));
+        t.drain().await;
+    }
+    assert_eq!((state().await.as_str(), sink.received().len()), ("sent", 1));
+    let mail = sink.received()[0].mail();
+    assert!(mail.attachments.iter().any(|a| a.ends_with(".pdf")) && mail.links.iter().any(|l| l.contains("/i/")), "{mail:?}");
+    assert!(mail.text.contains("It was a pleasure.") && mail.text.contains("To pay: $120.00"), "{}", mail.text);
+    let paid = json!({ "invoice_id": invoice, "amount": "120.00", "method": "check", "send_receipt": true });
+    b.owner.act("payment.record", paid).await.expect(200);
+    for _ in 0..3 {
+        t.drain().await;
+        t.advance(Duration::minutes(5));
+    }
+    let receipt = sink.received().last().unwrap().mail();
+    assert_eq!(sink.received().len(), 2);
+    assert!(receipt.subject.starts_with("Receipt: $120.00") && !receipt.text.contains("Still to pay"), "{}", receipt.text);
+}
