@@ -26,6 +26,7 @@ use crate::invoices;
 use crate::payments;
 use crate::tickets;
 use crate::today;
+use crate::ui;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,7 @@ pub fn table() -> Vec<Route> {
         get("/healthz", Access::Public, observe::healthz),
         get("/readyz", Access::Public, observe::readyz),
         get("/metrics", Access::Public, observe::metrics),
+        get("/more", Member(Any), ui::more),
         // Coming in.
         get("/sign-in", Public, identity::web::form),
         post("/sign-in", Public, identity::web::ask),

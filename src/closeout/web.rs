@@ -47,6 +47,11 @@ impl Row {
         format!("{field}_{}", self.i)
     }
 
+    /// Whether how many is asked for: a service done once has a price alone.
+    fn is_counted(&self) -> bool {
+        self.is_new || self.quantity != "1" || !matches!(self.kind.as_str(), "flexible" | "fixed")
+    }
+
     fn blank(i: &str) -> Self {
         let empty = String::new;
         Self {

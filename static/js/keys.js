@@ -1,7 +1,7 @@
 // The keyboard for all of it; `?` shows the keys.
 import { $, $$, on } from './dom.js';
 
-const places = { t: ['/', 'Today'], c: ['/calendar', 'Calendar'], k: ['/customers', 'Customers'], i: ['/invoices', 'Invoices'], m: ['/messages', 'Messages'], s: ['/settings', 'Settings'] };
+const places = { t: ['/', 'Today'], c: ['/calendar', 'Calendar'], k: ['/contacts', 'Customers'], i: ['/invoices', 'Invoices'], m: ['/messages', 'Messages'], s: ['/settings', 'Settings'] };
 let going = false;
 
 function find() {

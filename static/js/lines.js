@@ -8,6 +8,7 @@ function sum(list) {
   const show = (n) => (total?.dataset.symbol || '') + n.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   let all = 0;
   for (const row of $$('[data-line]', list)) {
+    if ($('[data-drop]', row)?.checked) continue;
     const quantity = $('[data-qty]', row);
     const cents = Math.round((quantity ? amountOf(quantity) : 1) * amountOf($('[data-price]', row)) * 100);
     const amount = $('[data-amount]', row);
@@ -19,7 +20,9 @@ function sum(list) {
 
 for (const list of $$('[data-lines]')) {
   let next = $$('[data-line]', list).length;
-  for (const b of $$('[data-add]', list)) b.hidden = false;
+  // The spare row is for pages without script.
+  $('[data-spare]', list)?.remove();
+  for (const b of $$('[data-add],[data-remove]', list)) b.hidden = false;
   list.addEventListener('click', (e) => {
     const remove = e.target.closest('[data-remove]');
     if (remove) {
@@ -33,6 +36,8 @@ for (const list of $$('[data-lines]')) {
       holder.innerHTML = template.innerHTML.replaceAll('__i__', next).replaceAll('--i--', next);
       next += 1;
       const row = holder.firstElementChild;
+      const remove = $('[data-remove]', row);
+      if (remove) remove.hidden = false;
       template.before(row);
       $('input:not([type=hidden]),select,textarea', row)?.focus();
     } else return;

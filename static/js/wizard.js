@@ -15,16 +15,12 @@ function startWizard(form) {
   const next = $('[data-next]', form);
   const finish = $('[data-done]', form);
   const title = $('h1');
-  const bar = document.createElement('div');
-  const count = document.createElement('span');
-  bar.className = 'prog';
-  bar.setAttribute('aria-hidden', 'true');
-  bar.append(...steps.map(() => document.createElement('i')));
-  count.className = 'dim nowrap';
+  const bar = $('.title .prog');
+  const count = $('[data-count]');
   count.setAttribute('aria-live', 'polite');
   title.tabIndex = -1;
-  title.closest('.title').append(count, bar);
   form.classList.add('on');
+  for (const plain of $$('[data-plain]', form)) plain.remove();
 
   const fields = () => [...form.elements].filter((f) => f.name && f.type !== 'file' && f.name !== '_org' && f.name !== '_version');
   const read = () => {
@@ -64,13 +60,13 @@ function startWizard(form) {
   const review = async () => {
     const into = $('[data-review-into]', form);
     if (!form.dataset.review || !into) return;
-    const before = read();
     into.setAttribute('aria-busy', 'true');
     try {
       const answer = await post(form.dataset.review, 'review');
       if (!answer.ok) throw new Error(answer.status);
+      // The answer was made from the fields as they are: it brings what was changed here before.
       into.innerHTML = await answer.text();
-      if (before) restore(before);
+      save();
     } catch {
       say('No signal. What you typed is kept on this phone.');
     }
@@ -82,6 +78,7 @@ function startWizard(form) {
     reached = Math.max(reached, at);
     steps.forEach((s, i) => { s.hidden = i !== at; });
     [...bar.children].forEach((b, i) => b.classList.toggle('on', i <= at));
+    bar.setAttribute('aria-label', `Step ${at + 1} of ${steps.length}`);
     const last = at === steps.length - 1;
     back.hidden = at === 0;
     next.hidden = last;
