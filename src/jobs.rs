@@ -33,11 +33,11 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<imports::jobs::UndoImport>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
-        .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages"))
+        .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages").payload_value(serde_json::json!({})))
         .define_job::<SealAudit>()
-        .with_cron(Cron::every_minute::<SealAudit>().job_key("seal_audit"))
+        .with_cron(Cron::every_minute::<SealAudit>().job_key("seal_audit").payload_value(serde_json::json!({})))
         .define_job::<Sweep>()
-        .with_cron(daily.job_key("sweep")))
+        .with_cron(daily.job_key("sweep").payload_value(serde_json::json!({}))))
 }
 
 /// Chains the audit entries of each business.

@@ -10,7 +10,7 @@ const freeDay = (far) => new Date(Date.now() + far * 7 * 86_400_000).toISOString
 
 /** Presses the page's one main button and waits for the page that answers. */
 async function press(page, name, to) {
-  const button = page.getByRole('button', { name, exact: true });
+  const button = page.getByRole('button', { name, exact: typeof name === 'string' });
   await Promise.all([to ? page.waitForURL(to) : page.waitForNavigation(), button.click()]);
 }
 
@@ -47,4 +47,86 @@ async function book(page, js, name, date) {
   await technician.first().check();
   await press(page, 'Book visit', /\/tickets\/[0-9a-f-]{36}$/);
   return new URL(page.url()).pathname;
+}
+
+/** The technician's part: clock in and out, then all steps of the close-out. */
+async function closeOut(page, js, ticket) {
+  // With script the steps are in the page already; without it each is a page of its own.
+  const next = async (button, heading) => {
+    if (js) await page.getByRole('button', { name: button }).click();
+    else await press(page, button);
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+  };
+  await page.goto(ticket);
+  await press(page, 'Clock in');
+  await press(page, 'Clock out');
+  await page.getByRole('link', { name: 'Close out', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'What was done' }).waitFor();
+  await page.getByLabel('Hours').fill('3');
+  await page.locator('[name=worked_minutes]').fill('22');
+  await page.locator('[data-price]').first().fill('562.00');
+  // An estimate has to be confirmed; no step can be skipped.
+  await next('Next: notes', 'What was done');
+  await page.getByLabel('This is the final price').check();
+  await next('Next: notes', 'Notes');
+  await page.getByLabel('What should we remember?').fill(notes);
+  await next('Next: next visit', 'Next visit');
+  await page.getByLabel('Reach out later').check();
+  await page.getByLabel('In how many months').fill('6');
+  await next('Next: review', 'Is this right?');
+  const found = page.locator('input[name^=attr_value_]');
+  await within(10, 'facts read from the notes', async () => (await found.count()) > 3);
+  const facts = await found.evaluateAll((all) => all.map((i) => i.value));
+  assert.ok(facts.includes('dog (Biscuit)') && facts.includes('elderly') && facts.includes('keep gate closed'), facts.join(', '));
+  assert.match(await page.locator('main').innerText(), /3 h 22 min[\s\S]*reach out in 6 months[\s\S]*\$562\.00/);
+  await press(page, 'Complete ticket', /\/closeout\/money$/);
+  assert.match(await page.locator('main').innerText(), /\$562\.00/);
+}
+
+for (const js of [true, false]) {
+  const name = js ? 'Jane Script' : 'Jane Plain';
+  const email = `${name.toLowerCase().replace(' ', '.')}@example.net`;
+
+  check(`from booking to paid invoice on a phone, ${js ? 'with' : 'without'} JavaScript`, async (open) => {
+    const owner = await open('owner', { js });
+    await addCustomer(owner, ...name.split(' '), email);
+    const contact = new URL(owner.url()).pathname.split('/').at(-1);
+    const ticket = await book(owner, js, name, freeDay(js ? 40 : 41));
+    const id = ticket.split('/').at(-1);
+    assert.match(await owner.locator('main').innerText(), /Estimated/);
+
+    // The customer answers by the mail's link: looking changes nothing, the button does.
+    const asked = await mail(email, 'confirm');
+    const customer = await open('nobody', { js });
+    await customer.goto(asked.links.find((link) => link.includes('/c/')));
+    assert.notEqual((await data('owner', `type=tickets&id=${id}`)).confirmation, 'accepted');
+    await press(customer, 'Accept');
+    assert.match(await customer.locator('h1').innerText(), /Confirmed/);
+    assert.equal((await data('owner', `type=tickets&id=${id}`)).confirmation, 'accepted');
+
+    const technician = await open('technician', { js });
+    await closeOut(technician, js, ticket);
+    const closed = await data('owner', `type=tickets&id=${id}`);
+    assert.deepEqual([closed.state, closed.worked_minutes, Number(closed.total)], ['closed', 202, 562]);
+    const messages = await data('owner', `type=messages&contact_id=${contact}`);
+    assert.equal(messages.filter((m) => m.kind === 'reach_out').length, 1);
+
+    // The owner sends the invoice; the customer pays; the webhook is the truth.
+    await owner.goto(`${ticket}/closeout/money`);
+    await press(owner, new RegExp(`^Send invoice`), /\/invoices\/[0-9a-f-]{36}/);
+    const invoice = new URL(owner.url()).pathname;
+    const billed = await mail(email, 'nvoice');
+    await customer.goto(billed.links.find((link) => link.includes('/i/')));
+    assert.match(await customer.locator('main').innerText(), /\$562\.00/);
+    await press(customer, /^Pay/);
+    await press(customer, /succeed/i, (url) => url.href.startsWith(`${base}/i/`));
+    await within(20, 'payment', async () => {
+      await customer.reload();
+      return /paid|thank you/i.test(await customer.locator('h1').innerText());
+    });
+    await within(20, 'paid invoice', async () => (await data('owner', `type=invoices&id=${invoice.split('/').at(-1)}`)).state === 'paid');
+    await owner.goto(invoice);
+    assert.match(await owner.locator('.top').innerText(), /Paid/);
+    await mail(email, 'eceipt');
+  });
 }

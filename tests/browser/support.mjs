@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
 
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
@@ -188,13 +189,11 @@ export async function axe(page, where = page.url()) {
 export async function fetchAs(role, path) {
   const cookies = role === 'nobody' ? [] : (await session(role)).cookies;
   const headers = { 'accept-encoding': 'br', accept: 'text/html', cookie: cookies.map((c) => `${c.name}=${c.value}`).join('; ') };
-  const { promisify } = await import('node:util');
-  const { brotliDecompress } = await import('node:zlib');
   const answer = await new Promise((done, fail) => http.get(new URL(path, base), { headers }, done).on('error', fail));
   const chunks = [];
   for await (const chunk of answer) chunks.push(chunk);
   const body = Buffer.concat(chunks);
-  const text = answer.headers['content-encoding'] === 'br' ? await promisify(brotliDecompress)(body) : body;
+  const text = answer.headers['content-encoding'] === 'br' ? brotliDecompressSync(body) : body;
   return { status: answer.statusCode, headers: answer.headers, bytes: body.length, text: text.toString() };
 }
 
@@ -227,5 +226,16 @@ export async function mail(to, words) {
 export async function data(role, query) {
   const { status, text } = await fetchAs(role, `/api/data?${query}`);
   assert.equal(status, 200, `${query}: ${text}`);
+  return JSON.parse(text).data;
+}
+
+/** Runs an action as `role` through the door for programs; answers with its output. */
+export async function act(role, name, input) {
+  const [domain, action] = name.split(/\.(.*)/s);
+  const cookie = (await session(role)).cookies.map((c) => `${c.name}=${c.value}`).join('; ');
+  const headers = { 'content-type': 'application/json', accept: 'application/json', 'x-rounds-csrf': '1', cookie };
+  const answer = await fetch(`${base}/api/actions`, { method: 'POST', headers, body: JSON.stringify({ domain, action, data: input }) });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, `${name}: ${text}`);
   return JSON.parse(text).data;
 }

@@ -1,0 +1,5 @@
+// Everything against one server. One part alone: `bin/test browser tests/browser/wizard.mjs`.
+import './job.mjs';
+import './wizard.mjs';
+import './customer.mjs';
+import './pages.mjs';

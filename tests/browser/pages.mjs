@@ -1,0 +1,154 @@
+// Every page that links lead to: no dead link, no finding of axe, no sideways scrolling, small enough, usable by keyboard.
+import assert from 'node:assert/strict';
+
+import { axe, check, fetchAs } from './support.mjs';
+
+const starts = ['/', '/more', '/settings', '/calendar', '/contacts', '/tickets', '/invoices', '/payments', '/messages', '/catalogue', '/imports', '/history'];
+const perPattern = 2;
+// Not pages: files, what leaves, what is another test's.
+const leftOut = /^\/(assets|sign-out|api|demo\/stripe)|\.(pdf|csv|ics|svg|png|webmanifest|ico)$|\/(download|pdf|logo)$/;
+const technicians = /^\/$|^\/calendar|^\/tickets\/\{id\}$|closeout|^\/contacts\/\{id\}$/;
+
+const patternOf = (url) => {
+  const path = url.pathname.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}').replace(/\/demo\/mail\/.+/, '/demo/mail/{name}').replace(/^\/(c|i|u)\/.+/, '/$1/{token}');
+  const view = url.searchParams.get('view');
+  return view ? `${path}?view=${view}` : path;
+};
+
+const found = new Map();
+
+/** Follows links as `role`: at most a few of each kind of page. Answers with kind → first address, and says which links are dead. */
+async function crawl(role) {
+  if (found.has(role)) return found.get(role);
+  const pages = new Map();
+  const dead = [];
+  const heavy = [];
+  const seen = new Set();
+  const times = new Map();
+  const queue = starts.map((path) => [path, 'start']);
+  while (queue.length) {
+    const [path, from] = queue.shift();
+    const url = new URL(path, 'http://page');
+    const pattern = patternOf(url);
+    if (seen.has(path) || leftOut.test(url.pathname) || (times.get(pattern) ?? 0) >= perPattern) continue;
+    seen.add(path);
+    times.set(pattern, (times.get(pattern) ?? 0) + 1);
+    const { status, text, bytes, headers } = await fetchAs(role, path);
+    // A technician may not open everything that a start names.
+    if (status === 403 && from === 'start') continue;
+    if (status >= 300 && status < 400) {
+      queue.push([headers.location, path]);
+      continue;
+    }
+    if (status !== 200) {
+      dead.push(`${status} ${path}, linked from ${from}`);
+      continue;
+    }
+    if (!headers['content-type']?.startsWith('text/html')) continue;
+    if (!pages.has(pattern)) pages.set(pattern, path);
+    if (technicians.test(pattern) && bytes > 10_240) heavy.push(`${path}: ${bytes} bytes`);
+    for (const [, href] of text.matchAll(/<a\b[^>]*?\bhref="([^"]*)"/g)) {
+      const to = new URL(href.replaceAll('&#38;', '&').replaceAll('&amp;', '&'), new URL(path, 'http://page'));
+      if (to.host === 'page') queue.push([to.pathname + to.search, path]);
+    }
+  }
+  found.set(role, { pages, dead, heavy });
+  return found.get(role);
+}
+
+for (const role of ['owner', 'technician']) {
+  check(`every link leads somewhere, technician pages weigh at most 10 KB (${role})`, async () => {
+    const { pages, dead, heavy } = await crawl(role);
+    assert.deepEqual(dead, []);
+    assert.deepEqual(heavy, []);
+    assert.ok(pages.size > 15, [...pages.keys()].join(' '));
+  });
+}
+
+/** Sideways scrolling at this width, and by what. */
+const overflow = () => {
+  const wide = document.scrollingElement.scrollWidth - innerWidth;
+  if (wide <= 0) return null;
+  const worst = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).at(-1);
+  return `${wide} px too wide: ${worst?.outerHTML.slice(0, 120)}`;
+};
+
+async function look(page, path, problems) {
+  const answer = await page.goto(path);
+  assert.equal(answer.status(), 200, path);
+  await axe(page).catch((error) => problems.push(error.actual ?? error.message));
+}
+
+for (const [role, desk] of [['owner', false], ['owner', true], ['technician', false]]) {
+  check(`axe finds nothing on any page, nothing scrolls sideways (${role}, ${desk ? '1280' : '390'} px)`, async (open) => {
+    const { pages } = await crawl(role);
+    const owners = role === 'technician' ? (await crawl('owner')).pages : new Map();
+    const page = await open(role, { desk, ...(desk ? {} : { isMobile: false }) });
+    const problems = [];
+    for (const [pattern, path] of pages) {
+      // What the owner's visit showed already is the same page for a technician, but for the pages of the day.
+      if (owners.has(pattern) && !technicians.test(pattern)) continue;
+      await look(page, path, problems);
+      if (desk) continue;
+      for (const [width, text] of [[390, ''], [320, ''], [640, '200%']]) {
+        await page.setViewportSize({ width, height: 844 });
+        await page.evaluate((size) => { document.documentElement.style.fontSize = size; }, text);
+        const wide = await page.evaluate(overflow);
+        if (wide) problems.push(`${path} at ${width} px${text && ', text doubled'}: ${wide}`);
+      }
+      await page.setViewportSize({ width: 390, height: 844 });
+    }
+    assert.deepEqual(problems.flat(), []);
+  });
+}
+
+check('pages of people who are not signed in', async (open) => {
+  const page = await open('nobody');
+  const problems = [];
+  await look(page, '/sign-in', problems);
+  assert.equal((await fetchAs('nobody', '/tickets')).status, 303);
+  assert.deepEqual(problems.flat(), []);
+});
+
+check('every entry of the navigation and every quick action carries its search words', async (open) => {
+  const page = await open('owner', { desk: true });
+  for (const path of ['/', '/more']) {
+    await page.goto(path);
+    const bare = await page.locator('.nav li a, .desk, main .acts a, main .tile, main .list a[data-search]').evaluateAll((all) =>
+      all.filter((a) => !a.dataset.search && a.pathname !== '/businesses').map((a) => a.outerHTML));
+    assert.deepEqual(bare, []);
+  }
+});
+
+check('the keyboard reaches all of it', async (open) => {
+  const page = await open('owner', { desk: true });
+  await page.goto('/');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  const stops = [];
+  for (let i = 0; i < 25; i += 1) {
+    await page.keyboard.press('Tab');
+    stops.push(await page.evaluate(() => {
+      const e = document.activeElement;
+      const shown = [e, e.parentElement, e.nextElementSibling].filter(Boolean).some((x) =>
+        ['', '::after'].some((part) => { const s = getComputedStyle(x, part); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }));
+      const all = [...document.querySelectorAll('a[href],button,input,select,textarea,summary,[tabindex]')];
+      return { at: all.indexOf(e), shown, what: e.outerHTML.slice(0, 100) };
+    }));
+  }
+  assert.deepEqual(stops.filter((s) => !s.shown), []);
+  const order = stops.map((s) => s.at).filter((n) => n >= 0);
+  assert.deepEqual(order, [...order].sort((a, b) => a - b));
+  await page.goto('/');
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'find');
+  await page.goto('/');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog').waitFor();
+  await axe(page);
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.press('g');
+  await page.keyboard.press('k');
+  await page.waitForURL(/\/contacts$/);
+});
