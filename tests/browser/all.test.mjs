@@ -2,4 +2,5 @@
 import './job.mjs';
 import './wizard.mjs';
 import './customer.mjs';
+import './imports.mjs';
 import './pages.mjs';

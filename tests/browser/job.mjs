@@ -122,7 +122,7 @@ for (const js of [true, false]) {
     await press(customer, /succeed/i, (url) => url.href.startsWith(`${base}/i/`));
     await within(20, 'payment', async () => {
       await customer.reload();
-      return /paid|thank you/i.test(await customer.locator('h1').innerText());
+      return /Paid\. Thank you/.test(await customer.locator('main').innerText());
     });
     await within(20, 'paid invoice', async () => (await data('owner', `type=invoices&id=${invoice.split('/').at(-1)}`)).state === 'paid');
     await owner.goto(invoice);
