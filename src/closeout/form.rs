@@ -91,6 +91,7 @@ impl Typed {
             put(format!("attr_key_{i}"), a.key.clone());
             put(format!("attr_value_{i}"), a.value.clone());
             put(format!("attr_origin_{i}"), a.origin.name().into());
+            put(format!("attr_was_{i}"), a.was.clone().unwrap_or_default());
             if a.keep {
                 put(format!("attr_keep_{i}"), "yes".into());
             }
@@ -216,7 +217,8 @@ impl Typed {
                     return None;
                 }
                 let keep = !self.of("attr_keep", i).is_empty();
-                Some(DraftAttribute { key: key.to_lowercase().replace(' ', "_"), value: value.to_owned(), keep, origin, confidence: None })
+                let was = Some(self.of("attr_was", i)).filter(|was| !was.is_empty() && *was != value).map(str::to_owned);
+                Some(DraftAttribute { key: key.to_lowercase().replace(' ', "_"), value: value.to_owned(), keep, origin, confidence: None, was })
             })
             .collect()
     }

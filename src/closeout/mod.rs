@@ -179,6 +179,9 @@ pub struct DraftAttribute {
     pub origin: Origin,
     #[serde(default)]
     pub confidence: Option<Decimal>,
+    /// What was found before the person changed it, so that reading the notes again does not bring it back.
+    #[serde(default)]
+    pub was: Option<String>,
 }
 
 /// Reach-outs from one month to two years ahead.
@@ -256,8 +259,12 @@ impl Draft {
     /// and finds the notes no longer hold go, unless the person touched them.
     pub fn merge_found(&mut self, found: &[Found], origin: Origin) {
         let holds = |a: &DraftAttribute, f: &Found| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value);
-        self.attributes.retain(|a| a.origin != origin || !a.keep || found.iter().any(|f| holds(a, f)));
-        let known: BTreeSet<(String, String)> = self.attributes.iter().map(|a| (a.key.clone(), a.value.to_lowercase())).collect();
+        self.attributes.retain(|a| a.origin != origin || !a.keep || a.was.is_some() || found.iter().any(|f| holds(a, f)));
+        let known: BTreeSet<(String, String)> = self
+            .attributes
+            .iter()
+            .flat_map(|a| [Some(&a.value), a.was.as_ref()].into_iter().flatten().map(|v| (a.key.clone(), v.to_lowercase())))
+            .collect();
         for f in found {
             if !known.contains(&(f.key.clone(), f.value.to_lowercase())) {
                 self.attributes.push(DraftAttribute {
@@ -266,6 +273,7 @@ impl Draft {
                     keep: true,
                     origin,
                     confidence: Some(f.confidence.score()),
+                    was: None,
                 });
             }
         }
@@ -344,14 +352,19 @@ mod tests {
             keep: true,
             origin: Origin::Typed,
             confidence: None,
+            was: None,
         });
+        let access = d.attributes.iter_mut().find(|a| a.key == "access").unwrap();
+        access.was = Some(std::mem::replace(&mut access.value, "the gate sticks".into()));
         d.read_notes();
         assert_eq!(d.attributes.len(), n + 1);
+        assert!(d.attributes.iter().any(|a| a.value == "the gate sticks"), "{:?}", d.attributes);
         assert!(!d.attributes.iter().find(|a| a.key == "pet").unwrap().keep);
         d.notes = "20+ screens".into();
         d.read_notes();
         assert!(d.attributes.iter().any(|a| a.key == "parking"));
-        assert!(!d.attributes.iter().any(|a| a.key == "access" && a.keep), "{:?}", d.attributes);
+        assert!(d.attributes.iter().any(|a| a.value == "the gate sticks"), "{:?}", d.attributes);
+        assert!(!d.attributes.iter().any(|a| a.key == "demographic"), "{:?}", d.attributes);
     }
 
     #[test]

@@ -102,6 +102,8 @@ struct AttributeRow {
     key: String,
     label: String,
     value: String,
+    /// As it was found.
+    was: String,
     origin: &'static str,
     keep: bool,
     by_model: bool,
@@ -181,6 +183,7 @@ fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket: &Ticket, m
             key: a.key.clone(),
             label: label(&a.key),
             value: a.value.clone(),
+            was: a.was.clone().unwrap_or_else(|| a.value.clone()),
             origin: a.origin.name(),
             keep: a.keep,
             by_model: a.origin == Origin::Model,

@@ -8,7 +8,7 @@ const at = (page, heading) => page.getByRole('heading', { level: 1, name: headin
 
 async function ticket(far) {
   const starts = new Date(Date.now() + far * 86_400_000).toISOString().replace(/T.*/, 'T15:00:00Z');
-  const contact = await act('owner', 'contact.create', { first_name: 'Wanda', last_name: `Wizard ${far}` });
+  const contact = await act('owner', 'contact.create', { first_name: 'Wanda', last_name: `Wizard ${far}`, emails: [{ address: `wanda${far}@example.org` }] });
   const made = await act('owner', 'ticket.create', {
     contact_id: contact.id,
     starts_at: starts,
