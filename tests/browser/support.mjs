@@ -138,7 +138,9 @@ export function check(name, body) {
     const faults = [];
     const open = async (role, { desk: wide = false, js = true, ...more } = {}) => {
       const known = role === 'nobody' ? {} : { storageState: await session(role) };
-      const context = await browser.newContext({ ...(wide ? desk : phone), baseURL: base, javaScriptEnabled: js, ...known, ...more });
+      // Without motion: a page's arrival then has no transition to wait for.
+      const look = { ...(wide ? desk : phone), reducedMotion: 'reduce', javaScriptEnabled: js };
+      const context = await browser.newContext({ baseURL: base, ...look, ...known, ...more });
       context.setDefaultTimeout(10_000);
       contexts.push(context);
       context.on('page', (page) => watch(page, faults));
