@@ -218,7 +218,14 @@ impl Typed {
                 }
                 let keep = !self.of("attr_keep", i).is_empty();
                 let was = Some(self.of("attr_was", i)).filter(|was| !was.is_empty() && *was != value).map(str::to_owned);
-                Some(DraftAttribute { key: key.to_lowercase().replace(' ', "_"), value: value.to_owned(), keep, origin, confidence: None, was })
+                Some(DraftAttribute {
+                    key: key.to_lowercase().replace(' ', "_"),
+                    value: value.to_owned(),
+                    keep,
+                    origin,
+                    confidence: None,
+                    was,
+                })
             })
             .collect()
     }

@@ -39,11 +39,23 @@ fn groups(r: &Read, head: &Head) -> Vec<(&'static str, Vec<Entry>)> {
     let may = |p| r.who.can(p);
     let mut work = Vec::new();
     if head.can.scheduling {
-        work.push(entry("/tickets", "All tickets", "calendar", "Search, filter, what was and what comes", "tickets visits appointments list all"));
+        work.push(entry(
+            "/tickets",
+            "All tickets",
+            "calendar",
+            "Search, filter, what was and what comes",
+            "tickets visits appointments list all",
+        ));
     }
     if head.can.invoices {
         work.push(entry("/invoices", "Invoices", "invoices", "Sent, unpaid, overdue", "invoices bills money owed unpaid overdue"));
-        work.push(entry("/payments", "Payments", "invoices", "What came in, by card, cash and check", "payments money card cash check refunds"));
+        work.push(entry(
+            "/payments",
+            "Payments",
+            "invoices",
+            "What came in, by card, cash and check",
+            "payments money card cash check refunds",
+        ));
     }
     if head.can.messages {
         work.push(entry("/messages", "Messages", "messages", "Sent, scheduled, failed", "messages mail outreach reminders sent scheduled"));
@@ -55,7 +67,13 @@ fn groups(r: &Read, head: &Head) -> Vec<(&'static str, Vec<Entry>)> {
         office.push(entry("/settings/export", "Export", "share", "Your data as CSV files", "export download csv backup"));
         office.push(entry("/history", "What happened", "clock", "Who changed what, and when", "history audit log changes who"));
     }
-    office.push(entry("/settings", "Settings", "settings", "Business, team, your own sign-ins", "settings business profile team hours taxes stripe sign-in tokens"));
+    office.push(entry(
+        "/settings",
+        "Settings",
+        "settings",
+        "Business, team, your own sign-ins",
+        "settings business profile team hours taxes stripe sign-in tokens",
+    ));
     if head.demo {
         office.push(entry("/demo/mail", "Mail of the demo", "mail", "What would have been sent", "demo mail outbox"));
     }
