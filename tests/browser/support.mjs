@@ -2,7 +2,7 @@
 // on every page they open: nothing refused by the content policy, no error in the console, no request to another host.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,6 +45,8 @@ function freePort() {
 
 async function start() {
   folder = mkdtempSync(join(tmpdir(), 'rounds-browser.'));
+  // For root, Postgres runs as another user, who has to get in.
+  chmodSync(folder, 0o755);
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
   const own = Object.entries(process.env).filter(([name]) => name === 'ROUNDS_POSTGRES_BIN' || !/^(ROUNDS_|DATABASE_URL)/.test(name));
