@@ -35,7 +35,6 @@ async function book(page, js, name, date) {
     await page.locator('main .list .name').filter({ hasText: name }).first().click();
   }
   await page.waitForURL(/contact=/);
-  if (js) await page.getByRole('button', { name: '+ Add a service' }).click();
   const service = page.locator('main [data-line] select').first();
   const flexible = await service.locator('option').filter({ hasText: /flexible|interior|exterior|window/i }).first().getAttribute('value');
   await service.selectOption(flexible);
@@ -57,6 +56,12 @@ async function closeOut(page, js, ticket) {
     else await press(page, button);
     await page.getByRole('heading', { level: 1, name: heading }).waitFor();
   };
+  // The clock of the visit before still runs: the header leads there.
+  await page.goto('/');
+  if (await page.locator('.now time').count()) {
+    await Promise.all([page.waitForURL(/\/tickets\//), page.locator('.now').click()]);
+    await press(page, 'Clock out');
+  }
   await page.goto(ticket);
   await press(page, 'Clock in');
   await press(page, 'Clock out');
@@ -77,7 +82,7 @@ async function closeOut(page, js, ticket) {
   const found = page.locator('input[name^=attr_value_]');
   await within(10, 'facts read from the notes', async () => (await found.count()) > 3);
   const facts = await found.evaluateAll((all) => all.map((i) => i.value));
-  assert.ok(facts.includes('dog (Biscuit)') && facts.includes('elderly') && facts.includes('keep gate closed'), facts.join(', '));
+  assert.ok(facts.includes('dog (Biscuit)') && facts.includes('elderly woman') && facts.includes('keep gate closed'), facts.join(', '));
   assert.match(await page.locator('main').innerText(), /3 h 22 min[\s\S]*reach out in 6 months[\s\S]*\$562\.00/);
   await press(page, 'Complete ticket', /\/closeout\/money$/);
   assert.match(await page.locator('main').innerText(), /\$562\.00/);
