@@ -106,7 +106,7 @@ for (const role of ['owner', 'technician']) {
     };
     await Promise.all([walk(), walk()]);
     assert.deepEqual(problems, []);
-  });
+  }, { timeout: 420_000 });
 }
 
 check('pages of people who are not signed in', async (open) => {

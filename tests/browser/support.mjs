@@ -134,8 +134,8 @@ async function session(role) {
  * A test whose pages keep the rules of every page. `body` gets `open(role, { desk, js, ...context options })` → page; role `nobody` has no session.
  * A page's faults fail the test even where the test itself does not look.
  */
-export function check(name, body) {
-  test(name, { timeout: 180_000 }, async () => {
+export function check(name, body, { timeout = 180_000 } = {}) {
+  test(name, { timeout }, async () => {
     const contexts = [];
     const faults = [];
     const open = async (role, { desk: wide = false, js = true, ...more } = {}) => {
