@@ -84,7 +84,6 @@ pub fn table() -> Vec<Route> {
         get("/healthz", Access::Public, observe::healthz),
         get("/readyz", Access::Public, observe::readyz),
         get("/metrics", Access::Public, observe::metrics),
-        get("/more", Member(Any), ui::more),
         // Coming in.
         get("/sign-in", Public, identity::web::form),
         post("/sign-in", Public, identity::web::ask),
@@ -163,6 +162,7 @@ pub fn table() -> Vec<Route> {
         post("/settings/taxes/{id}/archive", Member(ManageSettings), catalogue::web::tax_archive),
         // Home.
         get("/", Member(ReadRecords), today::web::home),
+        get("/more", Member(Any), ui::more),
         post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
         post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
         // Tickets and the calendar.
