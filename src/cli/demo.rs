@@ -22,7 +22,7 @@ pub fn settings(config: &mut Config) {
     config.demo = true;
     config.mail.smtp_url = None;
     if config.log.filter.starts_with("info") {
-        config.log.filter = "warn".into();
+        config.log.filter = "warn,sqlx=error".into();
     }
 }
 

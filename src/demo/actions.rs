@@ -113,6 +113,9 @@ async fn fill(cx: &mut Cx<'_>, books: &Books<'_>, missing: &[NaiveDate], today: 
             half_done = day.visits.iter().find(|v| v.stage == Stage::HalfDone).map(|v| (v.id, v.technician.id));
         }
         day.fill(&mut busy);
+        if date == today {
+            day.leave_something(&mut busy);
+        }
         let first = take(cx, Counter::Ticket, i64::try_from(day.visits.len()).unwrap_or_default()).await?;
         day.write(&mut rows, &mut bills, first);
     }

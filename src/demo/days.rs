@@ -39,6 +39,12 @@ impl Busy {
         Ok(Self(rows.bind(from).bind(to).fetch_all(db).await?))
     }
 
+    /// From then on, when the member has finished what contains it.
+    fn free_from(&self, member: MemberId, at: DateTime<Utc>) -> DateTime<Utc> {
+        let ends = self.0.iter().filter(|(m, f, t)| *m == member && *f < at + Duration::minutes(60) && at < *t).map(|b| b.2);
+        ends.max().map_or(at, |end| end + Duration::minutes(15))
+    }
+
     /// Takes the time, if it is free.
     fn take(&mut self, member: MemberId, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let free = !self.0.iter().any(|(m, f, t)| *m == member && *f < to && from < *t);
@@ -89,6 +95,21 @@ impl<'a> Day<'a> {
                     (false, false) => Stage::Scheduled(if place == 3 { "asked" } else { "accepted" }),
                 };
                 self.add(busy, technician, (starts_at, ends_at), stage, &place.to_string());
+            }
+        }
+    }
+
+    /// Whoever opens the demo in the evening finds something to do, too.
+    pub fn leave_something(&mut self, busy: &mut Busy) {
+        let (now, (_, midnight)) = (self.books.now, day_bounds(self.date, self.books.zone));
+        let quarter = now.duration_trunc(Duration::minutes(15)).unwrap_or(now);
+        for technician in 0..DAY.len() {
+            let member = self.books.team.technician(technician).id;
+            let has_more = self.visits.iter().any(|v| v.technician.id == member && v.starts_at > now);
+            let starts_at = busy.free_from(member, quarter + Duration::minutes(45));
+            let ends_at = starts_at + Duration::minutes(60);
+            if !has_more && ends_at <= midnight {
+                self.add(busy, technician, (starts_at, ends_at), Stage::Scheduled("accepted"), "late");
             }
         }
     }
@@ -149,7 +170,8 @@ impl<'a> Day<'a> {
     }
 
     fn asked(&self, rows: &mut Rows, visit: &Visit<'_>, confirmation: &'static str) {
-        let asked_at = self.books.now - Duration::hours(20);
+        let yesterday = self.books.today().pred_opt().unwrap_or(self.date);
+        let asked_at = to_utc(yesterday, time(580), self.books.zone);
         if confirmation == "not_asked" {
             return;
         }

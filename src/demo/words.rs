@@ -248,4 +248,4 @@ pub fn typed_phone(style: usize, area: i64, last: i64) -> String {
 
 /// What the office tells the technician beforehand; mostly nothing.
 pub const INSTRUCTIONS: [&str; 6] =
-    ["", "", "Call 10 minutes ahead.", "New customer, walk around the house with her first.", "", "Bring the 24 ft ladder."];
+    ["", "", "Call 10 minutes ahead.", "Walk around the house with her first, she wants to show us something.", "", "Bring the 24 ft ladder."];

@@ -1,0 +1,208 @@
+//! How fast Rounds is, and whether it stays so: a million tickets of a thousand businesses in an embedded database, the release build of
+//! `rounds serve`, requests over loopback. `bin/bench` runs it; `ROUNDS_BENCH_SCALE=small` is a quick look.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rounds::platform::{config::Config, migrate::migrate, postgres::Embedded};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+mod client;
+mod measure;
+mod requests;
+
+use measure::Measured;
+use requests::{ALL, Requests, What};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const PORT: u16 = 18_471;
+const SEED: &str = include_str!("seed.sql");
+
+/// How much is seeded and how long is measured.
+struct Scale {
+    businesses: u32,
+    pace_seconds: u64,
+    busy: Duration,
+}
+
+impl Scale {
+    fn wanted() -> Self {
+        match std::env::var("ROUNDS_BENCH_SCALE").as_deref() {
+            Ok("small") => Self { businesses: 50, pace_seconds: 3, busy: Duration::from_secs(2) },
+            _ => Self { businesses: 1000, pace_seconds: 10, busy: Duration::from_secs(5) },
+        }
+    }
+}
+
+fn main() -> Outcome {
+    // `cargo test --benches` only wants to know that it builds.
+    if !std::env::args().any(|a| a == "--bench") {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let folder = std::env::var_os("ROUNDS_BENCH_DIR")
+        .map_or_else(|| std::env::temp_dir().join(format!("rounds-bench-{}", std::process::id())), PathBuf::from);
+    std::fs::create_dir_all(&folder)?;
+    let done = runtime.block_on(run(&folder, &Scale::wanted()));
+    std::fs::remove_dir_all(&folder)?;
+    done
+}
+
+async fn run(folder: &Path, scale: &Scale) -> Outcome {
+    let config = Config::in_folder(folder)?;
+    let small = scale.businesses / 10;
+    seed(&config, 0, small).await?;
+    let few = table(&config, folder, scale, small, 0..15).await?;
+    seed(&config, small + 1, scale.businesses).await?;
+    let many = table(&config, folder, scale, scale.businesses, 15..30).await?;
+    println!("\nGrowth: {}000 against {small}000 tickets", scale.businesses);
+    println!("{:<34}{:>10}{:>10}{:>10}", "", "p50", "p95", "req/s");
+    for ((what, few), (_, many)) in few.iter().zip(&many) {
+        let times = |a: Duration, b: Duration| b.as_secs_f64() / a.as_secs_f64().max(1e-9);
+        println!(
+            "{:<34}{:>9.2}x{:>9.2}x{:>9.2}x",
+            name(*what),
+            times(few.p50, many.p50),
+            times(few.p95, many.p95),
+            few.per_second / many.per_second.max(1e-9)
+        );
+    }
+    Ok(())
+}
+
+fn name(what: What) -> &'static str {
+    ALL.iter().find(|(w, _)| *w == what).map_or("", |(_, name)| name)
+}
+
+/// Puts businesses `from..=to` into the database; number 0 is the one with 15,000 customers.
+async fn seed(config: &Config, from: u32, to: u32) -> Outcome {
+    let started = Instant::now();
+    let embedded = Embedded::start(config).await?;
+    migrate(&embedded.admin_url(), None).await?;
+    let mut db = PgConnection::connect(&embedded.admin_url()).await?;
+    sqlx::raw_sql("alter system set shared_preload_libraries = 'pg_stat_statements'; ").execute(&mut db).await?;
+    sqlx::raw_sql("create extension if not exists pg_stat_statements; set synchronous_commit = off; set work_mem = '64MB'")
+        .execute(&mut db)
+        .await?;
+    let mut first = from;
+    while first <= to {
+        let (last, contacts) = if first == 0 { (0, 15_000) } else { ((first + 24).min(to), 200) };
+        let sql =
+            SEED.replace("{from}", &first.to_string()).replace("{to}", &last.to_string()).replace("{contacts}", &contacts.to_string());
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await?;
+        first = last + 1;
+    }
+    sqlx::raw_sql("vacuum analyze").execute(&mut db).await?;
+    sqlx::raw_sql("checkpoint").execute(&mut db).await?;
+    let (tickets, size): (i64, String) =
+        sqlx::query_as("select (select count(*) from tickets), pg_size_pretty(pg_database_size(current_database()))")
+            .fetch_one(&mut db)
+            .await?;
+    eprintln!("{tickets} tickets, {size}, seeded in {} s", started.elapsed().as_secs());
+    db.close().await?;
+    embedded.stop().await?;
+    Ok(())
+}
+
+/// Serves, measures everything, prints a table.
+async fn table(
+    config: &Config,
+    folder: &Path,
+    scale: &Scale,
+    businesses: u32,
+    places: std::ops::Range<u32>,
+) -> Outcome<Vec<(What, Measured)>> {
+    let mut server = Server::start(folder).await?;
+    let embedded = Embedded::join(config).await?;
+    let mut db = PgConnection::connect(&embedded.admin_url()).await?;
+    let requests = Arc::new(Requests::new(businesses, places));
+    println!("\n{businesses}000 tickets of {businesses} businesses, and one with 15,000 customers");
+    println!(
+        "{:<34}{:>9}{:>10}{:>10}{:>10}{:>9}{:>8}{:>8}{:>8}",
+        "", "req/s", "p50 ms", "p95 ms", "p99 ms", "bytes", "trips", "failed", "of"
+    );
+    let mut all = Vec::new();
+    for (what, name) in ALL {
+        let mut m = Measured::default();
+        measure::round_trips(&mut db, PORT, &requests, what, &mut m).await?;
+        // Every connection of the server's pool has met the statements before it is timed.
+        if what != What::Complete {
+            measure::throughput(PORT, &requests, what, Duration::from_millis(500), &mut m).await;
+        }
+        measure::latencies(PORT, &requests, what, scale.pace_seconds, &mut m).await;
+        measure::throughput(PORT, &requests, what, scale.busy, &mut m).await;
+        let ms = |d: Duration| d.as_secs_f64() * 1000.0;
+        println!(
+            "{name:<34}{:>9.0}{:>10.1}{:>10.1}{:>10.1}{:>9}{:>8.1}{:>8}{:>8}",
+            m.per_second,
+            ms(m.p50),
+            ms(m.p95),
+            ms(m.p99),
+            m.bytes,
+            m.round_trips,
+            m.failed,
+            m.sample
+        );
+        all.push((what, m));
+    }
+    let (now, most) = measure::resident(server.0.id());
+    println!("resident memory of the server: {now} MB, at most {most} MB");
+    db.close().await?;
+    server.stop().await?;
+    Ok(all)
+}
+
+/// `rounds serve` as a process of its own.
+struct Server(Child);
+
+impl Server {
+    async fn start(folder: &Path) -> Outcome<Self> {
+        let log = std::fs::File::create(folder.join("serve.log"))?;
+        let child = Command::new(env!("CARGO_BIN_EXE_rounds"))
+            .arg("serve")
+            .env("ROUNDS_DATA_DIR", folder)
+            .env("ROUNDS_LISTEN", format!("127.0.0.1:{PORT}"))
+            .env_remove("DATABASE_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        let mut server = Self(child);
+        for _ in 0..600 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Some(ended) = server.0.try_wait()? {
+                return Err(format!("rounds serve ended: {ended}; {}", std::fs::read_to_string(folder.join("serve.log"))?).into());
+            }
+            if let Ok(mut connection) = client::Connection::open(PORT).await
+                && connection.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.is_ok_and(|r| r.status == 200)
+            {
+                return Ok(server);
+            }
+        }
+        Err("rounds serve did not come up".into())
+    }
+
+    async fn stop(&mut self) -> Outcome {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id())?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        while self.0.try_wait()?.is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Only where something failed: an orderly stop came before.
+        if let Ok(None) = self.0.try_wait() {
+            drop(self.0.kill());
+        }
+    }
+}
