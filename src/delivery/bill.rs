@@ -20,7 +20,7 @@ pub(super) async fn invoice(read: &mut Read, mut draft: Draft<'_>) -> Result<Ren
     if invoice.state == InvoiceState::Void {
         return Ok(Rendering::Drop("The invoice is void.".into()));
     }
-    let Some((file_name, bytes)) = invoices::data::pdf(read.db(), id).await? else {
+    let Some((file_name, bytes)) = invoices::paper::file(read.db(), id).await? else {
         return Ok(Rendering::Refuse("The invoice has no PDF: it was not issued.".into()));
     };
     vars(&mut draft, &invoice);

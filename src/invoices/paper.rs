@@ -4,12 +4,12 @@ use sqlx::PgConnection;
 
 use super::{
     data,
-    pdf::{AmountRow, Block, DocumentLine, InvoiceDocument, Kind, Paper},
+    pdf::{self, AmountRow, Block, DocumentLine, InvoiceDocument, Kind, Paper},
 };
 use crate::{
     contacts,
     platform::{
-        error::Result,
+        error::{Error, Result},
         ids::{ContactId, InvoiceId},
     },
     tickets,
@@ -66,6 +66,17 @@ pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_ur
         pay_url,
         stamp: None,
     })
+}
+
+/// An issued invoice as a file: the stored one; where there is none (the demo's invented past), drawn from the frozen record. `None` for a draft.
+pub async fn file(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String, Vec<u8>)>> {
+    if let Some(stored) = data::pdf(&mut *db, id).await? {
+        return Ok(Some(stored));
+    }
+    let Some(number) = data::invoice(&mut *db, id).await?.number else { return Ok(None) };
+    let document = document(db, id, &number, None).await?;
+    let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    Ok(Some((format!("{number}.pdf"), bytes)))
 }
 
 /// Name, address and mail of the customer, as printed.

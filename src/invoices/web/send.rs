@@ -150,7 +150,7 @@ pub fn pdf_answer(name: &str, bytes: Vec<u8>) -> Response {
 pub async fn pdf(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;
-    let (name, bytes) = data::pdf(r.db(), id).await?.ok_or(Error::NotFound)?;
+    let (name, bytes) = paper::file(r.db(), id).await?.ok_or(Error::NotFound)?;
     Ok(pdf_answer(&name, bytes))
 }
 

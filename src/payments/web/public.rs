@@ -135,7 +135,7 @@ pub async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Respon
 pub async fn pdf(visitor: Visitor) -> Result<Response> {
     let (mut read, id) = opened(&visitor).await?;
     let Some(id) = id else { return replaced(&mut read).await };
-    let (name, bytes) = invoices::data::pdf(read.db(), id).await?.ok_or(Error::NotFound)?;
+    let (name, bytes) = invoices::paper::file(read.db(), id).await?.ok_or(Error::NotFound)?;
     Ok(pdf_answer(&name, bytes))
 }
 
