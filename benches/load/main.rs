@@ -1,6 +1,8 @@
 //! How fast Rounds is, and whether it stays so: a million tickets of a thousand businesses in an embedded database, the release build of
 //! `rounds serve`, requests over loopback. `bin/bench` runs it; `ROUNDS_BENCH_SCALE=small` is a quick look.
 
+#![allow(clippy::cast_precision_loss, reason = "figures for reading")]
+
 use std::{
     error::Error,
     path::{Path, PathBuf},

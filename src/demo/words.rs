@@ -247,5 +247,11 @@ pub fn typed_phone(style: usize, area: i64, last: i64) -> String {
 }
 
 /// What the office tells the technician beforehand; mostly nothing.
-pub const INSTRUCTIONS: [&str; 6] =
-    ["", "", "Call 10 minutes ahead.", "Walk around the house with her first, she wants to show us something.", "", "Bring the 24 ft ladder."];
+pub const INSTRUCTIONS: [&str; 6] = [
+    "",
+    "",
+    "Call 10 minutes ahead.",
+    "Walk around the house with her first, she wants to show us something.",
+    "",
+    "Bring the 24 ft ladder.",
+];
