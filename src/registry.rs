@@ -64,6 +64,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<invoices::actions::IssueInvoice>(),
         action::entry::<invoices::actions::SendInvoice>(),
         action::entry::<invoices::actions::VoidInvoice>(),
+        action::entry::<invoices::actions::RenewLink>(),
         action::entry::<payments::actions::RecordPayment>(),
         action::entry::<payments::actions::RefundPayment>(),
         action::entry::<payments::actions::ReprocessEvent>(),

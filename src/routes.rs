@@ -242,6 +242,7 @@ pub fn table() -> Vec<Route> {
         get("/invoices/{id}/send", Member(Send), invoices::web::send_form),
         post("/invoices/{id}/send", Member(Send), invoices::web::send),
         post("/invoices/{id}/issue", Member(Send), invoices::web::issue),
+        post("/invoices/{id}/link", Member(Send), invoices::web::renew_link),
         get("/invoices/{id}/collect", Member(ReadMoney), payments::web::desk::collect),
         get("/invoices/{id}/pdf", Member(ReadMoney), invoices::web::pdf),
         get("/invoices/{id}/print", Member(ReadMoney), invoices::web::print),

@@ -108,11 +108,13 @@ pub fn allowed_actions(who: &Who, invoice: &data::Invoice) -> Vec<&'static str> 
         }
         InvoiceState::Issued | InvoiceState::Sent | InvoiceState::PartiallyPaid => {
             allowed.extend(sends.then_some("invoice.send"));
+            allowed.extend(sends.then_some("invoice.renew_link"));
             allowed.extend(handles.then_some("payment.record"));
             allowed.extend((handles && invoice.paid.is_zero()).then_some("invoice.void"));
         }
         InvoiceState::Paid => {
             allowed.extend(sends.then_some("invoice.send"));
+            allowed.extend(sends.then_some("invoice.renew_link"));
             allowed.extend((handles && invoice.paid.is_zero()).then_some("invoice.void"));
         }
         InvoiceState::Void => {}

@@ -183,6 +183,34 @@ async fn one_live_invoice_a_ticket() {
     assert!(page.contains("void") && !page.contains("<button"), "{page}");
 }
 
+/// The money step of the close-out: the invoice goes out by mail, or the code to pay is shown; without an address it is handed over.
+#[tokio::test]
+async fn the_close_out_ends_in_an_invoice() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let contacts = [customer(&b, Some("jane@example.com")).await, customer(&b, None).await];
+    let closed = async |contact: &str, hour: u32| {
+        let new = json!({
+            "contact_id": contact, "starts_at": format!("2026-11-24T{hour}:00:00Z"), "ends_at": format!("2026-11-24T{hour}:50:00Z"),
+            "ask_customer": false, "lines": [{ "kind": "fixed", "description": "Windows", "unit_price": "120.00" }],
+        });
+        let id = b.owner.act("ticket.create", new).await.data()["id"].as_str().unwrap().to_owned();
+        b.owner.act("ticket.close", json!({ "ticket_id": id, "worked_minutes": 60 })).await.expect(200);
+        format!("/tickets/{id}/closeout/money")
+    };
+    let mailed = b.owner.post(&closed(&contacts[0], 15).await, &[("_key", "a"), ("how", "invoice")]).await.expect(303);
+    assert_eq!(mailed.location(), "/calendar");
+    t.drain().await;
+    assert_eq!((sink.received().len(), t.count("select count(*) from invoices where state = 'sent'").await), (1, 1));
+    let handed = b.owner.post(&closed(&contacts[1], 16).await, &[("_key", "b"), ("how", "invoice")]).await.expect(303);
+    assert!(handed.location().ends_with("/send"), "{}", handed.location());
+    let paying = closed(&contacts[0], 17).await;
+    let collect = b.owner.post(&paying, &[("_key", "c"), ("how", "payment")]).await.expect(303);
+    assert!(collect.location().ends_with("/collect"));
+    assert_eq!(b.owner.post(&paying, &[("_key", "c"), ("how", "payment")]).await.expect(303).location(), collect.location());
+    assert!(b.owner.get(collect.location()).await.expect(200).body.contains("$120.00"));
+}
+
 /// The rules of sending, roles, and the pages with their 422 and 409.
 #[tokio::test]
 async fn pages_and_rules() {

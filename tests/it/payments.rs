@@ -95,7 +95,7 @@ async fn m5_one_payment_page_at_a_time() {
 async fn stripe_away_is_said_and_tried_again() {
     let (t, stripe) = TestApp::with_stripe().await;
     let b = t.business("Crystal Clear").await;
-    let (_, page) = issued(&b, "100.00").await;
+    let (id, page) = issued(&b, "100.00").await;
     let nobody = t.nobody();
     nobody.post(&page, &[("tip", "own"), ("tip_own", "x")]).await.expect(422);
     stripe.kept.lock().unwrap().down = Some(500);
@@ -105,8 +105,10 @@ async fn stripe_away_is_said_and_tried_again() {
     nobody.post(&page, &[]).await.expect(303);
     assert_eq!(stripe.kept.lock().unwrap().sessions.len(), 1);
     assert_eq!(t.count("select count(*) from checkout_sessions").await, 1);
-    // A revoked link shows nothing and opens nothing.
-    sqlx::query("update links set revoked_at = now() where kind = 'invoice'").execute(&t.admin).await.unwrap();
+    // A replaced link shows nothing and opens nothing; the new one does.
+    let renewed = b.owner.act("invoice.renew_link", json!({ "invoice_id": id })).await.data();
+    let new = renewed["url"].as_str().unwrap().trim_start_matches("http://rounds.test").to_owned();
+    assert!(nobody.get(&new).await.expect(200).body.contains("Pay $100.00"));
     let gone = nobody.get(&page).await.expect(410).body;
     assert!(!gone.contains("100.00"), "{gone}");
     nobody.post(&page, &[]).await.expect(410);

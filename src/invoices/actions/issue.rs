@@ -9,7 +9,8 @@ use crate::{
     invoices::{
         InvoiceState,
         data::{self, Invoice},
-        paper, pdf,
+        paper,
+        pdf::{self, InvoiceDocument},
     },
     platform::{
         action::{Action, Cx},
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Issues a draft: it gets its number and dates, lines and taxes are frozen, the PDF is drawn and stored, the customer's link is made.
-/// An issued one stays as it is.
+/// An issued one stays as it is; a PDF or link that it lacks is made.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct IssueInvoice {
@@ -47,7 +48,14 @@ impl Action for IssueInvoice {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Issued> {
         let who = cx.who;
         let invoice = data::locked(cx.db(), who, self.invoice_id).await?;
-        if let Some(number) = invoice.number {
+        if let Some(number) = invoice.number.clone() {
+            let link = links::ensure(cx, LinkKind::Invoice, invoice.id.0).await?;
+            if invoice.pdf_file_id.is_none() {
+                let pay_url = links::url(cx.app, LinkKind::Invoice, link);
+                let document = paper::document(cx.db(), invoice.id, &number, Some(pay_url)).await?;
+                let file = store(cx, document).await?;
+                sqlx::query!("update invoices set pdf_file_id = $2 where id = $1", invoice.id.0, file.0).execute(cx.db()).await?;
+            }
             return Ok(Issued { id: invoice.id, number });
         }
         if invoice.state == InvoiceState::Void {
@@ -87,18 +95,7 @@ async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Is
     let seq = numbers::next(cx, Counter::Invoice).await?;
     let number = format!("{prefix}{seq:04}");
     document.number.clone_from(&number);
-    let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
-    let (file, hash) = (FileId::new(), digest(&bytes));
-    sqlx::query!(
-        "insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'invoice_pdf', $2, 'application/pdf', $3, $4, $5)",
-        file.0,
-        format!("{}.pdf", file_name(&number)),
-        i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        hash.as_slice(),
-        bytes
-    )
-    .execute(cx.db())
-    .await?;
+    let file = store(cx, document).await?;
     sqlx::query!(
         "update invoices set state = 'issued', number = $2, seq = $3, issued_at = $4, pdf_file_id = $5 where id = $1",
         invoice.id.0,
@@ -112,6 +109,24 @@ async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Is
     let payload = json!({ "number": number, "amount": invoice.total, "currency": invoice.currency });
     cx.event("invoice.issued", about(invoice), payload).await?;
     Ok(Issued { id: invoice.id, number })
+}
+
+/// Draws the paper and keeps its bytes.
+async fn store(cx: &mut Cx<'_>, document: InvoiceDocument) -> Result<FileId> {
+    let name = format!("{}.pdf", file_name(&document.number));
+    let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    let (file, hash) = (FileId::new(), digest(&bytes));
+    sqlx::query!(
+        "insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'invoice_pdf', $2, 'application/pdf', $3, $4, $5)",
+        file.0,
+        name,
+        i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        hash.as_slice(),
+        bytes
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(file)
 }
 
 /// A number as a file name: what a prefix may hold beside letters and digits becomes a hyphen.

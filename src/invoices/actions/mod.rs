@@ -3,6 +3,7 @@
 mod create;
 mod issue;
 mod lines;
+mod link;
 mod send;
 mod settle;
 mod update;
@@ -11,6 +12,7 @@ mod void;
 pub use create::{CreateFromTicket, CreateInvoice, Created};
 pub use issue::{IssueInvoice, Issued};
 pub use lines::NewLine;
+pub use link::{RenewLink, Renewed};
 pub use send::{How, MarkSendFailed, MarkSent, SendInvoice, Sent};
 pub use settle::{Settled, recount};
 pub use update::UpdateInvoice;

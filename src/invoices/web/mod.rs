@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 pub use form::{create, edit, from_ticket, new, update};
 pub use list::index;
-pub use send::{issue, pdf, pdf_answer, print, send, send_form, void, void_form};
+pub use send::{issue, pdf, pdf_answer, print, renew_link, send, send_form, void, void_form};
 
 use super::data::{Invoice, Line, Tax};
 

@@ -11,7 +11,7 @@ use super::{Printed, printed};
 use crate::{
     contacts,
     invoices::{
-        actions::{How, IssueInvoice, SendInvoice, VoidInvoice},
+        actions::{How, IssueInvoice, RenewLink, SendInvoice, VoidInvoice},
         data::{self, Invoice, Sender},
         paper,
         pdf::Block,
@@ -133,6 +133,20 @@ pub async fn issue(w: Write, Path(id): Path<InvoiceId>, form: Posted<Nothing>) -
         }
         Err(e) => Err(e),
     }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Onward {
+    /// Where the button stood: the page to collect with, or the invoice's own.
+    next: String,
+}
+
+/// `POST /invoices/{id}/link`
+pub async fn renew_link(w: Write, Path(id): Path<InvoiceId>, form: Posted<Onward>) -> Result<Response> {
+    w.act(&form.meta, RenewLink { invoice_id: id }).await?;
+    let to = if form.value.next == "collect" { format!("/invoices/{id}/collect") } else { format!("/invoices/{id}") };
+    Ok(ui::redirect(&to, "The customer has a new link"))
 }
 
 /// A PDF as an answer; shown in the browser, saved under its number.

@@ -1,5 +1,6 @@
 //! Writes of payments, one file a verb. Those that only jobs and the customer's page use are not offered to programs.
 
+mod aftermath;
 mod apply;
 mod checkout;
 mod ledger;

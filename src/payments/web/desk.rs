@@ -114,7 +114,8 @@ struct Collect {
     head: ui::Head,
     invoice: Invoice,
     due: String,
-    link: String,
+    /// Records that came in from elsewhere have none yet.
+    link: Option<String>,
     qr_svg: String,
     /// Without Stripe the page shows the invoice, and is no way to pay.
     takes_online: bool,
@@ -129,13 +130,13 @@ pub async fn collect(State(app): State<App>, mut r: Read, Path(id): Path<Invoice
     if invoice.state == InvoiceState::Draft {
         return Err(Error::conflict("This invoice is a draft. Issue it first."));
     }
-    let link = links::live(&mut r, LinkKind::Invoice, id.0).await?.ok_or(Error::NotFound)?;
-    let link = links::url(&app, LinkKind::Invoice, link);
+    let link = links::live(&mut r, LinkKind::Invoice, id.0).await?.map(|l| links::url(&app, LinkKind::Invoice, l));
+    let qr_svg = link.as_deref().map(|url| qr::svg(url, "Code that opens the payment page")).transpose().map_err(Error::internal)?;
     let head = r.head("invoices").title(format!("Pay {}", invoice.title())).sub(invoice.contact_name.clone());
     ui::page(&Collect {
         head: head.back(format!("/invoices/{id}"), invoice.title()),
         due: invoice.money().format(invoice.amount_due),
-        qr_svg: qr::svg(&link, "Code that opens the payment page").map_err(Error::internal)?,
+        qr_svg: qr_svg.unwrap_or_default(),
         takes_online: account::of(r.db(), &app, who.org).await?.is_some(),
         can_record: invoices::allowed_actions(&who, &invoice).contains(&"payment.record"),
         link,
