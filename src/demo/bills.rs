@@ -149,6 +149,7 @@ impl Bills {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a payment is made of")]
     fn pay(&mut self, rows: &mut Rows, dice: &mut Dice, visit: &Visit<'_>, bill: &Bill, amount: Decimal, at: DateTime<Utc>, at_door: bool) {
         let method =
             if at_door { dice.of(&["card", "cash", "check", "check"]) } else { dice.of(&["card", "card", "card", "check", "bank"]) };

@@ -1,6 +1,6 @@
 //! Chance that falls the same way every time: the demo is the same on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough for inventing customers.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough for inventing customers.
 pub struct Dice(u64);
 
 impl Dice {

@@ -71,6 +71,7 @@ pub enum What {
 }
 
 /// Name, kind, cents (flexible: none), unit, minutes, category.
+#[expect(clippy::type_complexity, reason = "a table: one row a service")]
 const SOLD: [(&str, &str, Option<i64>, &str, i64, &str); 12] = [
     ("Exterior Window Cleaning", "flexible", None, "", 90, "Windows"),
     ("Interior and Exterior Window Cleaning", "flexible", None, "", 150, "Windows"),

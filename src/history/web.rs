@@ -80,7 +80,7 @@ fn noun(table: &str) -> String {
     }
 }
 
-/// "first_name" → "First name".
+/// `first_name` → "First name".
 fn sentence(name: &str) -> String {
     let plain = name.replace('_', " ");
     let mut chars = plain.chars();

@@ -138,6 +138,7 @@ pub struct Sample {
 
 impl Reading {
     /// Without the rows whose lines are done already.
+    #[must_use]
     pub fn without(mut self, done: &HashSet<i32>) -> Self {
         let open = |line: u64| i32::try_from(line).is_ok_and(|l| !done.contains(&l));
         match &mut self.rows {

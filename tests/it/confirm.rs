@@ -83,7 +83,7 @@ async fn s4_only_a_person_confirms_and_the_answer_can_be_changed() {
     t.drain().await;
     let mails = sink.received();
     assert_eq!(mails.len(), 2);
-    assert_eq!(mails[1].to, [b.owner.email.clone()]);
+    assert_eq!(mails[1].to, std::slice::from_ref(&b.owner.email));
     assert!(mails[1].mail().text.contains("Any weekday after 14:00 {{customer_name}}"), "{}", mails[1].mail().text);
     assert_eq!(t.count("select count(*) from notices where kind = 'wants_another_time' and resolved_at is null").await, 1);
     t.advance(Duration::minutes(2));

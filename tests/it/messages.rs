@@ -113,7 +113,7 @@ async fn s5_one_calendar_entry_however_often_it_moves() {
     }
     b.owner.act("ticket.cancel", json!({ "ticket_id": ticket, "reason": "Storm", "tell_customer": true })).await.expect(200);
     t.drain().await;
-    let mails: Vec<_> = sink.received().iter().map(|r| r.mail()).collect();
+    let mails: Vec<_> = sink.received().iter().map(crate::support::smtp::Received::mail).collect();
     let told: Vec<_> = mails.iter().map(|m| (ics(m, "UID"), ics(m, "SEQUENCE"), ics(m, "METHOD"))).collect();
     let uid = format!("ticket-{ticket}@rounds.test");
     let expected: Vec<_> = [("0", "REQUEST"), ("1", "REQUEST"), ("2", "REQUEST"), ("3", "REQUEST"), ("4", "CANCEL")]

@@ -1,6 +1,6 @@
 //! Payments: by hand, through the payment page, refunds, and what is put before the owner.
 
-use rounds::platform::stripe::StripeApi;
+use rounds::platform::stripe::{Patience, StripeApi};
 use serde_json::json;
 
 use crate::{
@@ -157,7 +157,7 @@ async fn simulated_stripe_only_in_the_demo() {
     let t = TestApp::with(|setup| {
         setup.is_demo = true;
         setup.public_url = format!("http://{address}");
-        setup.stripe = StripeApi::new(&simulated::base_url(address), Default::default()).unwrap();
+        setup.stripe = StripeApi::new(&simulated::base_url(address), Patience::default()).unwrap();
         setup.stripe_key = Some(simulated::key());
         setup.stripe_webhook_secret = Some(simulated::webhook_secret(b"key"));
     })

@@ -9,7 +9,7 @@ use rounds::{
         localtime::{parse_date, parse_time, to_utc},
         role::Role,
     },
-    tickets::TicketState,
+    tickets::{Answer, TicketState, actions as a},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -177,7 +177,6 @@ async fn s4_confirmed_only_by_a_person_with_who_and_how() {
     let ticket: TicketId = id.parse().unwrap();
     let job = rounds::platform::tenant::Write::of_org(&t.app, b.org, "job").await.unwrap();
     let meta = rounds::platform::action::Meta::default();
-    use rounds::tickets::{Answer, actions as a};
     assert!(job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap());
     let by_job = a::RecordAnswer { ticket_id: ticket, answer: Answer::Accepted, channel: a::Channel::Phone, wish: String::new() };
     assert!(job.act(&meta, by_job).await.is_err(), "a job is no person");

@@ -138,7 +138,7 @@ impl TestApp {
             .execute(&self.admin)
             .await
             .unwrap();
-        let mut business = Business { t: self, org, name: name.into(), owner: Actor::nobody(self), members: HashMap::new() };
+        let mut business = Business { t: self, org, owner: Actor::nobody(self), members: HashMap::new() };
         business.owner = business.member(Role::Owner, "Taylor").await;
         business
     }
@@ -177,7 +177,6 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
 pub struct Business<'t> {
     t: &'t TestApp,
     pub org: OrgId,
-    pub name: String,
     pub owner: Actor,
     pub members: HashMap<String, MemberId>,
 }
@@ -219,14 +218,7 @@ impl Business<'_> {
             .await
             .unwrap();
         self.members.insert(name.into(), member);
-        Actor {
-            router: self.t.router.clone(),
-            cookie: Some(format!("rounds_session={token}")),
-            bearer: None,
-            org: Some(self.org),
-            member: Some(member),
-            email,
-        }
+        Actor { router: self.t.router.clone(), cookie: Some(format!("rounds_session={token}")), bearer: None, member: Some(member), email }
     }
 }
 
@@ -236,7 +228,6 @@ pub struct Actor {
     router: Router,
     pub cookie: Option<String>,
     pub bearer: Option<String>,
-    pub org: Option<OrgId>,
     pub member: Option<MemberId>,
     pub email: String,
 }
@@ -275,7 +266,7 @@ impl Answer {
 
 impl Actor {
     fn nobody(t: &TestApp) -> Self {
-        Self { router: t.router.clone(), cookie: None, bearer: None, org: None, member: None, email: String::new() }
+        Self { router: t.router.clone(), cookie: None, bearer: None, member: None, email: String::new() }
     }
 
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
