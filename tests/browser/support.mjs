@@ -28,6 +28,7 @@ let folder;
 let server;
 let browser;
 let settings;
+let visitors = 0;
 const sessions = new Map();
 export let base;
 
@@ -50,7 +51,7 @@ async function start() {
   const port = await freePort();
   base = `http://127.0.0.1:${port}`;
   const own = Object.entries(process.env).filter(([name]) => name === 'ROUNDS_POSTGRES_BIN' || !/^(ROUNDS_|DATABASE_URL)/.test(name));
-  settings = { ...Object.fromEntries(own), ROUNDS_DATA_DIR: join(folder, 'data'), ROUNDS_LISTEN: `127.0.0.1:${port}` };
+  settings = { ...Object.fromEntries(own), ROUNDS_DATA_DIR: join(folder, 'data'), ROUNDS_LISTEN: `127.0.0.1:${port}`, ROUNDS_TRUSTED_PROXY: 'true' };
   // Its own process group, so that nothing is left behind however this ends.
   server = spawn(binary, ['demo'], { env: settings, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
@@ -99,6 +100,12 @@ after(stop, { timeout: 60_000 });
 process.on('exit', destroy);
 for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit(1));
 
+/** Everybody comes from a network of their own: limits are for those who come too often. */
+function network() {
+  visitors += 1;
+  return { 'x-forwarded-for': `10.${visitors >> 8}.${visitors & 255}.1` };
+}
+
 /** Asks until there is an answer; `seconds` at most. */
 export async function within(seconds, what, ask) {
   const end = Date.now() + seconds * 1000;
@@ -111,7 +118,7 @@ export async function within(seconds, what, ask) {
 }
 
 async function comeIn(role, link) {
-  const context = await browser.newContext({ javaScriptEnabled: false });
+  const context = await browser.newContext({ javaScriptEnabled: false, extraHTTPHeaders: network() });
   const page = await context.newPage();
   await page.goto(link);
   await page.locator('main form button').click();
@@ -141,7 +148,7 @@ export function check(name, body, { timeout = 180_000 } = {}) {
     const open = async (role, { desk: wide = false, js = true, ...more } = {}) => {
       const known = role === 'nobody' ? {} : { storageState: await session(role) };
       // Without motion: a page's arrival then has no transition to wait for.
-      const look = { ...(wide ? desk : phone), reducedMotion: 'reduce', javaScriptEnabled: js };
+      const look = { ...(wide ? desk : phone), reducedMotion: 'reduce', javaScriptEnabled: js, extraHTTPHeaders: network() };
       const context = await browser.newContext({ baseURL: base, ...look, ...known, ...more });
       context.setDefaultTimeout(10_000);
       contexts.push(context);
@@ -192,7 +199,7 @@ export async function axe(page, where = page.url()) {
 /** A request as `role`'s browser makes it, seen from outside: status, headers, compressed bytes, text. Follows nothing. */
 export async function fetchAs(role, path) {
   const cookies = role === 'nobody' ? [] : (await session(role)).cookies;
-  const headers = { 'accept-encoding': 'br', accept: 'text/html', cookie: cookies.map((c) => `${c.name}=${c.value}`).join('; ') };
+  const headers = { ...network(), 'accept-encoding': 'br', accept: 'text/html', cookie: cookies.map((c) => `${c.name}=${c.value}`).join('; ') };
   const answer = await new Promise((done, fail) => http.get(new URL(path, base), { headers }, done).on('error', fail));
   const chunks = [];
   for await (const chunk of answer) chunks.push(chunk);
