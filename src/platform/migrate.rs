@@ -23,7 +23,15 @@ pub fn fingerprint() -> String {
 pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> {
     let options: PgConnectOptions = admin_url.parse().map_err(Error::internal)?;
     let mut db = options.clone().connect().await?;
-    roles(&mut db, app_password).await?;
+    // Roles belong to the whole cluster: another database's migration may be at them in the same moment.
+    let mut tries = 0;
+    while let Err(error) = roles(&mut db, app_password).await {
+        tries += 1;
+        if tries == 10 {
+            return Err(error);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100 * tries)).await;
+    }
     let database: String = sqlx::query_scalar("select current_database()").fetch_one(&mut db).await?;
     let quoted = database.replace('"', "\"\"");
     run(

@@ -4,7 +4,8 @@
 pub fn email(typed: &str) -> Option<String> {
     let typed = typed.trim().trim_start_matches('\'');
     let typed = typed.strip_prefix("mailto:").unwrap_or(typed);
-    let typed = typed.trim_matches(|c| c == '<' || c == '>').to_lowercase();
+    // `<ann@example.com>`, as mail programs copy it; a bracket alone is a slip.
+    let typed = typed.strip_prefix('<').map_or(Some(typed), |t| t.strip_suffix('>'))?.to_lowercase();
     let (local, domain) = typed.rsplit_once('@')?;
     let local_ok = !local.is_empty()
         && local.len() <= 64

@@ -70,7 +70,7 @@ async fn every_tenant_table_is_built_by_the_helper() {
     // Global by design: identity, counters of the network, the migrations' own.
     let global = ["users", "sessions", "sign_ins", "rate_limits", "_sqlx_migrations"];
     // Derived or append-only: isolated, without audit of their own.
-    let bare = ["audit_entries", "audit_seals", "events", "idempotency_keys", "counters", "contact_search", "import_rows"];
+    let bare = ["audit_entries", "audit_seals", "events", "idempotency_keys", "counters", "contact_search", "import_rows", "import_keys"];
     let tables: Vec<(String, bool, bool, bool, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, c.relrowsecurity, c.relforcerowsecurity,
                 exists (select from pg_policies p where p.tablename = c.relname and p.policyname = 'tenant' and p.qual like '%app.org()%' and p.with_check like '%app.org()%'),

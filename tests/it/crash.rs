@@ -43,6 +43,12 @@ impl Server {
     }
 }
 
+impl Server {
+    async fn answers(&self) -> bool {
+        reqwest::get(format!("http://127.0.0.1:{}/healthz", self.port)).await.is_ok_and(|a| a.status().is_success())
+    }
+}
+
 /// A phone: sends an act again, under the same key, until there is an answer.
 #[derive(Clone)]
 struct Phone {
@@ -112,7 +118,7 @@ impl Phone {
     }
 }
 
-const VISITS: usize = 8;
+const VISITS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_kill_minus_nine_loses_nothing_and_does_nothing_twice() {
@@ -126,7 +132,11 @@ async fn a_day_of_kill_minus_nine_loses_nothing_and_does_nothing_twice() {
         .await
         .unwrap();
     let data = std::env::temp_dir().join(format!("rounds-crash-{}", std::process::id()));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Below the ports that other tests' connections are given while this server is down.
+    let port = (0..500)
+        .map(|n| 20_000 + u16::try_from((std::process::id() + n) % 9_000).unwrap())
+        .find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok());
+    let port = port.expect("one of five hundred ports is free");
     let server = Arc::new(Server { port, database_url: t.url("rounds_app"), data: data.clone(), smtp: sink.url() });
 
     let (over, kills) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
@@ -137,11 +147,20 @@ async fn a_day_of_kill_minus_nine_loses_nothing_and_does_nothing_twice() {
             let mut seed = u64::from(std::process::id()).wrapping_mul(6_364_136_223_846_793_005) | 1;
             let mut child = server.start();
             while !over.load(Ordering::Relaxed) {
+                // It is killed at work, not on its way up; one that could not start (a port not yet free) is started again.
+                if !server.answers().await {
+                    if child.try_wait().unwrap().is_some() {
+                        child = server.start();
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
                 seed ^= seed << 13;
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
-                tokio::time::sleep(Duration::from_millis(700 + seed % 1600)).await;
+                tokio::time::sleep(Duration::from_millis(150 + seed % 700)).await;
                 if over.load(Ordering::Relaxed) || kills.load(Ordering::Relaxed) >= 12 {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
                 child.kill().await.unwrap();
