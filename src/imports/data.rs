@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Import, ImportState, dates::DateOrder};
+use super::{Import, ImportState, Outcome, dates::DateOrder};
 use crate::platform::{
     error::{Error, Result},
     ids::{FileId, ImportId},
@@ -101,11 +101,18 @@ pub struct RowResult {
     pub line: i32,
     pub outcome: String,
     pub reason: String,
+    /// The customer's or the service's name, and the ticket's number.
+    pub name: String,
     pub record_kind: Option<String>,
     pub record_id: Option<Uuid>,
 }
 
 impl RowResult {
+    /// The outcome in a person's word.
+    pub fn word(&self) -> &'static str {
+        Outcome::ALL.into_iter().find(|o| o.name() == self.outcome).map_or("", Outcome::word)
+    }
+
     /// The page of the record.
     pub fn href(&self) -> Option<String> {
         let id = self.record_id?;
@@ -122,8 +129,14 @@ impl RowResult {
 pub async fn rows(db: &mut PgConnection, id: ImportId, outcome: Option<&str>, after: i32, limit: i64) -> Result<Vec<RowResult>> {
     Ok(sqlx::query_as!(
         RowResult,
-        r#"select line, outcome, reason, record_kind, record_id from import_rows
-            where import_id = $1 and ($2::text is null or outcome = $2) and line > $3 order by line limit $4"#,
+        r#"select r.line, r.outcome, r.reason, r.record_kind, r.record_id,
+                  concat_ws(' · ', c.name, tc.name, s.name, 'T-' || t.number) as "name!"
+             from import_rows r
+             left join contacts c on c.org_id = r.org_id and c.id = r.record_id
+             left join tickets t on t.org_id = r.org_id and t.id = r.record_id
+             left join contacts tc on tc.org_id = t.org_id and tc.id = t.contact_id
+             left join services s on s.org_id = r.org_id and s.id = r.record_id
+            where r.import_id = $1 and ($2::text is null or r.outcome = $2) and r.line > $3 order by r.line limit $4"#,
         id.0,
         outcome,
         after,

@@ -206,7 +206,7 @@ async fn d2_nothing_is_dropped_without_a_reason() {
     assert!(csv.contains("no customer id") && csv.contains("nothing to know this customer by"), "{csv}");
     assert!(csv.contains("'=Evil"), "a formula is neutralised: {csv}");
     let page = b.owner.get(&format!("/imports/{id}?outcome=refused")).await.expect(200).body;
-    assert!(page.contains("Line 3") && page.contains("Line 4") && !page.contains("Line 2<"));
+    assert!(page.contains("Line 3") && page.contains("Line 4") && !page.contains("Holden"));
     assert_eq!(t.count("select count(*) from files where position('4111' in convert_from(bytes, 'UTF8')) > 0").await, 0);
     assert_eq!(t.count("select count(*) from notes where body like '%[REDACTED]%'").await, 1);
     for (name, bytes, words) in [("x.csv", &b"a,b\n1,2\n"[..], "these columns"), ("x.xlsx", b"PK\x03\x04zip", "not a CSV file")] {

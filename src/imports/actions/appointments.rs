@@ -205,6 +205,7 @@ struct People {
     by_email: HashMap<String, Vec<ContactId>>,
     by_phone: HashMap<String, Vec<ContactId>>,
     by_name: HashMap<String, Vec<ContactId>>,
+    by_street: HashMap<String, Vec<ContactId>>,
     names: HashMap<ContactId, String>,
     /// Addresses by contact and folded street.
     places: HashMap<(ContactId, String), Uuid>,
@@ -216,6 +217,13 @@ impl People {
         let emails: Vec<String> = rows.iter().filter_map(|r| r.client_email.clone()).collect();
         let phones: Vec<String> = rows.iter().filter_map(|r| r.client_phone.as_ref()).map(phone_key).collect();
         let names: Vec<String> = rows.iter().map(|r| r.client_name.to_lowercase()).collect();
+        // Card sales leave a street and nothing else.
+        let streets: Vec<String> = rows
+            .iter()
+            .filter(|r| r.client_name.is_empty() && r.client_email.is_none() && r.client_phone.is_none())
+            .filter_map(|r| r.address.as_ref())
+            .map(|a| text::fold(&a.street))
+            .collect();
         let found = sqlx::query!(
             r#"
             select c.id as "id: ContactId", c.name_key as "name!", 'name' as "by!", c.name_key as "key!" from contacts c where c.deleted_at is null and c.name_key = any ($3)
@@ -223,10 +231,13 @@ impl People {
                        where c.deleted_at is null and e.match_key = any ($1)
             union all select c.id, c.name_key, 'phone', p.match_key from contact_phones p join contacts c on c.org_id = p.org_id and c.id = p.contact_id
                        where c.deleted_at is null and p.match_key = any ($2)
+            union all select c.id, c.name_key, 'street', app.fold(a.street) from addresses a join contacts c on c.org_id = a.org_id and c.id = a.contact_id
+                       where c.deleted_at is null and a.deleted_at is null and a.street <> '' and app.fold(a.street) = any ($4)
             "#,
             &emails,
             &phones,
-            &names
+            &names,
+            &streets
         )
         .fetch_all(cx.db())
         .await?;
@@ -234,6 +245,7 @@ impl People {
             by_email: HashMap::new(),
             by_phone: HashMap::new(),
             by_name: HashMap::new(),
+            by_street: HashMap::new(),
             names: HashMap::new(),
             places: HashMap::new(),
             made: HashMap::new(),
@@ -243,6 +255,7 @@ impl People {
             let map = match row.by.as_str() {
                 "email" => &mut people.by_email,
                 "phone" => &mut people.by_phone,
+                "street" => &mut people.by_street,
                 _ => &mut people.by_name,
             };
             map.entry(row.key).or_default().push(id);
@@ -283,6 +296,7 @@ impl People {
         let named = self.by_name.get(&name).filter(|_| !name.is_empty()).unwrap_or(&none);
         let is_named = |c: &&ContactId| self.names.get(*c).is_some_and(|n| *n == name);
         let street = row.address.as_ref().map(|a| text::fold(&a.street)).unwrap_or_default();
+        let is_nameless = name.is_empty() && row.client_email.is_none() && row.client_phone.is_none();
         let lives_there = |c: &&ContactId| !street.is_empty() && self.places.contains_key(&(**c, street.clone()));
         let one = |of: &[ContactId]| {
             let distinct: HashSet<_> = of.iter().collect();
@@ -297,6 +311,7 @@ impl People {
             .or_else(|| one(email))
             .or_else(|| one(phone).filter(|_| name.is_empty() || named.is_empty()))
             .or_else(|| one(named))
+            .or_else(|| self.by_street.get(&street).and_then(|c| one(c)).filter(|_| is_nameless))
     }
 
     fn add(&mut self, new: &mut Newcomers, keys: &mut Vec<Key>, row: &AppointmentRow) -> ContactId {

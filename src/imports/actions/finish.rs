@@ -43,6 +43,9 @@ impl Action for FinishImport {
     }
 }
 
+/// Proposals a contact takes part in.
+const MOST_TWINS: u8 = 5;
+
 /// Proposes pairs of which one came or changed with this import; nobody is merged.
 async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
     let rows = sqlx::query!(
@@ -74,9 +77,17 @@ async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
     if !ids.iter().any(|i| i.1) {
         return Ok(());
     }
+    // Best first; a contact with twins by the dozen is looked at once, not dozens of times.
+    let mut times = vec![0_u8; ids.len()];
     let pairs: Vec<Value> = likeness::propose(&people)
         .into_iter()
         .filter(|(i, j, _)| ids[*i].1 || ids[*j].1)
+        .filter(|(i, j, _)| {
+            let is_wanted = times[*i] < MOST_TWINS && times[*j] < MOST_TWINS;
+            times[*i] += u8::from(is_wanted);
+            times[*j] += u8::from(is_wanted);
+            is_wanted
+        })
         .map(|(i, j, likeness)| {
             let (a, b) = (ids[i].0.min(ids[j].0), ids[i].0.max(ids[j].0));
             json!({ "id": DuplicateId::new(), "contact_id": a, "other_id": b, "score": likeness.score, "reason": likeness.reasons.join(", ") })
