@@ -159,6 +159,9 @@ pub fn allowed_actions(who: &Who, contact: &Contact) -> Vec<&'static str> {
     if who.has(Capability::Invoices) && who.can(P::DraftMoney) {
         allowed.push("invoice.create");
     }
+    if who.can(P::Send) {
+        allowed.push("message.schedule");
+    }
     allowed
 }
 
