@@ -117,7 +117,7 @@ impl RowResult {
     pub fn href(&self) -> Option<String> {
         let id = self.record_id?;
         match self.record_kind.as_deref()? {
-            "contact" => Some(format!("/customers/{id}")),
+            "contact" => Some(format!("/contacts/{id}")),
             "ticket" => Some(format!("/tickets/{id}")),
             "service" => Some(format!("/services/{id}")),
             _ => None,
