@@ -129,7 +129,7 @@ async fn one(read: &mut Read, ticket: TicketId) -> Result<Option<Closeout>> {
 pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<Utc>) -> Result<Draft> {
     let clock = tickets::data::clock(db, ticket.id).await?;
     let spans: Vec<_> = clock.iter().map(|c| (c.clocked_in_at, c.clocked_out_at.unwrap_or(now))).collect();
-    let minutes = super::union_minutes(spans);
+    let minutes = tickets::union_minutes(spans);
     let lines = tickets::data::lines(db, ticket.id).await?;
     let lines = lines
         .into_iter()

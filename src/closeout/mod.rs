@@ -286,21 +286,6 @@ impl Draft {
     }
 }
 
-/// The time at least one technician was there: the union of the spans, in whole minutes.
-pub fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
-    spans.sort_unstable();
-    let mut total = chrono::Duration::zero();
-    let mut end: Option<DateTime<Utc>> = None;
-    for (from, to) in spans {
-        let from = end.map_or(from, |e| e.max(from));
-        if to > from {
-            total += to - from;
-        }
-        end = Some(end.map_or(to, |e| e.max(to)));
-    }
-    i32::try_from(total.num_minutes()).unwrap_or(i32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

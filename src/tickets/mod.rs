@@ -5,6 +5,7 @@ pub mod data;
 pub mod overlap;
 pub mod web;
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,21 @@ pub fn median(mut minutes: Vec<i32>) -> Option<i32> {
     }
 }
 
+/// The time at least one technician was there: the union of the spans, in whole minutes.
+pub fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
+    spans.sort_unstable();
+    let mut total = chrono::Duration::zero();
+    let mut end: Option<DateTime<Utc>> = None;
+    for (from, to) in spans {
+        let from = end.map_or(from, |e| e.max(from));
+        if to > from {
+            total += to - from;
+        }
+        end = Some(end.map_or(to, |e| e.max(to)));
+    }
+    i32::try_from(total.num_minutes()).unwrap_or(i32::MAX)
+}
+
 /// What this member may do with a ticket as it stands: names of actions. Pages draw their buttons from it.
 pub fn allowed_actions(who: &Who, ticket: &data::Ticket) -> Vec<&'static str> {
     if !who.can(Permission::WriteRecords) {
@@ -218,6 +234,13 @@ mod tests {
             }
         }
         assert!(!TicketState::Scheduled.may_become(TicketState::Closed));
+    }
+
+    #[test]
+    fn two_at_once_take_the_time_of_one() {
+        let at = |minute: i64| DateTime::from_timestamp(minute * 60, 0).unwrap();
+        assert_eq!(union_minutes(vec![(at(0), at(60)), (at(0), at(60))]), 60);
+        assert_eq!(union_minutes(vec![(at(90), at(120)), (at(0), at(60)), (at(30), at(70))]), 100);
     }
 
     #[test]

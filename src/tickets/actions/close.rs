@@ -14,6 +14,7 @@ use crate::{
     tickets::{
         Settlement, TicketState,
         data::{self, Ticket},
+        union_minutes,
     },
 };
 
@@ -155,9 +156,9 @@ async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Resu
     if let Some(minutes) = said {
         return Ok(minutes);
     }
-    let clocked: i64 = data::clock(cx.db(), ticket.id).await?.iter().map(|e| e.minutes(now)).sum();
-    i32::try_from(clocked)
-        .ok()
+    let clock = data::clock(cx.db(), ticket.id).await?;
+    let spans = clock.iter().map(|e| (e.clocked_in_at, e.clocked_out_at.unwrap_or(now))).collect();
+    Some(union_minutes(spans))
         .filter(|m| (1..=10_080).contains(m))
         .ok_or_else(|| FieldErrors::one("worked_minutes", "How long did it take? The clock does not tell."))
 }
