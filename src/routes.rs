@@ -71,7 +71,6 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, hand
 }
 
 /// The table.
-#[allow(unused_imports)]
 pub fn table() -> Vec<Route> {
     use Access::{Link, Member, Public, SignedIn};
     use Permission::{Any, DraftMoney, HandleMoney, ManageSettings, ManageTeam, ReadMoney, ReadRecords, Send, WriteRecords};

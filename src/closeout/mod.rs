@@ -5,6 +5,7 @@ pub mod data;
 pub mod form;
 pub mod jobs;
 pub mod money;
+mod page;
 pub mod web;
 
 use std::collections::BTreeSet;

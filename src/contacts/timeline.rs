@@ -7,13 +7,16 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::platform::{
-    error::Result,
-    ids::ContactId,
-    money::Currency,
-    query::next_cursor,
-    role::{Capability, Permission},
-    tenant::Who,
+use crate::{
+    platform::{
+        error::Result,
+        ids::ContactId,
+        money::Currency,
+        query::next_cursor,
+        role::{Capability, Permission},
+        tenant::Who,
+    },
+    ui::format::sentence,
 };
 
 /// A moment of the stream.
@@ -174,11 +177,4 @@ fn amount(payload: &Value, who: &Who) -> Option<String> {
     let amount = payload["amount"].as_str()?.parse().ok()?;
     let code = payload["currency"].as_str().unwrap_or(&who.currency);
     who.sees_prices().then(|| Currency::from_code(code).unwrap_or(Currency::USD).format(amount))
-}
-
-/// `ticket.clocked_in` → "Ticket clocked in".
-fn sentence(name: &str) -> String {
-    let plain = name.replace(['.', '_'], " ");
-    let mut chars = plain.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

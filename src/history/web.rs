@@ -76,22 +76,15 @@ fn noun(table: &str) -> String {
         "ticket_lines" | "invoice_lines" => "Line".into(),
         "clock_entries" => "Clock".into(),
         "ticket_answers" => "Customer's answer".into(),
-        other => sentence(other.trim_end_matches('s')),
+        other => ui::format::sentence(other.trim_end_matches('s')),
     }
-}
-
-/// `first_name` → "First name".
-fn sentence(name: &str) -> String {
-    let plain = name.replace('_', " ");
-    let mut chars = plain.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn values(changes: Option<&Value>, op: &str) -> Vec<Values> {
     let columns = changes.and_then(Value::as_object).into_iter().flatten();
     columns
         .filter(|(_, pair)| op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1]))
-        .map(|(column, pair)| Values { column: sentence(column), old: shown(&pair[0]), new: shown(&pair[1]) })
+        .map(|(column, pair)| Values { column: ui::format::sentence(column), old: shown(&pair[0]), new: shown(&pair[1]) })
         .collect()
 }
 

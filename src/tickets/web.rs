@@ -19,7 +19,7 @@ pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
 pub use index::index;
 pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};
 pub use new::{create, new};
-pub use show::{sentence, show};
+pub use show::show;
 
 use super::{Confirmation, TicketState, currency};
 use crate::{

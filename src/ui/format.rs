@@ -149,6 +149,13 @@ pub fn count(n: impl Whole, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// A key or an event's name in words: `property_screen_count` → "Property screen count", `ticket.clocked_in` → "Ticket clocked in".
+pub fn sentence(key: &str) -> String {
+    let words = key.replace(['_', '-', '.'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// `tel:` link of a phone number as typed or in E.164.
 pub fn tel(number: &str) -> String {
     let digits: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
@@ -207,6 +214,15 @@ mod tests {
         assert_eq!((duration(202), duration(45), duration(120)), ("3 h 22 min".into(), "45 min".into(), "2 h".into()));
         assert_eq!(clock(4_365), "1:12");
         assert_eq!(clock(-5), "0:00");
+    }
+
+    #[test]
+    fn keys_read_as_words() {
+        assert_eq!(
+            (sentence("property_screen_count"), sentence("ticket.clocked_in")),
+            ("Property screen count".into(), "Ticket clocked in".into())
+        );
+        assert_eq!((sentence("éclairage"), sentence("")), ("Éclairage".into(), String::new()));
     }
 
     #[test]

@@ -542,3 +542,26 @@ async fn pages_book_move_and_cancel_without_a_script() {
     post(&format!("{path}/clock-out"), vec![]).await.expect(303);
     assert!(owner.get(&path).await.expect(200).body.contains("Taylor, in at 9:00, out at 9:30"));
 }
+
+#[tokio::test]
+async fn a_note_of_the_visit_is_written_and_read_on_its_page() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let agent = b.member(Role::Agent, "Lee").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let (other, _) = customer(&t, &b, "Vera Holden", None).await;
+    let mine = book(&b.owner, contact, start() + Duration::days(1), 60, &[b.members["Lee"]], json!([])).await;
+    let theirs = book(&b.owner, contact, start() + Duration::days(2), 60, &[b.members["Taylor"]], json!([])).await;
+    let to = format!("/contacts/{contact}/notes");
+    let wrote = agent.post(&to, &[("body", "Ring twice. Card 4242424242424242."), ("ticket_id", &mine)]).await.expect(303);
+    assert_eq!(wrote.location(), format!("/tickets/{mine}"));
+    let page = agent.get(&format!("/tickets/{mine}")).await.expect(200).body;
+    assert!(page.contains("Ring twice. Card [REDACTED].") && page.contains("· Lee</time>"), "{page}");
+    // Refused with the words kept, and still about the visit; never about a visit of others.
+    let refused = agent.post(&to, &[("body", "  "), ("ticket_id", &mine)]).await.expect(422).body;
+    assert!(refused.contains(&format!(r#"name="ticket_id" value="{mine}""#)), "{refused}");
+    let note = |contact: Uuid, ticket: &str| json!({ "contact_id": contact, "ticket_id": ticket, "body": "Hello" });
+    agent.act("note.create", note(contact, &theirs)).await.expect(404);
+    b.owner.act("note.create", note(other, &mine)).await.expect(404);
+    b.owner.act("note.create", note(contact, &theirs)).await.expect(200);
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Written, about, active, free, index};
 use crate::platform::{
     action::{Action, Cx},
-    error::{FieldErrors, Result},
+    error::{Error, FieldErrors, Result},
     ids::{ContactId, NoteId, TicketId},
     role::Permission,
 };
@@ -31,6 +31,9 @@ impl Action for CreateNote {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         active(cx, self.contact_id).await?;
+        if let Some(ticket) = self.ticket_id {
+            of_visit(cx, ticket, self.contact_id).await?;
+        }
         let mut errors = FieldErrors::default();
         let body = free(&mut errors, "body", &self.body, 20_000);
         if body.is_empty() {
@@ -51,4 +54,20 @@ impl Action for CreateNote {
         cx.event("note.created", about(self.contact_id), json!({ "note_id": id, "ticket_id": self.ticket_id })).await?;
         Ok(Written { id: id.0, version: 1 })
     }
+}
+
+/// A visit of this customer that the writer may see; `NotFound` otherwise.
+async fn of_visit(cx: &mut Cx<'_>, ticket: TicketId, contact: ContactId) -> Result<()> {
+    let only = cx.who.only_own_tickets();
+    let is_theirs = sqlx::query_scalar!(
+        r#"select exists (select from tickets t
+            where t.id = $1 and t.contact_id = $2
+              and ($3::uuid is null or exists (select from assignments a where a.ticket_id = t.id and a.member_id = $3))) as "there!""#,
+        ticket.0,
+        contact.0,
+        only.map(|m| m.0)
+    )
+    .fetch_one(cx.db())
+    .await?;
+    if is_theirs { Ok(()) } else { Err(Error::NotFound) }
 }

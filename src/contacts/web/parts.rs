@@ -18,7 +18,7 @@ use crate::{
     platform::{
         error::{Error, Result},
         form::Posted,
-        ids::{AttributeId, ContactId, DuplicateId},
+        ids::{AttributeId, ContactId, DuplicateId, TicketId},
         tenant::Write,
     },
     ui,
@@ -30,12 +30,19 @@ async fn again(w: &Write, id: ContactId, refused: Refused) -> Result<Response> {
     Ok(ui::invalid(&show::page(&mut r, id, refused).await?)?.into_response())
 }
 
-/// `POST /contacts/{id}/notes`.
+/// `POST /contacts/{id}/notes`: with `ticket_id` a note of that visit, and back to its page.
 pub async fn note(w: Write, Path(id): Path<ContactId>, form: Posted<Fields>) -> Result<Response> {
     let body = form.value.owned("body");
-    match w.act(&form.meta, CreateNote { id: None, contact_id: id, ticket_id: None, body: body.clone() }).await {
-        Ok(_) => Ok(ui::redirect(&format!("/contacts/{id}"), "Note added")),
-        Err(Error::Invalid(errors)) => again(&w, id, Refused { errors, note: body, ..Refused::default() }).await,
+    let ticket_id = match form.value.get("ticket_id") {
+        "" => None,
+        typed => Some(typed.parse::<TicketId>().map_err(|_| Error::NotFound)?),
+    };
+    match w.act(&form.meta, CreateNote { id: None, contact_id: id, ticket_id, body: body.clone() }).await {
+        Ok(_) => {
+            let to = ticket_id.map_or_else(|| format!("/contacts/{id}"), |t| format!("/tickets/{t}"));
+            Ok(ui::redirect(&to, "Note added"))
+        }
+        Err(Error::Invalid(errors)) => again(&w, id, Refused { errors, note: body, ticket_id, ..Refused::default() }).await,
         Err(e) => Err(e),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     platform::{
         error::{FieldErrors, Result},
-        ids::ContactId,
+        ids::{ContactId, TicketId},
         query::decode_cursor,
         role::Permission,
         tenant::Read,
@@ -26,6 +26,8 @@ const STREAM: i64 = 12;
 pub struct Refused {
     pub errors: FieldErrors,
     pub note: String,
+    /// The visit the refused note was about.
+    pub ticket_id: Option<TicketId>,
     pub key: String,
     pub value: String,
 }
@@ -71,13 +73,6 @@ impl Show {
             || c.email_consent.is_some()
             || c.sms_consent.is_some()
     }
-}
-
-/// `property_screen_count` → "Property screen count".
-fn label(key: &str) -> String {
-    let plain = key.replace('_', " ");
-    let mut chars = plain.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Builds the page; `refused` holds what a small form of it was sent with in vain.

@@ -1,5 +1,6 @@
 //! What a ticket's page and the booking form show beside the record, each in one query.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, types::Json};
@@ -28,8 +29,19 @@ pub struct Parts {
     pub email: Option<String>,
     /// What is known for sure of the customer: pets, access, equipment.
     pub facts: Vec<Fact>,
+    /// Newest first.
+    pub notes: Vec<NoteRow>,
     pub closed_by: Option<String>,
     pub invoice: Option<InvoiceRef>,
+}
+
+/// A note of the visit.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NoteRow {
+    pub at: DateTime<Utc>,
+    pub body: String,
+    /// The member who wrote it; None for what came by import.
+    pub by: Option<String>,
 }
 
 /// The live invoice made from the ticket.
@@ -39,7 +51,7 @@ pub struct InvoiceRef {
     pub number: Option<String>,
 }
 
-/// Lines, technicians, clock, answers and the customer's facts, as this member may see them.
+/// Lines, technicians, clock, answers, notes and the customer's facts, as this member may see them.
 pub async fn parts(db: &mut PgConnection, who: &Who, ticket: &Ticket) -> Result<Parts> {
     let row = sqlx::query_scalar!(
         r#"
@@ -59,6 +71,9 @@ pub async fn parts(db: &mut PgConnection, who: &Who, ticket: &Ticket) -> Result<
           'email', (select e.address from contact_emails e where e.contact_id = $2 order by e.position, e.id limit 1),
           'facts', (select coalesce(jsonb_agg(jsonb_build_object('key', f.key, 'value', f.value) order by f.key), '[]')
                       from attributes f where f.contact_id = $2 and f.state = 'confirmed'),
+          'notes', (select coalesce(jsonb_agg(jsonb_build_object('at', n.created_at, 'body', n.body, 'by', m.name) order by n.created_at desc, n.id desc), '[]')
+                      from notes n left join members m on m.org_id = n.org_id and m.id = case when n.created_by ~ '^(member|model):' then split_part(n.created_by, ':', 2)::uuid end
+                     where n.ticket_id = $1),
           'closed_by', (select m.name from members m where m.id = $4),
           'invoice', (select jsonb_build_object('id', i.id, 'number', i.number) from invoices i where i.ticket_id = $1 and i.state <> 'void' and $3)
         ) as "json!: Json<Parts>"

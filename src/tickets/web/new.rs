@@ -226,7 +226,7 @@ fn last_words(who: &crate::platform::tenant::Who, l: &data::LastTime) -> Vec<(St
     add("Price", price(who, l.total, false));
     add("Done by", l.by.clone());
     for f in &l.facts {
-        add(&super::sentence(&f.key), f.value.clone());
+        add(&ui::format::sentence(&f.key), f.value.clone());
     }
     words
 }

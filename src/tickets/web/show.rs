@@ -113,19 +113,12 @@ fn alerts(t: &data::Ticket, parts: &data::Parts) -> Vec<String> {
     let facts = parts.facts.iter().filter(|f| {
         ["access", "pet", "gate", "equipment", "hazard", "alarm", "parking", "key"].iter().any(|k| f.key.to_lowercase().contains(k))
     });
-    let mut out: Vec<String> = facts.map(|f| format!("{}: {}", sentence(&f.key), f.value)).collect();
+    let mut out: Vec<String> = facts.map(|f| format!("{}: {}", ui::format::sentence(&f.key), f.value)).collect();
     if !t.access_notes.is_empty() {
         out.insert(0, t.access_notes.clone());
     }
     out.dedup();
     out
-}
-
-/// `property_screen_count` → "Property screen count".
-pub fn sentence(key: &str) -> String {
-    let words = key.replace(['_', '-'], " ");
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 /// Who answered what, when and how; else how far asking has come.
