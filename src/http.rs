@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
@@ -24,7 +24,7 @@ use tower_http::{
 use crate::{
     api,
     business::web::tokens,
-    identity,
+    identity, live,
     platform::{
         app::{App, RequestId},
         error::{Error, Failure, FieldErrors},
@@ -60,6 +60,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(refuse_cross_site))
         .layer(from_fn_with_state(app.clone(), render_failures))
         .layer(from_fn_with_state(app.clone(), headers))
+        .layer(Extension(live::Hub::default()))
         .layer(from_fn(observe::observe))
         .with_state(app)
 }

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod imports;
 pub mod invoices;
 pub mod jobs;
+pub mod live;
 pub mod messages;
 pub mod payments;
 pub mod platform;

@@ -23,6 +23,7 @@ use crate::history;
 use crate::identity;
 use crate::imports;
 use crate::invoices;
+use crate::live;
 use crate::payments;
 use crate::tickets;
 use crate::today;
@@ -162,6 +163,7 @@ pub fn table() -> Vec<Route> {
         // Home.
         get("/", Member(ReadRecords), today::web::home),
         get("/more", Member(Any), ui::more),
+        get("/live", Member(ReadRecords), live::web::stream),
         post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
         post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
         // Tickets and the calendar.

@@ -10,7 +10,7 @@ use axum::{Extension, Router, routing};
 use rounds::platform::app::App;
 use rounds::platform::config::Config;
 use rounds::platform::observe::{self, Operator};
-use rounds::{http, jobs};
+use rounds::{http, jobs, live};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -75,7 +75,8 @@ async fn serve(app: App, args: &Args, config: &Config, listener: TcpListener, st
     let jobs = (!args.no_jobs).then(|| Arc::new(AtomicBool::new(false)));
     let working = jobs.clone().map(|up| tokio::spawn(work(app.clone(), stop.clone(), up)));
     let operator = Operator { metrics_token: config.metrics.token.clone(), jobs };
-    let router = if args.only_jobs { health(app) } else { http::router(app) }.layer(Extension(operator));
+    let router =
+        if args.only_jobs { health(app) } else { http::router(app) }.layer(Extension(operator)).layer(Extension(live::Stop(stop.clone())));
     tracing::info!(listen = %config.listen, public_url = config.public_url, "ready");
     answer(listener, router, stop).await?;
     if let Some(working) = working

@@ -181,7 +181,8 @@ async fn load(tx: &mut PgConnection, app: &App, origin: &Origin, now: DateTime<U
                nullif(current_setting('app.session_id', true), '')::uuid as "session?: SessionId",
                nullif(current_setting('app.link_id', true), '')::uuid as "link?: LinkId",
                nullif(current_setting('app.source', true), '') as source,
-               case when $1 and m.id is not null then app.page_header() end as header
+               case when $1 and m.id is not null
+                    then app.page_header() || jsonb_build_object('since', pg_snapshot_xmin(pg_current_snapshot())::text) end as header
           from (select 1) one
           left join orgs o on o.org_id = (select app.org()) and o.state = 'active'
           left join members m on m.org_id = o.org_id and m.id = (select app.member())
@@ -232,7 +233,8 @@ enum Loaded {
 pub struct Read {
     tx: Transaction<'static, Postgres>,
     pub who: Who,
-    /// What the page's header shows (current ticket, counts), as `app.page_header()` made it; pages only.
+    /// What the page's header shows (current ticket, counts), as `app.page_header()` made it, and the oldest transaction the page may not
+    /// show yet, from which on it hears of changes; pages only.
     pub header: Option<serde_json::Value>,
     /// "What just happened", told by the page before.
     pub flash: Option<String>,

@@ -40,6 +40,8 @@ pub struct Head {
     pub zone: Tz,
     /// The moment the page is made for.
     pub now: DateTime<Utc>,
+    /// From which transaction on the page has to hear of changes (`/live`).
+    pub since: String,
     /// The words in the search bar, on the page that shows its results.
     pub query: String,
 }
@@ -96,6 +98,7 @@ impl Head {
             lang: "en".into(),
             zone,
             now,
+            since: String::new(),
             query: String::new(),
         }
     }
@@ -137,6 +140,8 @@ struct Header {
     current: Option<HeaderTicket>,
     #[serde(default)]
     notices: i64,
+    #[serde(default)]
+    since: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -174,6 +179,7 @@ impl Read {
                 create: who.has(Capability::Scheduling) && who.can(Permission::WriteRecords),
             },
             counts: Counts { today: (header.notices > 0).then_some(header.notices), ..Counts::default() },
+            since: header.since,
             ..Head::new(nav, who.org.0, who.zone, who.now)
         }
     }

@@ -14,7 +14,7 @@ if ($('[data-clock]')) {
 
 const link = navigator.connection;
 const fetched = new Set();
-const canFetchAhead = () => !link || (!link.saveData && !/2g/.test(link.effectiveType || '') && !(link.rtt > 350));
+export const canFetchAhead = () => !link || (!link.saveData && !/2g/.test(link.effectiveType || '') && !(link.rtt > 350));
 function ahead(e) {
   const a = e.target.closest?.('a[href]');
   if (!a || a.origin !== location.origin || a.hash || a.target || a.download || 'noAhead' in a.dataset || fetched.has(a.href) || !canFetchAhead()) return;

@@ -4,3 +4,4 @@ import './wizard.mjs';
 import './customer.mjs';
 import './imports.mjs';
 import './pages.mjs';
+import './live.mjs';

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("timeline", 9),
     ("history", 9),
     ("exports", 9),
+    ("live", 9),
     ("today", 10),
     ("demo", 11),
 ];

@@ -13,6 +13,7 @@ mod identity;
 mod imports;
 mod invoices;
 mod isolation;
+mod live;
 mod mail;
 mod messages;
 mod operate;

@@ -279,7 +279,9 @@ impl Actor {
         }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        // A stream never ends; `live.rs` reads it.
+        let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|v| v == "text/event-stream");
+        let bytes = if is_stream { axum::body::Bytes::new() } else { axum::body::to_bytes(body, usize::MAX).await.unwrap() };
         Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
