@@ -1,7 +1,8 @@
 // A technician's phone at the weak end: taps, waits for what is to be seen, and says how long that took.
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { origin, within } from './place.mjs';
+import { within } from '../demo.mjs';
+import { origin } from './place.mjs';
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, reducedMotion: 'reduce' };
 

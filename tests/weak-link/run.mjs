@@ -96,14 +96,15 @@ async function measure(place) {
   }
   const ticket = await crew.currentTicket();
   for (const js of [true, false]) {
+    say(js ? 'with JavaScript' : 'without JavaScript');
     if (wanted('pages')) pagesOf(await warmPages(place, { session, js, runs }), js);
     if (wanted('cold')) {
       const { times } = await coldPages(place, { session, js, runs, ticket });
       for (const [name, values] of Object.entries(times)) line(`${name} page, cold connection, nothing cached${words(js)}`, 'ms', values, 3000);
     }
     if (wanted('closeout')) closeOutOf(await closeOuts(place, { session, js, runs, crew }), js);
-    say(js ? 'with JavaScript: done' : 'without: done');
   }
+  if (wanted('closeout')) say(`the model was asked ${place.model.asked()} times and never answered`);
 }
 
 // An exit, for whatever reason, clears up: see place.mjs.

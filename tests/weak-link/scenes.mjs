@@ -2,6 +2,7 @@
 import { openPhone, quiet, watchWire } from './phone.mjs';
 
 const notes = 'Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed.';
+const owner = 'owner@example.com';
 const technician = 'tech1@example.com';
 const paths = {
   home: /\/$/,
@@ -16,37 +17,21 @@ const paths = {
 export const nameOf = (path) => Object.keys(paths).find((name) => paths[name].test(path.replace(/[?#].*/, '')))
   ?? path.replace(/[?#].*/, '').replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}');
 
-/** The program's door, past the link. */
-async function ask(place, token, path, body) {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${place.local}${path}`, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
-  return JSON.parse(text).data;
-}
-
-/** Who books and who works, with their tokens; no clock of the demo's day runs on. */
-export async function people(place) {
-  const owner = place.tell('token', 'owner@example.com');
-  const worker = place.tell('token', technician);
-  const act = (token, name, data) => {
-    const [domain, action] = name.split('.');
-    return ask(place, token, '/api/actions', { domain, action, data });
-  };
-  const members = await ask(place, owner, '/api/data?type=members');
-  const member = members.find((m) => m.email === technician);
-  const open = await ask(place, owner, '/api/data?type=tickets&state=in_progress');
-  for (const ticket of open) await act(worker, 'ticket.clock_out', { ticket_id: ticket.id }).catch(() => {});
+/** Who books and who works; no clock of the demo's day runs on. */
+export async function people({ demo }) {
+  const member = (await demo.data(owner, 'type=members')).find((m) => m.email === technician);
+  const open = await demo.data(owner, 'type=tickets&state=in_progress');
+  for (const ticket of open) await demo.act(technician, 'ticket.clock_out', { ticket_id: ticket.id }).catch(() => {});
   let made = 0;
   return {
     /** Makes the technician's current ticket: planned for now, clocked in and out, its price an estimate. */
     async currentTicket() {
       made += 1;
-      const contact = await act(owner, 'contact.create', {
+      const contact = await demo.act(owner, 'contact.create', {
         first_name: 'Wilma', last_name: `Weak ${made}`, emails: [{ address: `wilma${made}@example.org` }],
       });
       const at = (minutes) => new Date(Date.now() + minutes * 60_000).toISOString().replace(/:\d\d\.\d+Z/, ':00Z');
-      const { id } = await act(owner, 'ticket.create', {
+      const { id } = await demo.act(owner, 'ticket.create', {
         contact_id: contact.id, starts_at: at(-180), ends_at: at(90), member_ids: [member.id], override_reason: 'measured', ask_customer: false,
         is_price_estimated: true,
         lines: [
@@ -54,8 +39,8 @@ export async function people(place) {
           { kind: 'per_unit', description: 'Screen cleaning', quantity: '20', unit_price: '5.00' },
         ],
       });
-      await act(worker, 'ticket.clock_in', { ticket_id: id });
-      await act(worker, 'ticket.clock_out', { ticket_id: id });
+      await demo.act(technician, 'ticket.clock_in', { ticket_id: id });
+      await demo.act(technician, 'ticket.clock_out', { ticket_id: id });
       return { id, contact: contact.id };
     },
   };
@@ -63,7 +48,7 @@ export async function people(place) {
 
 /** From the sign-in link to a home page that can be used, on a phone that was never here. */
 export async function firstVisit(place) {
-  const link = place.tell('sign-in-link', technician);
+  const link = place.demo.tell('sign-in-link', technician);
   const wire = await watchWire(place);
   const from = place.requests.length;
   const phone = await openPhone(place);

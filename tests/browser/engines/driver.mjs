@@ -37,6 +37,8 @@ export function drive(commands) {
   };
   const find = async (selector) => {
     await until((s) => document.querySelector(s)?.checkVisibility(), selector);
+    // To the middle, where no bar at the edge lies over it.
+    await evaluate((s) => document.querySelector(s).scrollIntoView({ block: 'center', behavior: 'instant' }), selector);
     return commands.find(selector);
   };
   return {
