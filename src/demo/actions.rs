@@ -53,8 +53,7 @@ impl Action for Fill {
         let customers = people::customers(&mut rows, &mut dice, &team, opened_at, now)?;
         let slots = past::plan(&mut dice, opened, today, zone, now, customers.len());
         let first = take(cx, Counter::Ticket, i64::try_from(slots.len()).unwrap_or_default()).await?;
-        let books =
-            Books { team: &team, catalogue: &catalogue, customers: &customers, zone, now, xid: xid(cx).await?, host: cx.app.host().into() };
+        let books = Books { team: &team, catalogue: &catalogue, customers: &customers, zone, now, xid: xid(cx).await?, app: cx.app };
         let mut bills = Bills::after(take(cx, Counter::Invoice, 0).await? - 1);
         let before = bills.last_number;
         past::write(&mut rows, &mut dice, &books, &slots, first, &mut bills);
@@ -89,8 +88,7 @@ impl Action for TopUp {
         let Some(catalogue) = people::known_catalogue(cx.db()).await?.filter(|_| !missing.is_empty()) else { return Ok(()) };
         let (team, customers) = (team(cx).await?, people::known_customers(cx.db()).await?);
         let (now, zone) = (cx.now(), cx.who.zone);
-        let books =
-            Books { team: &team, catalogue: &catalogue, customers: &customers, zone, now, xid: xid(cx).await?, host: cx.app.host().into() };
+        let books = Books { team: &team, catalogue: &catalogue, customers: &customers, zone, now, xid: xid(cx).await?, app: cx.app };
         days::finish_earlier(cx.db(), days::midnight(today, &books)).await?;
         fill(cx, &books, &missing, today).await
     }

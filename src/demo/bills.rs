@@ -17,8 +17,10 @@ use crate::{
     invoices::calc::{Discount, LineInput, Totals, totals},
     platform::{
         ids::{InvoiceId, InvoiceLineId, MessageId, PaymentId, RefundId},
+        links,
         localtime::{local_date, to_utc},
         money::Currency,
+        secrets::hex,
     },
 };
 
@@ -141,6 +143,12 @@ impl Bills {
         );
         lines(rows, visit, bill.id, &bill.totals, bill.issued_at);
         let by = visit.technician.actor();
+        let (link, hash) = links::mint(books.app);
+        rows.add(
+            "links",
+            json!({ "id": link, "kind": "invoice", "subject_id": bill.id, "token_hash": format!("\\x{}", hex(&hash)), "created_at": bill.issued_at,
+                    "created_by": by }),
+        );
         let about = ("invoice", bill.id.0);
         let payload = json!({ "number": bill.number, "amount": bill.totals.total, "currency": "USD" });
         event(rows, "invoice.sent", about, visit.customer.id, bill.issued_at + Duration::minutes(1), &by, payload.clone());
@@ -287,7 +295,7 @@ fn reach_out(rows: &mut Rows, dice: &mut Dice, books: &Books<'_>, visit: &Visit<
 fn message(books: &Books<'_>, visit: &Visit<'_>, kind: &'static str, about: (&str, Uuid), at: DateTime<Utc>) -> Value {
     let id = MessageId::new();
     json!({ "id": id, "kind": kind, "contact_id": visit.customer.id, "subject_kind": about.0, "subject_id": about.1,
-            "rfc_message_id": format!("{}@{}", id.0.simple(), books.host), "created_at": at, "created_by": visit.technician.actor() })
+            "rfc_message_id": format!("{}@{}", id.0.simple(), books.app.host()), "created_at": at, "created_by": visit.technician.actor() })
 }
 
 fn finish(rows: &mut Rows, mut message: Value, rest: Value) {

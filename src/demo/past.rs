@@ -18,6 +18,7 @@ use super::{
 use crate::{
     contacts::extract::extract,
     platform::{
+        app::App,
         ids::{AttributeId, NoteId, TicketId},
         localtime::to_utc,
     },
@@ -117,7 +118,7 @@ pub struct Books<'a> {
     pub now: DateTime<Utc>,
     /// Names this transaction in rows that are frozen once it is over.
     pub xid: String,
-    pub host: String,
+    pub app: &'a App,
 }
 
 impl Books<'_> {

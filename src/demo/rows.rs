@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::platform::error::{Error, Result};
 
 /// In the order they must be written: what is pointed to comes first.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 24] = [
     "tax_rates",
     "services",
     "contacts",
@@ -27,6 +27,7 @@ const TABLES: [&str; 23] = [
     "invoices",
     "invoice_lines",
     "invoice_taxes",
+    "links",
     "payments",
     "refunds",
     "messages",

@@ -44,13 +44,18 @@ pub fn url(app: &App, kind: LinkKind, id: LinkId) -> String {
     app.url(&format!("{}{}", kind.prefix(), token_for_link(&app.server_key, id.0)))
 }
 
+/// A new link's id, and what is kept of its token.
+pub fn mint(app: &App) -> (LinkId, [u8; 32]) {
+    let id = LinkId::new();
+    (id, digest(token_for_link(&app.server_key, id.0).as_bytes()))
+}
+
 /// The live link of a record, made on first use.
 pub async fn ensure(cx: &mut Cx<'_>, kind: LinkKind, subject: Uuid) -> Result<LinkId> {
     if let Some(id) = live_id(cx.db(), kind, subject).await? {
         return Ok(id);
     }
-    let id = LinkId::new();
-    let hash = digest(token_for_link(&cx.app.server_key, id.0).as_bytes());
+    let (id, hash) = mint(cx.app);
     sqlx::query!(
         "insert into links (id, kind, subject_id, token_hash) values ($1, $2, $3, $4)",
         id.0,

@@ -47,6 +47,12 @@ async fn is_full_and_right_and_filled_once() {
     at_least(&t, 1, "select count(*) from refunds").await;
     at_least(&t, 10, "select count(*) from messages where state = 'queued' and kind = 'reach_out'").await;
     at_least(&t, 2, "select count(*) from notices where resolved_at is null").await;
+    none(
+        &t,
+        "issued invoices that can't be paid by a link",
+        "select count(*) from invoices i where number is not null and not exists (select from links l where l.kind = 'invoice' and l.subject_id = i.id and l.revoked_at is null)",
+    )
+    .await;
     at_least(&t, 1, "select count(*) from clock_entries where clocked_out_at is null").await;
     at_least(&t, 1, "select count(*) from closeouts where state = 'open'").await;
     at_least(&t, 1, "select count(*) from tickets where is_price_estimated and has_open_price").await;
