@@ -6,27 +6,11 @@ pub mod stripe;
 pub mod team;
 pub mod tokens;
 
-use crate::platform::{
-    error::FieldErrors,
-    localtime::{ZoneChoice, zone_groups},
-};
+use crate::platform::{error::FieldErrors, localtime::find_zone};
 
-/// One group of the zone picker.
-struct Zones {
-    name: &'static str,
-    /// Each with whether it is the chosen one.
-    zones: Vec<(ZoneChoice, bool)>,
-}
-
-/// The zone picker's groups. A common zone also stands under its region; it is chosen once, where it comes first.
-fn zones(chosen: &str) -> Vec<Zones> {
-    let mut is_chosen = false;
-    let mut choose = |zone: ZoneChoice| {
-        let this = !is_chosen && zone.id == chosen;
-        is_chosen |= this;
-        (zone, this)
-    };
-    zone_groups().into_iter().map(|g| Zones { name: g.name, zones: g.zones.into_iter().map(&mut choose).collect() }).collect()
+/// The zone's name for what was typed; as typed where there is none, so that the action refuses it.
+fn zone_name(typed: &str) -> String {
+    find_zone(typed).map_or_else(|| typed.to_owned(), |zone| zone.name().to_owned())
 }
 
 /// After a stale edit: beside each field that somebody else changed to something other than what is typed here, what is now saved.

@@ -1,7 +1,5 @@
 //! Between UTC, in which everything is kept, and the wall clock that people live by.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
@@ -78,22 +76,24 @@ pub fn parse_date_time(text: &str) -> Result<NaiveDateTime, &'static str> {
 
 /// Reads an IANA name.
 pub fn parse_zone(name: &str) -> Result<Tz, &'static str> {
-    name.trim().parse().map_err(|_| "Choose a time zone from the list.")
+    name.trim().parse().map_err(|_| "We don't know this time zone. Choose one from the list, or type a large city near you.")
 }
 
-/// One `<optgroup>` of the zone picker.
-pub struct ZoneGroup {
-    pub name: &'static str,
-    pub zones: Vec<ZoneChoice>,
+/// What a person typed for a zone: an IANA name in any case, a line of the list, or the city a zone is named after.
+pub fn find_zone(typed: &str) -> Option<Tz> {
+    let same = |name: &str| name.replace('_', " ").eq_ignore_ascii_case(&typed.trim().replace('_', " "));
+    let listed = COMMON.iter().find(|(_, label)| same(label)).map(|(zone, _)| *zone);
+    let named = || TZ_VARIANTS.iter().find(|zone| same(zone.name())).copied();
+    let of_city = || TZ_VARIANTS.iter().find(|zone| zone.name().rsplit('/').next().is_some_and(same)).copied();
+    listed.or_else(named).or_else(of_city)
 }
 
-/// One `<option>`: the IANA name and what a person reads.
-pub struct ZoneChoice {
-    pub id: &'static str,
-    pub label: String,
+/// The zones most people live in, by region: IANA name and what a person reads. Any other is typed (`find_zone`).
+pub fn common_zones() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COMMON.iter().map(|(zone, label)| (zone.name(), *label))
 }
 
-const COMMON: [(Tz, &str); 10] = [
+const COMMON: [(Tz, &str); 64] = [
     (Tz::America__New_York, "US Eastern (New York)"),
     (Tz::America__Chicago, "US Central (Chicago)"),
     (Tz::America__Denver, "US Mountain (Denver)"),
@@ -101,35 +101,64 @@ const COMMON: [(Tz, &str); 10] = [
     (Tz::America__Los_Angeles, "US Pacific (Los Angeles)"),
     (Tz::America__Anchorage, "US Alaska (Anchorage)"),
     (Tz::Pacific__Honolulu, "US Hawaii (Honolulu)"),
+    (Tz::America__Puerto_Rico, "Puerto Rico"),
+    (Tz::America__Toronto, "Canada Eastern (Toronto)"),
+    (Tz::America__Winnipeg, "Canada Central (Winnipeg)"),
+    (Tz::America__Edmonton, "Canada Mountain (Edmonton)"),
+    (Tz::America__Vancouver, "Canada Pacific (Vancouver)"),
+    (Tz::America__Halifax, "Canada Atlantic (Halifax)"),
+    (Tz::America__St_Johns, "Canada Newfoundland (St John’s)"),
+    (Tz::America__Mexico_City, "Mexico (Mexico City)"),
+    (Tz::America__Bogota, "Colombia (Bogotá)"),
+    (Tz::America__Lima, "Peru (Lima)"),
+    (Tz::America__Santiago, "Chile (Santiago)"),
+    (Tz::America__Sao_Paulo, "Brazil (São Paulo)"),
+    (Tz::America__Argentina__Buenos_Aires, "Argentina (Buenos Aires)"),
     (Tz::Europe__London, "UK (London)"),
-    (Tz::Europe__Berlin, "Central Europe (Berlin)"),
-    (Tz::Australia__Sydney, "Australian Eastern (Sydney)"),
+    (Tz::Europe__Dublin, "Ireland (Dublin)"),
+    (Tz::Europe__Lisbon, "Portugal (Lisbon)"),
+    (Tz::Europe__Madrid, "Spain (Madrid)"),
+    (Tz::Europe__Paris, "France (Paris)"),
+    (Tz::Europe__Brussels, "Belgium (Brussels)"),
+    (Tz::Europe__Amsterdam, "Netherlands (Amsterdam)"),
+    (Tz::Europe__Berlin, "Germany (Berlin)"),
+    (Tz::Europe__Zurich, "Switzerland (Zurich)"),
+    (Tz::Europe__Vienna, "Austria (Vienna)"),
+    (Tz::Europe__Rome, "Italy (Rome)"),
+    (Tz::Europe__Prague, "Czechia (Prague)"),
+    (Tz::Europe__Warsaw, "Poland (Warsaw)"),
+    (Tz::Europe__Copenhagen, "Denmark (Copenhagen)"),
+    (Tz::Europe__Oslo, "Norway (Oslo)"),
+    (Tz::Europe__Stockholm, "Sweden (Stockholm)"),
+    (Tz::Europe__Helsinki, "Finland (Helsinki)"),
+    (Tz::Europe__Athens, "Greece (Athens)"),
+    (Tz::Europe__Bucharest, "Romania (Bucharest)"),
+    (Tz::Europe__Istanbul, "Türkiye (Istanbul)"),
+    (Tz::Africa__Cairo, "Egypt (Cairo)"),
+    (Tz::Africa__Lagos, "Nigeria (Lagos)"),
+    (Tz::Africa__Johannesburg, "South Africa (Johannesburg)"),
+    (Tz::Africa__Nairobi, "Kenya (Nairobi)"),
+    (Tz::Asia__Jerusalem, "Israel (Jerusalem)"),
+    (Tz::Asia__Dubai, "Emirates (Dubai)"),
+    (Tz::Asia__Karachi, "Pakistan (Karachi)"),
+    (Tz::Asia__Kolkata, "India (Kolkata)"),
+    (Tz::Asia__Bangkok, "Thailand (Bangkok)"),
+    (Tz::Asia__Jakarta, "Indonesia (Jakarta)"),
+    (Tz::Asia__Singapore, "Singapore"),
+    (Tz::Asia__Manila, "Philippines (Manila)"),
+    (Tz::Asia__Hong_Kong, "Hong Kong"),
+    (Tz::Asia__Shanghai, "China (Shanghai)"),
+    (Tz::Asia__Seoul, "Korea (Seoul)"),
+    (Tz::Asia__Tokyo, "Japan (Tokyo)"),
+    (Tz::Australia__Perth, "Australia Western (Perth)"),
+    (Tz::Australia__Darwin, "Australia Northern (Darwin)"),
+    (Tz::Australia__Adelaide, "Australia South (Adelaide)"),
+    (Tz::Australia__Brisbane, "Australia Queensland (Brisbane)"),
+    (Tz::Australia__Sydney, "Australia Eastern (Sydney)"),
+    (Tz::Australia__Hobart, "Australia Tasmania (Hobart)"),
+    (Tz::Pacific__Auckland, "New Zealand (Auckland)"),
+    (Tz::UTC, "UTC"),
 ];
-
-const REGIONS: [&str; 8] = ["Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
-
-/// Every zone by region, the usual ones first; names that are only aliases of the old kind are left out.
-pub fn zone_groups() -> Vec<ZoneGroup> {
-    let common = COMMON.iter().map(|(zone, label)| ZoneChoice { id: zone.name(), label: (*label).to_owned() });
-    let mut groups = vec![ZoneGroup { name: "Common", zones: common.collect() }];
-    let mut by_region: BTreeMap<&'static str, Vec<ZoneChoice>> = BTreeMap::new();
-    for zone in &TZ_VARIANTS {
-        let id = zone.name();
-        let Some((region, place)) = id.split_once('/') else {
-            continue;
-        };
-        if let Some(region) = REGIONS.iter().find(|r| **r == region) {
-            let label = place.replace('_', " ").replace('/', ", ");
-            by_region.entry(region).or_default().push(ZoneChoice { id, label });
-        }
-    }
-    for (name, mut zones) in by_region {
-        zones.sort_by(|a, b| a.label.cmp(&b.label));
-        groups.push(ZoneGroup { name, zones });
-    }
-    groups.push(ZoneGroup { name: "Other", zones: vec![ZoneChoice { id: "UTC", label: "UTC".to_owned() }] });
-    groups
-}
 
 #[cfg(test)]
 mod tests {
@@ -210,11 +239,13 @@ mod tests {
     fn reads_inputs_and_lists_zones() {
         assert!(parse_date("08/03/2026").is_err() && parse_date("0026-03-08").is_err());
         assert!(parse_time("25:00").is_err() && parse_date_time("2026-03-08").is_err());
-        let groups = zone_groups();
-        for choice in groups.iter().flat_map(|g| &g.zones) {
-            assert!(parse_zone(choice.id).is_ok());
+        for (id, label) in common_zones() {
+            assert_eq!(find_zone(label).map(Tz::name), Some(id));
+            assert!(parse_zone(id).is_ok());
         }
-        assert_eq!(groups[0].zones[1].id, "America/Chicago");
-        assert!(groups.iter().any(|g| g.name == "Australia"));
+        for (typed, zone) in [("america/chicago", "America/Chicago"), (" boise ", "America/Boise"), ("new york", "America/New_York")] {
+            assert_eq!(find_zone(typed).map(Tz::name), Some(zone));
+        }
+        assert!(find_zone("Mars").is_none() && find_zone("").is_none() && parse_zone("Mars").is_err());
     }
 }

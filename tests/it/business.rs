@@ -180,6 +180,15 @@ async fn details_keep_what_was_typed_and_show_both_versions() {
     let stale = b.owner.post("/settings/business", &fields("Mine", "mine@clearview.example", "1")).await.expect(409);
     assert!(stale.body.contains("value=\"Mine\"") && stale.body.contains("Saved in the meantime: “Clear View LLC”"), "{}", stale.body);
     assert!(stale.body.contains("name=\"_version\" value=\"2\""), "saving again replaces it");
+    // A zone may be typed as its city; the page carries the usual ones only.
+    let mut typed = fields("Clear View LLC", "office@clearview.example", "2");
+    typed.iter_mut().filter(|f| f.0 == "time_zone").for_each(|f| f.1 = "boise");
+    b.owner.post("/settings/business", &typed).await.expect(303);
+    assert_eq!(b.owner.data("type=business").await.data()[0]["time_zone"], "America/Boise");
+    assert!(b.owner.get("/settings/business").await.body.len() < 25_000);
+    typed.iter_mut().filter(|f| matches!(f.0, "time_zone" | "_version")).for_each(|f| f.1 = if f.0 == "_version" { "3" } else { "Mars" });
+    let odd = b.owner.post("/settings/business", &typed).await.expect(422).body;
+    assert!(odd.contains("value=\"Mars\"") && odd.contains("type a large city near you"), "{odd}");
     // A switched-off capability leaves no trace.
     assert!(!b.owner.get("/settings").await.body.contains("/settings/stripe"));
 

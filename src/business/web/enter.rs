@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Zones, zones};
+use super::zone_name;
 use crate::{
     business::actions::{self, Founder, NewBusiness},
     identity::{
@@ -113,14 +113,13 @@ struct NewPage {
     form: NewForm,
     /// Nobody is signed in: the address is asked for, and proven first.
     asks_email: bool,
-    zones: Vec<Zones>,
     currencies: Vec<ui::Choice>,
     errors: FieldErrors,
 }
 
 fn new_page(form: NewForm, asks_email: bool, errors: FieldErrors) -> NewPage {
     let currencies = Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect();
-    NewPage { zones: zones(&form.time_zone), form, asks_email, currencies, errors }
+    NewPage { form, asks_email, currencies, errors }
 }
 
 /// `GET /businesses/new`
@@ -149,7 +148,7 @@ async fn create_or_ask(app: &App, parts: &Parts, who: Option<&SignedIn>, form: &
     let new = NewBusiness {
         id: form.id.parse().unwrap_or_default(),
         name: form.name.clone(),
-        time_zone: form.time_zone.clone(),
+        time_zone: zone_name(&form.time_zone),
         currency: form.currency.clone(),
         person: form.person.clone(),
     };

@@ -9,7 +9,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use super::{Zones, note_changes, zones};
+use super::{note_changes, zone_name};
 use crate::{
     business::{
         COUNTRIES, Step,
@@ -172,7 +172,7 @@ impl Form {
             country: some(&self.country),
             tax_id: some(&self.tax_id),
             website: some(&self.website),
-            time_zone: some(&self.time_zone),
+            time_zone: Some(zone_name(&self.time_zone)),
             currency: some(&self.currency),
             invoice_prefix: some(&self.invoice_prefix),
             invoice_notes: some(&self.invoice_notes),
@@ -190,7 +190,6 @@ struct Edit {
     head: ui::Head,
     version: i32,
     form: Form,
-    zones: Vec<Zones>,
     currencies: Vec<ui::Choice>,
     countries: Vec<ui::Choice>,
     /// Name, word, hint.
@@ -212,7 +211,6 @@ async fn edit(mut read: Read, form: Option<Form>, errors: FieldErrors) -> Result
     Ok(Edit {
         head: read.head("settings").title("Business").back("/settings", "Settings"),
         version: settings.version,
-        zones: zones(&form.time_zone),
         form,
         currencies: Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect(),
         countries,

@@ -46,7 +46,7 @@ impl Form {
         let title = if id.is_some() { "Change address" } else { "New address" };
         let mut zones = vec![ui::Choice::new("", "The business's own")];
         // The usual ones, and the one that is set: the whole list would weigh more than the page.
-        zones.extend(localtime::zone_groups().into_iter().take(1).flat_map(|g| g.zones).map(|z| ui::Choice::new(z.id, z.label)));
+        zones.extend(localtime::common_zones().map(|(id, label)| ui::Choice::new(id, label)));
         let set = form.get("time_zone");
         if !zones.iter().any(|z| z.value == set) {
             zones.push(ui::Choice::new(set, set));
