@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::{CloseoutState, Draft, DraftLine, Next, Step, data};
 use crate::{
     contacts::{
+        self,
         actions::{CreateNote, SetAttribute},
         extract::Found,
     },
-    messages::actions::ScheduleMessage,
+    messages::actions::{ScheduleMessage, out_of_reach},
     platform::{
         action::{Action, Cx, Subject},
         error::{Error, FieldErrors, Result},
@@ -127,6 +128,9 @@ impl Action for SaveCloseout {
         {
             return Err(Error::Invalid(faults));
         }
+        if self.step > Some(Step::Next) {
+            may_reach_out(cx, &ticket, &self.draft).await?;
+        }
         let kept = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
         let notes_changed = kept.draft.notes != self.draft.notes;
         // A page posts only what it shows: reviewed attributes come with the review step, before that the kept ones stand.
@@ -191,6 +195,7 @@ impl Action for CompleteCloseout {
         if let Some((_, faults)) = draft.first_fault(Step::Review, ticket.is_price_estimated) {
             return Err(Error::Invalid(faults));
         }
+        may_reach_out(cx, &ticket, &draft).await?;
         let total = close(cx, &ticket, &draft).await?;
         let note = keep_notes(cx, &ticket, &draft).await?;
         keep_attributes(cx, &ticket, &draft, note).await?;
@@ -205,6 +210,17 @@ impl Action for CompleteCloseout {
         .await?;
         cx.event("closeout.completed", subject(&ticket), json!({ "total": total, "next_ticket": next_ticket, "message": message })).await?;
         Ok(Completed { ticket_id: ticket.id, total, next_ticket, message })
+    }
+}
+
+/// Reaching out later needs somebody who can be reached: said while the person still chooses.
+async fn may_reach_out(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
+    if !matches!(draft.next, Next::ReachOut { .. }) {
+        return Ok(());
+    }
+    match out_of_reach(&contacts::data::summary(cx.db(), ticket.contact_id).await?) {
+        Some(why) => Err(FieldErrors::one("next", format!("{why} Nothing could be sent: book the next visit now, or say no."))),
+        None => Ok(()),
     }
 }
 

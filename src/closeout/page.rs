@@ -10,6 +10,7 @@ use super::{Draft, Next, Origin, Step, actions::reach_out_at, data, form::Typed}
 use crate::{
     catalogue,
     contacts::extract,
+    messages::actions::out_of_reach,
     platform::{
         error::{FieldErrors, Result},
         ids::TicketId,
@@ -126,6 +127,7 @@ struct Wizard {
     rows: Vec<Row>,
     blank: Row,
     service_choices: Vec<ui::Choice>,
+    next_choices: [ui::Choice; 3],
     technicians: Vec<Technician>,
     symbol: String,
     review: Review,
@@ -248,7 +250,13 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     });
     let model_state = live.as_ref().map_or("none", |l| l.model_state.as_str()).to_owned();
     let currency = tickets::currency(&who);
+    let later = ui::Choice::new("reach_out", "Reach out later");
+    let later = match out_of_reach(&contact) {
+        Some(why) => later.off(why),
+        None => later,
+    };
     let page = Wizard {
+        next_choices: [ui::Choice::new("book", "Book it now"), later, ui::Choice::new("no", "No next visit")],
         head: r.head("today").title(shown.step.title()).back(format!("/tickets/{id}"), format!("{} · T-{}", contact.name, ticket.number)),
         step: shown.step,
         review: review(&shown.draft, &typed, &shown.errors, &ticket, &model_state, r),

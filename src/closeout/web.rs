@@ -139,6 +139,8 @@ async fn again(w: &Write, id: TicketId, at: Step, typed: Typed, draft: Draft, e:
     let who = r.who.clone();
     let estimated = tickets::data::visible_ticket(r.db(), &who, id).await?.is_price_estimated;
     let step = draft.first_fault(at, estimated).map_or(at, |(step, _)| step);
+    // What the draft alone can't know: whether the customer can be reached.
+    let step = if errors.of("next").is_some() { step.min(Step::Next) } else { step };
     wizard(&mut r, id, Shown { step, typed, draft, errors, notice, status }).await
 }
 

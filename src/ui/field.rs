@@ -23,17 +23,25 @@ pub struct Choice {
     pub value: String,
     pub label: String,
     pub hint: String,
+    /// Shown, with its hint saying why not, and not to be chosen.
+    pub is_off: bool,
 }
 
 impl Choice {
     pub fn new(value: impl Display, label: impl Display) -> Self {
-        Self { value: value.to_string(), label: label.to_string(), hint: String::new() }
+        Self { value: value.to_string(), label: label.to_string(), hint: String::new(), is_off: false }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Display) -> Self {
         self.hint = hint.to_string();
         self
+    }
+
+    /// Not to be chosen, and why.
+    #[must_use]
+    pub fn off(self, why: impl Display) -> Self {
+        Self { is_off: true, ..self.hint(why) }
     }
 }
 

@@ -218,3 +218,25 @@ async fn a_clash_of_the_next_visit_closes_nothing() {
     tech.post(&format!("/tickets/{id}/closeout/abandon"), &[("reason", "wrong house")]).await.expect(303);
     assert_eq!(b.owner.data("type=closeouts").await.data().as_array().unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn reaching_out_to_nobody_is_refused_where_it_is_chosen() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let lee = b.member(Role::Staff, "Lee").await;
+    let (contact, ticket) = ticket(&b, &lee).await;
+    sqlx::query("delete from contact_emails").execute(&t.admin).await.unwrap();
+    let to = |step: &str| format!("/tickets/{ticket}/closeout/{step}");
+    let page = lee.get(&to("what")).await.expect(200).body;
+    assert!(page.contains(r#"value="reach_out" disabled"#) && page.contains("Jane Smith has no email address."), "{page}");
+    // Without script, and from a phone that did not know: at the step itself, with everything kept.
+    let refused = lee.post(&to("next"), &fields("next", &[])).await.expect(422).body;
+    assert!(refused.contains("book the next visit now, or say no") && refused.contains("Dog named Biscuit"), "{refused}");
+    assert!(refused.contains(r#"data-step="next" data-title="Next visit">"#), "{refused}");
+    lee.post(&to("next"), &fields("next", &[("next", "no")])).await.expect(303);
+    let late = lee.post(&to("review"), &fields("complete", &[])).await.expect(422).body;
+    assert!(late.contains(r#"data-step="next" data-title="Next visit">"#), "{late}");
+    assert_eq!(t.count("select count(*) from tickets where state = 'closed'").await, 0);
+    b.owner.act("contact.update", json!({ "contact_id": contact, "emails": [{ "address": "jane@example.com" }] })).await;
+    lee.post(&to("review"), &fields("complete", &[("next", "no")])).await.expect(303);
+}

@@ -58,21 +58,17 @@ impl Action for ScheduleMessage {
         let body = filled(self.body);
         let consent_basis = filled(self.consent_basis);
         let mut errors = FieldErrors::default();
-        if to.is_archived {
-            errors.add("contact_id", format!("{} is archived.", to.name));
-        } else if to.email.is_none() {
-            errors.add("contact_id", format!("{} has no email address.", to.name));
+        if let Some(why) = out_of_reach(&to) {
+            errors.add("contact_id", why);
         }
-        match to.email_consent {
-            Some(false) => errors.add("contact_id", format!("{} does not want messages like this.", to.name)),
-            None if consent_basis.is_none() => errors.add(
+        if to.email_consent.is_none() && consent_basis.is_none() {
+            errors.add(
                 "consent_basis",
                 format!(
                     "{} was never asked whether they want messages like this. Say how you know, for example “asked for it at the door”.",
                     to.name
                 ),
-            ),
-            _ => {}
+            );
         }
         check_words(&mut errors, MessageKind::ReachOut, subject.as_deref(), body.as_deref());
         errors.into_result()?;
@@ -89,6 +85,16 @@ impl Action for ScheduleMessage {
         let id = outbox::insert(cx, message).await?;
         tell(cx, "message.scheduled", id, Some(self.contact_id)).await?;
         Ok(id)
+    }
+}
+
+/// Why no message of this kind can reach the customer; None: it can.
+pub fn out_of_reach(to: &contacts::Summary) -> Option<String> {
+    match to {
+        to if to.is_archived => Some(format!("{} is archived.", to.name)),
+        to if to.email.is_none() => Some(format!("{} has no email address.", to.name)),
+        to if to.email_consent == Some(false) => Some(format!("{} does not want messages like this.", to.name)),
+        _ => None,
     }
 }
 
