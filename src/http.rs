@@ -50,6 +50,7 @@ pub fn router(app: App) -> Router {
     routes::router()
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::NotFound })
+        .layer(from_fn(name_refusals))
         .layer(compression)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
@@ -83,6 +84,24 @@ async fn headers(State(app): State<App>, request: Request, next: Next) -> Respon
         h.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response
+}
+
+/// What an extractor refuses before a handler runs, said as our own errors: an address that names no record is one that is not there.
+/// A webhook's 400 is meant for its sender and stays.
+async fn name_refusals(request: Request, next: Next) -> Response {
+    let is_webhook = request.uri().path().starts_with("/api/webhooks/");
+    let response = next.run(request).await;
+    let is_plain = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/plain"));
+    if is_webhook || response.status() != StatusCode::BAD_REQUEST || !is_plain {
+        return response;
+    }
+    let said = axum::body::to_bytes(response.into_body(), MAX_BODY).await.unwrap_or_default();
+    if said.starts_with(b"Invalid URL") {
+        Error::NotFound.into_response()
+    } else {
+        FieldErrors::one("", "This address asks for something in a way we don't understand. Open the page again from the menu.")
+            .into_response()
+    }
 }
 
 /// A failure becomes a page for people, an envelope for programs; nobody asking for a page is led to sign-in.

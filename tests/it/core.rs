@@ -172,3 +172,23 @@ async fn the_sealer_waits_for_who_began_earlier() {
     let left: i64 = t.count("select count(*) from audit_entries e where not exists (select from audit_seals s where s.org_id = e.org_id and s.entry_id = e.id)").await;
     assert_eq!(left, 0, "every entry is sealed, once");
 }
+
+/// An address that names no record is one that is not there, whatever is wrong with it; never the framework's own words.
+#[tokio::test]
+async fn a_malformed_address_gets_the_page_of_an_unknown_one() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let unknown = uuid::Uuid::now_v7();
+    let page = b.owner.get(&format!("/tickets/{unknown}")).await.expect(404).body;
+    let words = page.split("<h1>").nth(1).and_then(|p| p.split("</p>").next()).unwrap().to_owned();
+    let long = format!("/tickets/{}", "x".repeat(2000));
+    for path in ["/tickets/abc", "/contacts/%00", "/contacts/%FF", "/tickets/1/closeout/what", "/history/tickets/x", long.as_str()] {
+        let page = b.owner.get(path).await.expect(404).body;
+        assert!(page.contains(&words), "{path}: {page}");
+    }
+    assert!(b.owner.post("/tickets/abc/clock-in", &[]).await.expect(404).body.contains(&words));
+    // A query that can't be read gets a page, too.
+    let odd = b.owner.get("/notices?state=open&state=resolved").await.expect(422).body;
+    assert!(odd.contains("<h1>") && !odd.contains("deserialize"), "{odd}");
+    t.nobody().get("/tickets/abc").await.expect(303);
+}
