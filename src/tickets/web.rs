@@ -6,6 +6,7 @@ mod clock;
 pub mod fields;
 mod index;
 mod lines;
+mod moving;
 mod new;
 mod show;
 
@@ -14,16 +15,17 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 pub use calendar::{calendar, sheet};
-pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, edit, edit_form, reschedule, reschedule_form};
+pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, edit, edit_form};
 pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
 pub use index::index;
 pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};
+pub use moving::{reschedule, reschedule_form};
 pub use new::{create, new};
 pub use show::show;
 
 use super::{Confirmation, TicketState, currency};
 use crate::{
-    platform::{money::Currency, tenant::Who},
+    platform::tenant::Who,
     ui::{self, Tone},
 };
 
@@ -67,12 +69,6 @@ pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
         (true, false) => format!("from {amount}"),
         _ => amount,
     }
-}
-
-/// Amounts in headlines: without cents where there are none.
-pub fn short_amount(currency: Currency, amount: Decimal) -> String {
-    let text = currency.format(amount);
-    if amount.fract().is_zero() { text.split('.').next().unwrap_or(&text).to_owned() } else { text }
 }
 
 /// The zone's name where it differs from the reader's.

@@ -531,7 +531,7 @@ async fn pages_book_move_and_cancel_without_a_script() {
     }
     t.advance(Duration::days(1));
     let home = owner.get("/").await.expect(200).body;
-    assert!(home.contains("Wednesday 25 November") && home.contains("2 visits · $562 · 1 to confirm"), "{home}");
+    assert!(home.contains("Wednesday 25 November") && home.contains("2 visits · $562.00 · 1 to confirm"), "{home}");
     post(&format!("{second}/cancel"), vec![("reason", String::new())]).await.expect(422);
     post(&format!("{second}/cancel"), vec![("reason", "Rain".into())]).await.expect(303);
     assert!(owner.get(&second).await.expect(200).body.contains("Rain"));
@@ -564,4 +564,60 @@ async fn a_note_of_the_visit_is_written_and_read_on_its_page() {
     agent.act("note.create", note(contact, &theirs)).await.expect(404);
     b.owner.act("note.create", note(other, &mine)).await.expect(404);
     b.owner.act("note.create", note(contact, &theirs)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_elsewhere_is_named_and_switched_from_the_ticket() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let lee = b.member(Role::Staff, "Lee").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let (other, _) = customer(&t, &b, "Vera Holden", None).await;
+    let first = book(&b.owner, contact, start(), 60, &[b.members["Lee"]], json!([])).await;
+    let second = book(&b.owner, other, start() + Duration::hours(1), 60, &[b.members["Lee"]], json!([])).await;
+    // Nothing runs: the ticket's own page says so, and so does the other door.
+    let idle = lee.post(&format!("/tickets/{first}/clock-out"), &[]).await.expect(409).body;
+    assert!(idle.contains("No clock is running on this ticket.") && idle.contains("<h1>Jane Smith</h1>"), "{idle}");
+    lee.post(&format!("/tickets/{first}/clock-in"), &[]).await.expect(303);
+    t.advance(Duration::minutes(50));
+    let page = lee.post(&format!("/tickets/{second}/clock-in"), &[]).await.expect(409).body;
+    assert!(page.contains("<h1>Vera Holden</h1>") && page.contains("clock is running on T-1 (Jane Smith)."), "{page}");
+    assert!(page.contains(&format!(r#"href="/tickets/{first}">T-1, Jane Smith"#)) && page.contains(r#"name="switch""#), "{page}");
+    let refused = lee.act("ticket.clock_in", json!({ "ticket_id": second })).await.expect(409).json();
+    assert_eq!(refused["error"]["current"]["running"]["ticket_id"], first);
+    let wrong = lee.post(&format!("/tickets/{second}/clock-out"), &[]).await.expect(409).body;
+    assert!(wrong.contains(&format!(r#"action="/tickets/{first}/clock-out""#)), "{wrong}");
+    // The button does both at one moment.
+    lee.post(&format!("/tickets/{second}/clock-in"), &[("switch", "on")]).await.expect(303);
+    let (left, here) = (read(&lee, &first).await["clock"][0].clone(), read(&lee, &second).await["clock"][0].clone());
+    assert_eq!(left["clocked_out_at"], here["clocked_in_at"]);
+    assert_eq!(here["clocked_out_at"], Value::Null);
+    lee.act("ticket.clock_in", json!({ "ticket_id": first, "switch": true })).await.expect(200);
+    assert_eq!(t.count("select count(*) from clock_entries where clocked_out_at is null").await, 1);
+    // A cancelled visit says so on its page.
+    b.owner.act("ticket.cancel", json!({ "ticket_id": second, "reason": "Rain" })).await.expect(200);
+    let closed = lee.post(&format!("/tickets/{second}/clock-in"), &[("switch", "on")]).await.expect(409).body;
+    assert!(closed.contains("<h1>Vera Holden</h1>") && closed.contains("role=\"alert\""), "{closed}");
+}
+
+#[tokio::test]
+async fn a_stale_assignment_shows_both_versions() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    b.member(Role::Staff, "Lee").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let id = book(&b.owner, contact, start() + Duration::days(1), 60, &[b.members["Marcy"]], json!([])).await;
+    let (path, version) = (format!("/tickets/{id}/assign"), read(&b.owner, &id).await["version"].to_string());
+    let (lee, marcy) = (b.members["Lee"].to_string(), b.members["Marcy"].to_string());
+    b.owner.post(&path, &[("_version", &version), ("member_ids", &lee)]).await.expect(303);
+    // Who opened the form before sees both, and saving again is the decision.
+    let page = b.owner.post(&path, &[("_version", &version), ("member_ids", &marcy)]).await.expect(409).body;
+    assert!(page.contains("<td>Lee</td><td>Marcy</td>") && page.contains(&format!(r#"value="{marcy}" checked"#)), "{page}");
+    assert!(!page.contains("override_reason"), "{page}");
+    let version = read(&b.owner, &id).await["version"].to_string();
+    assert!(page.contains(&format!(r#"name="_version" value="{version}""#)), "{page}");
+    let moved = [("_version", "1"), ("date", "2026-11-27"), ("time", "10:00"), ("minutes", "90"), ("member_ids", marcy.as_str())];
+    let page = b.owner.post(&format!("/tickets/{id}/move"), &moved).await.expect(409).body;
+    assert!(page.contains("<td>Wed 25 Nov, 9:00–10:00</td><td>2026-11-27 10:00, 90 min</td>") && page.contains("<td>Lee</td>"), "{page}");
 }

@@ -6,15 +6,15 @@ use serde_json::json;
 use super::{about, one, reason_given};
 use crate::{
     platform::{
-        action::{Action, Cx},
+        action::{Action, Cx, Subject},
         error::{Error, FieldErrors, Result},
-        ids::{ClockId, MemberId, TicketId},
+        ids::{ClockId, ContactId, MemberId, TicketId},
         redact::redact,
         role::{Capability, Permission, Role},
     },
     tickets::{
         TicketState,
-        data::{self, ClockEntry, Ticket},
+        data::{self, Ticket},
     },
 };
 
@@ -71,7 +71,64 @@ async fn set_state(cx: &mut Cx<'_>, ticket: &Ticket, state: TicketState) -> Resu
     Ok(())
 }
 
+/// A clock that runs, and where.
+#[derive(Debug, Clone, Serialize)]
+struct Running {
+    id: ClockId,
+    ticket_id: TicketId,
+    number: i64,
+    contact_id: ContactId,
+    customer: String,
+    member: String,
+    clocked_in_at: DateTime<Utc>,
+}
+
+impl Running {
+    async fn of(cx: &mut Cx<'_>, member: MemberId) -> Result<Option<Self>> {
+        let row = sqlx::query_as!(
+            Self,
+            r#"select k.id as "id: ClockId", k.ticket_id as "ticket_id: TicketId", t.number, t.contact_id as "contact_id: ContactId", c.name as customer,
+                      m.name as member, k.clocked_in_at
+                 from clock_entries k
+                 join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
+                 join contacts c on c.org_id = t.org_id and c.id = t.contact_id
+                 join members m on m.org_id = k.org_id and m.id = k.member_id
+                where k.member_id = $1 and k.clocked_out_at is null"#,
+            member.0
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        Ok(row)
+    }
+
+    /// Refused because the clock runs there: `current` names the place, so that one can go there, or switch.
+    fn refuse(&self, message: String) -> Error {
+        Error::Conflict { message, current: Some(json!({ "running": self })) }
+    }
+
+    /// Stops it. An end before its start (a phone that catches up out of order) is refused.
+    async fn stop(&self, cx: &mut Cx<'_>, member: MemberId, moment: &Moment) -> Result<()> {
+        if moment.at < self.clocked_in_at {
+            return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
+        }
+        let done = sqlx::query!(
+            r#"update clock_entries set clocked_out_at = $2, device_offset_seconds = coalesce($3, device_offset_seconds), sent_at = coalesce($4, sent_at)
+                where id = $1 and clocked_out_at is null"#,
+            self.id.0,
+            moment.at,
+            moment.offset,
+            moment.sent_at
+        )
+        .execute(cx.db())
+        .await?;
+        one(&done)?;
+        let about = Subject { kind: "ticket", id: self.ticket_id.0, contact: Some(self.contact_id) };
+        cx.event("ticket.clocked_out", about, json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await
+    }
+}
+
 /// Starts a technician's clock; the ticket is in progress from then on. Asked for again while it runs, the running entry is the answer.
+/// While it runs on another ticket: a conflict whose `current.running` names it, or with `switch` both in one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ClockIn {
@@ -85,6 +142,9 @@ pub struct ClockIn {
     /// What the phone's clock showed when this was sent.
     #[serde(default)]
     pub device_now: Option<DateTime<Utc>>,
+    /// Stop the clock that runs on another ticket, at the same moment.
+    #[serde(default)]
+    pub switch: bool,
 }
 
 impl Action for ClockIn {
@@ -95,22 +155,17 @@ impl Action for ClockIn {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
         let (who, now) = (cx.who, cx.now());
+        let member = whose(cx, self.member_id)?;
+        if self.switch {
+            lock_both(cx, self.ticket_id, member).await?;
+        }
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         ticket.must_be_open()?;
-        let member = whose(cx, self.member_id)?;
         let moment = moment(self.occurred_at, self.device_now, now)?;
-        let running = sqlx::query!(
-            r#"select k.id as "id: ClockId", k.ticket_id as "ticket_id: TicketId", t.number, m.name
-                 from clock_entries k join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
-                 join members m on m.org_id = k.org_id and m.id = k.member_id
-                where k.member_id = $1 and k.clocked_out_at is null"#,
-            member.0
-        )
-        .fetch_optional(cx.db())
-        .await?;
-        match running {
+        match Running::of(cx, member).await? {
             Some(r) if r.ticket_id == ticket.id => return Ok(r.id),
-            Some(r) => return Err(Error::conflict(format!("{}'s clock is running on T-{}. Clock out there first.", r.name, r.number))),
+            Some(r) if self.switch => r.stop(cx, member, &moment).await?,
+            Some(r) => return Err(r.refuse(format!("{}'s clock is running on T-{} ({}).", r.member, r.number, r.customer))),
             None => {}
         }
         let id = ClockId::new();
@@ -130,6 +185,20 @@ impl Action for ClockIn {
             .await?;
         Ok(id)
     }
+}
+
+/// Locks the ticket to go to and the one to leave, in id order: two people who switch crosswise wait for each other only once.
+async fn lock_both(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<()> {
+    sqlx::query!(
+        r#"select t.id from tickets t
+            where t.id = $1 or t.id = (select k.ticket_id from clock_entries k where k.member_id = $2 and k.clocked_out_at is null)
+            order by t.id for update"#,
+        ticket.0,
+        member.0
+    )
+    .fetch_all(cx.db())
+    .await?;
+    Ok(())
 }
 
 /// Stops a technician's clock.
@@ -157,37 +226,19 @@ impl Action for ClockOut {
         ticket.must_be_open()?;
         let member = whose(cx, self.member_id)?;
         let moment = moment(self.occurred_at, self.device_now, now)?;
-        let entry = open_entry(cx, ticket.id, member).await?;
-        if moment.at < entry.clocked_in_at {
-            return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
-        }
-        let done = sqlx::query!(
-            r#"update clock_entries set clocked_out_at = $2, device_offset_seconds = coalesce($3, device_offset_seconds), sent_at = coalesce($4, sent_at)
-                where id = $1 and clocked_out_at is null"#,
-            entry.id.0,
-            moment.at,
-            moment.offset,
-            moment.sent_at
-        )
-        .execute(cx.db())
-        .await?;
-        one(&done)?;
-        cx.event(
-            "ticket.clocked_out",
-            about(&ticket),
-            json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset }),
-        )
-        .await?;
+        let entry = running_here(cx, ticket.id, member).await?;
+        entry.stop(cx, member, &moment).await?;
         Ok(entry.id)
     }
 }
 
-async fn open_entry(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<ClockEntry> {
-    let entries = data::clock(cx.db(), ticket).await?;
-    entries
-        .into_iter()
-        .find(|e| e.member_id == member && e.clocked_out_at.is_none())
-        .ok_or_else(|| Error::conflict("No clock is running on this ticket."))
+/// The clock that runs on this ticket. A conflict says where it runs instead, if anywhere.
+async fn running_here(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<Running> {
+    match Running::of(cx, member).await? {
+        Some(r) if r.ticket_id == ticket => Ok(r),
+        Some(r) => Err(r.refuse(format!("No clock is running on this ticket. {}'s runs on T-{} ({}).", r.member, r.number, r.customer))),
+        None => Err(Error::conflict("No clock is running on this ticket.")),
+    }
 }
 
 /// Takes a clock-in back (tapped the wrong ticket). With no other entry the ticket is scheduled again.
@@ -210,7 +261,7 @@ impl Action for UndoClockIn {
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         ticket.must_be_open()?;
         let member = whose(cx, self.member_id)?;
-        let entry = open_entry(cx, ticket.id, member).await?;
+        let entry = running_here(cx, ticket.id, member).await?;
         one(&sqlx::query!("delete from clock_entries where id = $1", entry.id.0).execute(cx.db()).await?)?;
         let left = sqlx::query_scalar!(r#"select exists (select from clock_entries where ticket_id = $1) as "left!""#, ticket.id.0)
             .fetch_one(cx.db())

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{fields::Fields, pills, price, short_amount};
+use super::{fields::Fields, pills, price};
 use crate::{
     platform::{
         error::Result,
@@ -41,6 +41,8 @@ struct Calendar {
     columns: Vec<Column>,
     /// Row class and hour.
     hours: Vec<(i64, i64)>,
+    /// Minutes since midnight where the grid begins.
+    start: i64,
     class: String,
     is_empty: bool,
     may_create: bool,
@@ -55,6 +57,8 @@ struct Column {
     is_today: bool,
     is_off: bool,
     href: String,
+    /// What letting a block go here asks the move form for.
+    drop: String,
     blocks: Vec<Block>,
 }
 
@@ -67,6 +71,8 @@ struct Block {
     pills: Vec<ui::Pill>,
     from: i64,
     to: i64,
+    /// May be dragged to another time.
+    moves: bool,
 }
 
 /// `GET /calendar?view=day|week|list&date=&technician=`
@@ -114,6 +120,7 @@ pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Ht
         after: plus(first, step),
         technician: technician.map(|t| t.to_string()).unwrap_or_default(),
         hours: (window.0 / 60..window.1 / 60).map(|h| ((h - window.0 / 60) * 4, h)).collect(),
+        start: window.0,
         is_empty: tickets.is_empty(),
         may_create: who.can(Permission::WriteRecords),
         view,
@@ -162,9 +169,15 @@ fn on(tickets: &[DayTicket], date: NaiveDate, zone: Tz) -> Vec<&DayTicket> {
     tickets.iter().filter(|t| t.starts_at < to && t.ends_at > from).collect()
 }
 
-fn money(who: &Who, tickets: &[&DayTicket]) -> String {
-    let total: Decimal = tickets.iter().map(|t| t.total).sum();
-    if who.sees_prices() && !total.is_zero() { short_amount(currency(who), total) } else { String::new() }
+/// What these visits come to; None where it is nothing, or not for this member to see.
+fn money<'a>(who: &Who, tickets: impl IntoIterator<Item = &'a DayTicket>) -> Option<Decimal> {
+    let total: Decimal = tickets.into_iter().map(|t| t.total).sum();
+    (who.sees_prices() && !total.is_zero()).then_some(total)
+}
+
+/// The same in a column's head: whole units, there is no room for more.
+fn money_in_head(who: &Who, tickets: &[&DayTicket]) -> String {
+    money(who, tickets.iter().copied()).map(|total| currency(who).whole(total)).unwrap_or_default()
 }
 
 fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, start: i64, one: Option<MemberId>) -> Column {
@@ -178,10 +191,11 @@ fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, 
         label: ui::format::date(date),
         weekday: date.format("%a").to_string(),
         number: date.day().to_string(),
-        money: money(who, &mine),
+        money: money_in_head(who, &mine),
         is_today: date == who.today(),
         is_off: is_off(hours, date),
         href: format!("/calendar?view=day&date={date}"),
+        drop: format!("date={date}"),
         blocks,
     }
 }
@@ -202,7 +216,7 @@ fn day_columns(
         blocks.extend(gaps(who, &mine, date, hours, member));
         arrange(&mut blocks, start);
         let href = member.map(|m| format!("/calendar?view=week&date={date}&technician={m}")).unwrap_or_default();
-        let money = money(who, &mine);
+        let money = money_in_head(who, &mine);
         Column {
             label: name.into(),
             weekday: String::new(),
@@ -211,6 +225,7 @@ fn day_columns(
             is_today: date == who.today(),
             is_off: is_off(hours, date),
             href,
+            drop: member.map_or_else(|| format!("date={date}"), |m| format!("date={date}&technician={m}")),
             blocks,
         }
     };
@@ -254,6 +269,7 @@ fn block(who: &Who, t: &DayTicket, date: NaiveDate, with_names: bool) -> Block {
         pills: pills(t.state, t.confirmation),
         from: minute(t.starts_at, date, who.zone),
         to: minute(t.ends_at, date, who.zone),
+        moves: t.state == TicketState::Scheduled && who.can(Permission::WriteRecords),
     }
 }
 
@@ -285,6 +301,7 @@ fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: 
                 pills: vec![],
                 from: at,
                 to: until,
+                moves: false,
             });
         }
         at = at.max(to);
@@ -331,7 +348,7 @@ pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html>
     let date = parse_date(asked.get("date")).unwrap_or_else(|_| who.today());
     let (from, to) = day_bounds(date, who.zone);
     let tickets = data::span(r.db(), &who, from, to, asked.id("technician")).await?;
-    let total = money(&who, &tickets.iter().collect::<Vec<_>>());
+    let total = money(&who, &tickets).map(|total| currency(&who).format(total)).unwrap_or_default();
     ui::page(&Sheet {
         title: ui::format::long_day(date),
         business: who.org_name.clone(),
@@ -361,6 +378,7 @@ mod tests {
             pills: vec![],
             from,
             to,
+            moves: false,
         }
     }
 

@@ -1,7 +1,7 @@
-//! The small forms around a ticket: edit, move, assign, cancel, record an answer.
+//! The small forms around a ticket: edit, assign, cancel, record an answer. Moving stands in `moving`.
 
 use axum::{
-    extract::{Path, Query},
+    extract::Path,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -19,14 +19,14 @@ use crate::{
     },
     tickets::{
         Answer,
-        actions::{Assign, CancelTicket, Channel, RecordAnswer, Reschedule, UpdateTicket},
+        actions::{Assign, CancelTicket, Channel, RecordAnswer, UpdateTicket},
         data::{self, Ticket},
     },
     ui,
 };
 
 /// The frame of a small form of this ticket.
-fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
+pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
     let words = format!("{} · T-{}", t.contact_name, t.number);
     r.head("calendar").title(title).sub(ui::format::span(t.starts_at, t.ends_at, t.zone())).back(format!("/tickets/{}", t.id), words)
 }
@@ -44,6 +44,19 @@ pub(super) fn refused(error: Error, mut form: SmallForm, again: impl Fn(&Free) -
     }
     let status = if status == StatusCode::CONFLICT { status } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok(ui::with_status(status, &form)?.into_response())
+}
+
+/// Somebody saved the ticket in between: `current` is the record, not what is in the way.
+pub(super) fn is_stale(error: &Error) -> bool {
+    matches!(error, Error::Conflict { current: Some(now), .. } if now["version"].is_number())
+}
+
+/// Who is booked now, and who was ticked.
+pub(super) async fn stale_team(r: &mut Read, t: &Ticket, chosen: &[MemberId]) -> Result<Stale> {
+    let join = |names: Vec<String>| if names.is_empty() { "Nobody".to_owned() } else { names.join(", ") };
+    let theirs = data::assignees(r.db(), t.id).await?.into_iter().map(|a| a.name).collect();
+    let yours = data::technicians(r.db()).await?.into_iter().filter(|m| chosen.contains(&m.id)).map(|m| m.name).collect();
+    Ok(Stale { label: "Technicians", theirs: join(theirs), yours: join(yours) })
 }
 
 /// A free time as the conflict lists it.
@@ -71,7 +84,7 @@ async fn done<A: Action>(w: &Write, posted: &Posted<Fields>, action: A, id: Tick
 }
 
 /// The override field appears once there is something to override.
-fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
+pub(super) fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
     ui::text("override_reason", "Book it anyway, because")
         .value(fields.get("override_reason"))
         .hint("Only if you mean it: two visits at the same time. The reason is kept.")
@@ -80,7 +93,7 @@ fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
         .into()
 }
 
-async fn team(r: &mut Read, chosen: &[MemberId], errors: &FieldErrors) -> Result<Piece> {
+pub(super) async fn team(r: &mut Read, chosen: &[MemberId], errors: &FieldErrors) -> Result<Piece> {
     let members = data::technicians(r.db()).await?;
     let members = members.into_iter().map(|m| Tick { value: m.id.to_string(), checked: chosen.contains(&m.id), label: m.name }).collect();
     Ok(Piece::Team { legend: "Technicians", error: errors.of("member_ids").unwrap_or_default().into(), members })
@@ -143,92 +156,6 @@ pub async fn edit(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) ->
     refused(error, form, |_| String::new(), w.who.zone)
 }
 
-// Move.
-
-/// `GET /tickets/{id}/move?date=&time=`
-pub async fn reschedule_form(mut r: Read, Path(id): Path<TicketId>, Query(asked): Query<Fields>) -> Result<ui::Html> {
-    let who = r.who.clone();
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let or = |name: &str, value: String| (name.to_owned(), asked.some(name).map_or(value, str::to_owned));
-    let mut typed = Fields(vec![
-        or("date", ui::format::input_date(t.starts_at, t.zone())),
-        or("time", ui::format::input_time(t.starts_at, t.zone())),
-        or("minutes", t.planned_minutes().to_string()),
-        ("ask".into(), "on".into()),
-    ]);
-    for a in data::assignees(r.db(), id).await? {
-        typed.0.push(("member_ids".into(), a.member_id.to_string()));
-    }
-    ui::page(&move_page(&mut r, &t, &typed, &FieldErrors::default(), false).await?)
-}
-
-async fn move_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors, clash: bool) -> Result<SmallForm> {
-    let mut form = SmallForm::new(head(r, t, "Move visit"), format!("/tickets/{}/move", t.id), "Move visit");
-    form.version = Some(t.version);
-    form.pieces = vec![
-        Piece::pair(
-            ui::date("date", "Day").value(typed.get("date")).errors(errors).required(),
-            ui::time("time", "From").value(typed.get("time")).errors(errors).required(),
-        ),
-        ui::text("minutes", "How long").value(typed.get("minutes")).suffix("min").errors(errors).into(),
-        team(r, &typed.ids("member_ids"), errors).await?,
-        ui::check("ask", "Ask the customer to confirm the new time").checked(typed.has("ask")).into(),
-    ];
-    if clash || typed.has("override_reason") {
-        form.pieces.push(override_field(typed, errors));
-    }
-    Ok(form)
-}
-
-/// `POST /tickets/{id}/move`
-pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
-    let (who, mut r) = (w.who.clone(), w.read().await?);
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    drop(r);
-    let mut errors = FieldErrors::default();
-    let result = match f.slot(t.zone(), &mut errors) {
-        Some((starts_at, ends_at)) => {
-            // A form without the boxes (a program's, a calendar's) leaves the technicians as they are.
-            let member_ids = (f.has("member_ids") || f.has("ask") || f.has("override_reason")).then(|| f.ids("member_ids"));
-            let override_reason = f.some("override_reason").map(str::to_owned);
-            let action = Reschedule { ticket_id: id, starts_at, ends_at, member_ids, override_reason, ask_customer: f.has("ask") };
-            w.act(&posted.meta, action).await.map(|_| ())
-        }
-        None => Err(Error::Invalid(errors)),
-    };
-    let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Visit moved")) };
-    let (errors, clash) = match &error {
-        Error::Invalid(e) => (renamed(e), false),
-        Error::Conflict { .. } => (FieldErrors::default(), true),
-        _ => return Err(error),
-    };
-    let mut r = w.read().await?;
-    let mut form = move_page(&mut r, &t, f, &errors, clash).await?;
-    if let Error::Conflict { current: Some(now), .. } = &error
-        && let Some(starts) = now["starts_at"].as_str().and_then(|s| s.parse::<chrono::DateTime<chrono::Utc>>().ok())
-    {
-        let yours = format!("{} {}", f.get("date"), f.get("time"));
-        form.stale = vec![Stale { label: "Starts", theirs: ui::format::moment(starts, t.zone()), yours }];
-        form.version = now["version"].as_i64().and_then(|v| i32::try_from(v).ok());
-    }
-    let error = if let Error::Invalid(_) = error { Error::Invalid(errors) } else { error };
-    refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
-}
-
-/// The actions speak of start and end, the forms of day, time and length.
-pub(super) fn renamed(errors: &FieldErrors) -> FieldErrors {
-    let mut out = errors.clone();
-    for e in &mut out.0 {
-        match e.field.as_str() {
-            "ends_at" => e.field = "minutes".into(),
-            "starts_at" => e.field = "time".into(),
-            _ => {}
-        }
-    }
-    out
-}
-
 // Assign.
 
 /// `GET /tickets/{id}/assign`
@@ -259,7 +186,11 @@ pub async fn assign(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) 
     };
     let (who, mut r) = (w.who.clone(), w.read().await?);
     let t = data::visible_ticket(r.db(), &who, id).await?;
-    let form = assign_page(&mut r, &t, &member_ids, f, matches!(error, Error::Conflict { .. })).await?;
+    let stale = is_stale(&error);
+    let mut form = assign_page(&mut r, &t, &member_ids, f, !stale && matches!(error, Error::Conflict { .. })).await?;
+    if stale {
+        form.stale = vec![stale_team(&mut r, &t, &member_ids).await?];
+    }
     refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
 }
 

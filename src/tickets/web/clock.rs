@@ -8,6 +8,7 @@ use axum::{
 use super::{
     change::refused,
     fields::{Fields, Piece, SmallForm},
+    show::{self, Trouble},
 };
 use crate::{
     platform::{
@@ -25,9 +26,25 @@ use crate::{
     ui,
 };
 
+/// Runs the tap and comes back to the ticket: with what was done, or with what was in the way and the way out of it.
 async fn tap<A: Action>(w: Write, id: TicketId, posted: Posted<Fields>, action: A, words: &str) -> Result<Response> {
-    w.act(&posted.meta, action).await?;
-    Ok(ui::redirect(&format!("/tickets/{id}"), words).into_response())
+    let Err(error) = w.act(&posted.meta, action).await else { return Ok(ui::redirect(&format!("/tickets/{id}"), words)) };
+    let trouble = match &error {
+        Error::Conflict { message, current } => Trouble {
+            message: message.clone(),
+            elsewhere: current.as_ref().and_then(|c| serde_json::from_value(c["running"].clone()).ok()),
+            is_coming: A::NAME == ClockIn::NAME,
+        },
+        Error::Invalid(_) => Trouble { message: error.message(), ..Trouble::default() },
+        _ => return Err(error),
+    };
+    let mut r = w.read().await?;
+    // A form of another business finds no ticket here: then the refusal itself is what to say.
+    match show::page(&mut r, id, Some(trouble)).await {
+        Ok(page) => Ok(ui::with_status(error.status(), &page)?.into_response()),
+        Err(Error::NotFound) => Err(error),
+        Err(e) => Err(e),
+    }
 }
 
 /// When it happened and what the device's clock showed, where a script or a queue says so.
@@ -38,7 +55,8 @@ fn at(f: &Fields, name: &str) -> Option<chrono::DateTime<chrono::Utc>> {
 /// `POST /tickets/{id}/clock-in`
 pub async fn clock_in(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
     let (occurred_at, device_now) = (at(&posted.value, "occurred_at"), at(&posted.value, "device_now"));
-    tap(w, id, posted, ClockIn { ticket_id: id, member_id: None, occurred_at, device_now }, "Clocked in").await
+    let switch = posted.value.has("switch");
+    tap(w, id, posted, ClockIn { ticket_id: id, member_id: None, occurred_at, device_now, switch }, "Clocked in").await
 }
 
 /// `POST /tickets/{id}/clock-out`

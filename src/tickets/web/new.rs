@@ -9,9 +9,11 @@ use axum::{
 use chrono_tz::Tz;
 
 use super::{
-    change::{Free, offers, renamed},
+    change::{Free, offers},
     fields::{Fields, Offer, parse_minutes},
-    lines, price,
+    lines,
+    moving::renamed,
+    price,
 };
 use crate::{
     platform::{

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::Path;
+use serde::Deserialize;
 
 use super::{price, state_pill, zone_note};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "tickets/show.html")]
-struct Show {
+pub(super) struct Show {
     head: ui::Head,
     t: data::Ticket,
     parts: data::Parts,
@@ -31,6 +32,25 @@ struct Show {
     running_mine: bool,
     sees_prices: bool,
     has_invoices: bool,
+    trouble: Option<Trouble>,
+}
+
+/// Why a tap on the clock did nothing.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    pub message: String,
+    /// Where one's clock runs instead.
+    pub elsewhere: Option<Elsewhere>,
+    /// It was about to start here, not to stop.
+    pub is_coming: bool,
+}
+
+/// As the conflict names it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Elsewhere {
+    ticket_id: TicketId,
+    number: i64,
+    customer: String,
 }
 
 struct Last {
@@ -54,6 +74,11 @@ impl Show {
 
 /// `GET /tickets/{id}`
 pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
+    ui::page(&page(&mut r, id, None).await?)
+}
+
+/// The page; `trouble` is what a tap on its clock ran into.
+pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -> Result<Show> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;
     let t = data::visible_ticket(r.db(), &who, id).await?;
@@ -79,8 +104,12 @@ pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
     let back = ui::format::input_date(t.starts_at, who.zone);
     let is_today = who.today() == crate::platform::localtime::local_date(t.starts_at, who.zone);
     let head = r.head(if is_today { "today" } else { "calendar" }).title(&t.contact_name);
+    let mut head = head;
+    // The page itself says what the header's line would.
+    head.current = head.current.filter(|c| c.href != format!("/tickets/{id}"));
     let head = if is_today { head.back("/", "Today") } else { head.back(format!("/calendar?view=day&date={back}"), "Calendar") };
-    ui::page(&Show {
+    Ok(Show {
+        trouble,
         zone_note: zone_note(t.starts_at, zone, who.zone),
         total: price(&who, t.total, t.has_open_price),
         clocked_minutes: parts.clock.iter().map(|e| e.minutes(who.now)).sum(),
