@@ -164,6 +164,7 @@ pub fn table() -> Vec<Route> {
         get("/", Member(ReadRecords), today::web::home),
         get("/more", Member(Any), ui::more),
         get("/live", Member(ReadRecords), live::web::stream),
+        get("/notices", Member(ReadRecords), today::web::notices),
         post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
         post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
         // Tickets and the calendar.

@@ -101,6 +101,12 @@ impl Currency {
         format!("{sign}{}{}", self.symbol, self.digits_grouped(amount.abs()))
     }
 
+    /// `$1,284`: rounded to whole units, for charts and the calendar's heads only. Everywhere else an amount has its cents.
+    pub fn whole(self, amount: Decimal) -> String {
+        let text = self.format(amount.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero));
+        text.split_once('.').map_or(text.clone(), |(whole, _)| whole.to_owned())
+    }
+
     /// `1284.00`: what a form's amount field shows.
     pub fn plain(self, amount: Decimal) -> String {
         let mut amount = round(amount, self);

@@ -145,20 +145,26 @@ pub async fn summary(db: &mut PgConnection, who: &Who) -> Result<Summary> {
 
 /// One notice, if this member may see it.
 pub async fn notice(db: &mut PgConnection, who: &Who, id: NoticeId) -> Result<Notice> {
-    list(db, who, Some(id), None, None, None, 1).await?.into_iter().next().ok_or(Error::NotFound)
+    let asked = Asked { id: Some(id), limit: 1, ..Asked::default() };
+    list(db, who, &asked).await?.into_iter().next().ok_or(Error::NotFound)
 }
 
-/// Newest first.
-async fn list(
-    db: &mut PgConnection,
-    who: &Who,
-    id: Option<NoticeId>,
-    open: Option<bool>,
-    kind: Option<&str>,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Notice>> {
-    let (at, last) = after.map_or((None, None), |(at, id)| (Some(at), Some(id)));
+/// Which notices are asked for; what is not said is not asked.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    pub id: Option<NoticeId>,
+    /// Settled ones: false.
+    pub open: Option<bool>,
+    pub kind: Option<&'a str>,
+    /// Words of the notice.
+    pub search: Option<&'a str>,
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+    pub limit: i64,
+}
+
+/// Newest first, as this member may see them.
+pub async fn list(db: &mut PgConnection, who: &Who, asked: &Asked<'_>) -> Result<Vec<Notice>> {
+    let (at, last) = asked.after.map_or((None, None), |(at, id)| (Some(at), Some(id)));
     let rows = sqlx::query_as!(
         Notice,
         r#"
@@ -166,16 +172,17 @@ async fn list(
           from notices n
          where ($1::uuid is null or n.id = $1) and ($2::bool is null or (n.resolved_at is null) = $2) and ($3::text is null or n.kind = $3)
            and ($4::uuid is null or exists (select from assignments a where a.ticket_id = n.subject_id and a.member_id = $4))
-           and ($5::timestamptz is null or (n.created_at, n.id) < ($5, $6::uuid))
+           and ($5::timestamptz is null or (n.created_at, n.id) < ($5, $6::uuid)) and ($8::text is null or strpos(lower(n.body), lower($8)) > 0)
          order by n.created_at desc, n.id desc limit $7
         "#,
-        id.map(|i| i.0),
-        open,
-        kind,
+        asked.id.map(|i| i.0),
+        asked.open,
+        asked.kind,
         who.only_own_tickets().map(|m| m.0),
         at,
         last,
-        limit
+        asked.limit,
+        asked.search
     )
     .fetch_all(db)
     .await?;
@@ -202,6 +209,14 @@ async fn notices(read: &mut Read, params: &Params) -> Result<Listing> {
         (Some("resolved"), _) => Some(false),
         _ => return Err(FieldErrors::one("state", "The state is open, resolved or all.")),
     };
-    let rows = list(read.db(), &who, params.id.map(NoticeId), open, params.filter("kind"), params.after()?, params.limit + 1).await?;
+    let asked = Asked {
+        id: params.id.map(NoticeId),
+        open,
+        kind: params.filter("kind"),
+        search: params.search.as_deref(),
+        after: params.after()?,
+        limit: params.limit + 1,
+    };
+    let rows = list(read.db(), &who, &asked).await?;
     Listing::page(rows, params.limit, |n| (n.created_at, n.id.0))
 }

@@ -1,8 +1,12 @@
 //! The home page.
 
 use askama::Template;
-use axum::{extract::Path, response::Response};
+use axum::{
+    extract::{Path, Query},
+    response::Response,
+};
 use rust_decimal::Decimal;
+use serde::Deserialize;
 
 use super::{
     actions::{ResolveNotice, RunJobAgain},
@@ -12,15 +16,16 @@ use crate::{
     business::data::{Checklist, checklist},
     platform::{
         error::Result,
-        form::Posted,
+        form::{Posted, percent_encode},
         ids::NoticeId,
+        query::{decode_cursor, next_cursor},
         role::{Capability, Permission},
         tenant::{Read, Write},
     },
     tickets::{
         Confirmation, TicketState, currency,
         data::{DayTicket, day},
-        web::{fields::Fields, pills, price, short_amount},
+        web::{fields::Fields, pills, price},
     },
     ui,
 };
@@ -68,16 +73,16 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
         words.push(ui::format::count(tickets.len(), "visit", "visits"));
     }
     if who.sees_prices() && !total.is_zero() {
-        words.push(short_amount(currency(&who), total));
+        words.push(currency(&who).format(total));
     }
     if waiting > 0 {
         words.push(format!("{waiting} to confirm"));
     }
     let c = currency(&who);
     let money = data::sees_money(&who).then(|| Money {
-        unpaid: short_amount(c, summary.unpaid.total),
-        overdue: short_amount(c, summary.overdue.total),
-        paid: short_amount(c, summary.paid_today.total),
+        unpaid: c.format(summary.unpaid.total),
+        overdue: c.format(summary.overdue.total),
+        paid: c.format(summary.paid_today.total),
     });
     ui::page(&Home {
         head: r.head("today").title(ui::format::long_day(who.today())).sub(words.join(" · ")),
@@ -108,10 +113,61 @@ fn short(text: &str) -> String {
     if line.chars().count() <= 40 { line.to_owned() } else { line.chars().take(39).chain(['…']).collect() }
 }
 
-/// `POST /notices/{id}/resolve`
+const PAGE: i64 = 30;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    search: String,
+    state: String,
+    after: String,
+}
+
+impl Wanted {
+    fn href(&self, state: &str, after: &str) -> String {
+        let parts = [("search", self.search.as_str()), ("state", state), ("after", after)];
+        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
+        format!("/notices?{}", query.join("&"))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "today/notices.html")]
+struct Notices {
+    head: ui::Head,
+    wanted: Wanted,
+    rows: Vec<data::Notice>,
+    may_write: bool,
+    next: Option<String>,
+    first: Option<String>,
+}
+
+/// `GET /notices?search=&state=open|resolved`: everything that wants or wanted a person, newest first.
+pub async fn notices(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html> {
+    let who = r.who.clone();
+    let asked = data::Asked {
+        open: Some(wanted.state != "resolved"),
+        search: Some(wanted.search.trim()).filter(|s| !s.is_empty()),
+        after: if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) },
+        limit: PAGE + 1,
+        ..data::Asked::default()
+    };
+    let mut rows = data::list(r.db(), &who, &asked).await?;
+    let next = next_cursor(&mut rows, PAGE, |n| (n.created_at, n.id.0))?;
+    ui::page(&Notices {
+        head: r.head("today").title("Wants a person").back("/", "Today"),
+        may_write: who.can(Permission::WriteRecords),
+        next: next.map(|c| wanted.href(&wanted.state, &c)),
+        first: (!wanted.after.is_empty()).then(|| wanted.href(&wanted.state, "")),
+        rows,
+        wanted,
+    })
+}
+
+/// `POST /notices/{id}/resolve`: back to the page it was settled on.
 pub async fn resolve(w: Write, Path(id): Path<NoticeId>, posted: Posted<Fields>) -> Result<Response> {
     w.act(&posted.meta, ResolveNotice { notice_id: id }).await?;
-    Ok(ui::redirect("/", "Settled"))
+    Ok(ui::redirect(if posted.value.has("list") { "/notices" } else { "/" }, "Settled"))
 }
 
 /// `POST /jobs/{job}/again`

@@ -126,7 +126,7 @@ mod tests {
         let now = Utc.with_ymd_and_hms(2026, 11, 24, 16, 12, 0).unwrap();
         let since = Utc.with_ymd_and_hms(2026, 11, 24, 15, 0, 0).unwrap();
         let mut head =
-            Head::new(nav, uuid::Uuid::nil(), chrono_tz::America::Chicago, now).title("Jane <Smith>").back("/customers", "Customers");
+            Head::new(nav, uuid::Uuid::nil(), chrono_tz::America::Chicago, now).title("Jane <Smith>").back("/contacts", "Customers");
         head.current = Some(Current {
             href: "/tickets/1".into(),
             when: "Now".into(),
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_redirect_carries_its_line_once() {
-        let response = redirect("/customers/1", "Customer added: \"Ann\"; done");
+        let response = redirect("/contacts/1", "Customer added: \"Ann\"; done");
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));

@@ -49,7 +49,7 @@ pub fn pill(word: impl fmt::Display, tone: impl super::format::Given<Tone>) -> P
 }
 
 /// A list with nothing in it teaches the first step:
-/// `{{ ui::empty("customers", "No customers yet", "Add the first one, or import them.").action("/customers/new", "Add a customer") }}`.
+/// `{{ ui::empty("customers", "No customers yet", "Add the first one, or import them.").action("/contacts/new", "Add a customer") }}`.
 #[derive(Template, Debug, Clone)]
 #[template(
     ext = "html",

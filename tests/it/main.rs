@@ -21,4 +21,5 @@ mod payments;
 mod redaction;
 mod support;
 mod tickets;
+mod today;
 mod webhooks;
