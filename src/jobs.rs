@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    business, closeout, confirm, delivery, identity, imports, payments,
+    business, closeout, confirm, delivery, exports, identity, imports, payments,
     platform::{
         app::App,
         audit,
@@ -31,6 +31,7 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<payments::jobs::ExpireCheckout>()
         .define_job::<imports::jobs::RunImport>()
         .define_job::<imports::jobs::UndoImport>()
+        .define_job::<exports::jobs::RunExport>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages").payload_value(serde_json::json!({})))

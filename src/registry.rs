@@ -113,6 +113,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<closeout::actions::RecordExtraction>(),
         // imports
         action::entry::<imports::actions::PreviewImport>(),
+        action::entry::<imports::actions::MapImport>(),
         action::entry::<imports::actions::RunImport>(),
         action::entry::<imports::actions::UndoImport>(),
     ]
@@ -145,6 +146,8 @@ pub fn queries() -> Vec<query::Entry> {
         messages::data::templates_query(),
         // imports
         imports::query::imports(),
+        // exports
+        exports::query::exports(),
         // close-out
         query::Entry {
             name: "closeouts",

@@ -277,6 +277,7 @@ pub fn table() -> Vec<Route> {
         post("/imports", Member(ManageSettings), imports::web::upload),
         get("/imports/{id}", Member(ManageSettings), imports::web::show),
         get("/imports/{id}/refused.csv", Member(ManageSettings), imports::web::refused),
+        post("/imports/{id}/columns", Member(ManageSettings), imports::web::map),
         post("/imports/{id}/run", Member(ManageSettings), imports::web::run),
         post("/imports/{id}/undo", Member(ManageSettings), imports::web::undo),
         // For programs.

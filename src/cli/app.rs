@@ -79,7 +79,12 @@ fn mailer(config: &Config) -> Result<Mailer> {
         return Ok(Mailer::Folder(folder));
     };
     let host = config.public_url.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
-    Smtp::from_url(url.expose(), host, Duration::from_secs(30))
-        .map(Mailer::Smtp)
-        .map_err(|message| Failure::new(Exit::Configuration, message))
+    let wrong = |message| Failure::new(Exit::Configuration, message);
+    let smtp = Smtp::from_url(url.expose(), host, Duration::from_secs(30)).map_err(wrong)?;
+    if config.mail.ca_file.is_empty() {
+        return Ok(Mailer::Smtp(smtp));
+    }
+    let pem =
+        std::fs::read(&config.mail.ca_file).map_err(|error| wrong(format!("setting `mail.ca_file`: {}: {error}", config.mail.ca_file)))?;
+    smtp.trusting(&pem).map(Mailer::Smtp).map_err(wrong)
 }

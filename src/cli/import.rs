@@ -1,6 +1,6 @@
 //! `rounds import`
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use rounds::imports::{
     actions::{PreviewImport, RunImport},
@@ -56,6 +56,10 @@ pub async fn run(args: Args, config: Config) -> Result {
     match done {
         Ok(words) => println!("{words}"),
         Err(Error::Unauthorized) => return Err(Failure::new(Exit::Failed, format!("There is no business {}.", args.org))),
+        Err(Error::Invalid(errors)) if errors.0.iter().any(|e| e.field.starts_with("date_")) => {
+            let words = errors.0.iter().map(|e| e.message.as_str()).collect::<Vec<_>>().join(" ");
+            return Err(Failure::new(Exit::Failed, format!("{words} Add --dates day-first or --dates month-first.")));
+        }
         Err(error) => return Err(Failure::new(Exit::Failed, error.message())),
     }
     Ok(())
@@ -74,7 +78,7 @@ async fn bring(app: &App, args: &Args, kind: Option<Kind>, bytes: &[u8]) -> roun
         Dates::MonthFirst => DateOrder::MonthFirst,
         Dates::DayFirst => DateOrder::DayFirst,
     });
-    write.act(&Meta::default(), RunImport { import_id: previewed.id, date_order }).await?;
+    write.act(&Meta::default(), RunImport { import_id: previewed.id, date_orders: BTreeMap::new(), date_order }).await?;
     jobs::run(app, args.org, previewed.id).await?;
     let mut read = Read::of_org(app, args.org).await?;
     let i = data::import(read.db(), previewed.id).await?;

@@ -27,8 +27,28 @@ pub struct Likeness {
 /// From this score on a pair is proposed.
 pub const WORTH_A_LOOK: u8 = 60;
 
+impl Likeness {
+    /// Enough to ask before a second one is made: a shared email or phone, or the name on the same street.
+    pub fn is_telling(&self) -> bool {
+        let has = |reason: &str| self.reasons.iter().any(|r| r.starts_with(reason));
+        has("same email") || has("same phone") || (has("same name") && has("same street"))
+    }
+
+    /// "Same phone, similar name".
+    pub fn words(&self) -> String {
+        let words = self.reasons.join(", ");
+        let mut letters = words.chars();
+        letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    }
+}
+
 /// Compares two contacts; `None` when there is too little to propose them as one.
 pub fn duplicate_score(a: &Person, b: &Person) -> Option<Likeness> {
+    Some(compare(a, b)).filter(|l| l.score >= WORTH_A_LOOK)
+}
+
+/// What speaks for two contacts being one, and how much.
+pub fn compare(a: &Person, b: &Person) -> Likeness {
     let mut reasons: Vec<(u8, &'static str)> = Vec::new();
     let shares = |x: &[String], y: &[String]| x.iter().any(|one| y.contains(one));
     let same_email = shares(&a.emails, &b.emails);
@@ -60,7 +80,7 @@ pub fn duplicate_score(a: &Person, b: &Person) -> Option<Likeness> {
     }
     let points: u8 = reasons.iter().map(|(points, _)| points).sum();
     let score = points.saturating_sub(against).min(100);
-    (score >= WORTH_A_LOOK).then(|| Likeness { score, reasons: reasons.into_iter().map(|(_, reason)| reason).collect() })
+    Likeness { score, reasons: reasons.into_iter().map(|(_, reason)| reason).collect() }
 }
 
 /// All pairs worth a look, best first, as indexes. Only contacts that share an email, phone or street are compared.

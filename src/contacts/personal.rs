@@ -1,5 +1,9 @@
 //! The only reader and writer of emails, phones and streets, so that field encryption can be switched on in one place.
 
+mod compared;
+
+pub use compared::{Compared, compared};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

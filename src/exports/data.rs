@@ -1,17 +1,16 @@
 //! What goes into each export: plain reads over the slices, flat, with the customer's name beside each id.
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{
-    ExportKind,
+    Export, ExportKind, ExportState,
     sheet::{Cell, Sheet},
 };
 use crate::{
     contacts,
     platform::{
         error::{Error, Result},
-        ids::FileId,
+        ids::ExportId,
     },
 };
 
@@ -278,27 +277,39 @@ async fn payments(db: &mut PgConnection) -> Result<Sheet> {
     Ok(Sheet { columns, rows: rows.collect() })
 }
 
-/// An export made before.
-#[derive(Debug)]
-pub struct Made {
-    pub id: FileId,
-    pub name: String,
-    pub size: i64,
-    pub at: DateTime<Utc>,
+/// One export.
+pub async fn export(db: &mut PgConnection, id: ExportId) -> Result<Export> {
+    list(db, Some(id)).await?.pop().ok_or(Error::NotFound)
 }
 
 /// The latest exports, newest first.
-pub async fn made(db: &mut PgConnection) -> Result<Vec<Made>> {
+pub async fn exports(db: &mut PgConnection) -> Result<Vec<Export>> {
+    list(db, None).await
+}
+
+async fn list(db: &mut PgConnection, id: Option<ExportId>) -> Result<Vec<Export>> {
     Ok(sqlx::query_as!(
-        Made,
-        r#"select id as "id: FileId", name, size, created_at as at from files where kind = 'export' order by created_at desc, id desc limit 12"#
+        Export,
+        r#"
+        select e.id as "id: ExportId", e.kind as "kind: ExportKind", e.state as "state: ExportState", e.file_name, e.rows_total, f.size as "size?",
+               e.error, e.created_at, e.finished_at
+          from exports e left join files f on f.org_id = e.org_id and f.id = e.file_id
+         where $1::uuid is null or e.id = $1
+         order by e.created_at desc, e.id desc limit 12
+        "#,
+        id.map(|i| i.0)
     )
     .fetch_all(db)
     .await?)
 }
 
-/// Name and bytes of an export.
-pub async fn file(db: &mut PgConnection, id: FileId) -> Result<(String, Vec<u8>)> {
-    let row = sqlx::query!("select name, bytes from files where id = $1 and kind = 'export'", id.0).fetch_optional(db).await?;
+/// Name and bytes of a finished export.
+pub async fn file(db: &mut PgConnection, id: ExportId) -> Result<(String, Vec<u8>)> {
+    let row = sqlx::query!(
+        "select f.name, f.bytes from exports e join files f on f.org_id = e.org_id and f.id = e.file_id where e.id = $1",
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
     row.map(|r| (r.name, r.bytes)).ok_or(Error::NotFound)
 }

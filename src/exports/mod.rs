@@ -2,15 +2,21 @@
 
 pub mod actions;
 pub mod data;
+pub mod jobs;
+pub mod query;
 pub mod sheet;
 pub mod web;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{platform::ids::ExportId, ui::Tone};
+
 /// What can be exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum ExportKind {
     Contacts,
     Tickets,
@@ -47,4 +53,55 @@ impl ExportKind {
             Self::Payments => "Amounts, tips, refunds, references",
         }
     }
+}
+
+/// Where an export stands. The database is the only one that knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "export_state", rename_all = "snake_case")]
+pub enum ExportState {
+    Queued,
+    Running,
+    Done,
+    Failed,
+}
+
+impl ExportState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "Waiting",
+            Self::Running => "Being written",
+            Self::Done => "Ready",
+            Self::Failed => "Failed",
+        }
+    }
+
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::Queued => Tone::Wait,
+            Self::Running => Tone::Info,
+            Self::Done => Tone::Good,
+            Self::Failed => Tone::Bad,
+        }
+    }
+
+    pub fn is_busy(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// One export as pages and programs see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Export {
+    pub id: ExportId,
+    pub kind: ExportKind,
+    pub state: ExportState,
+    pub file_name: String,
+    /// None until they are counted.
+    pub rows_total: Option<i32>,
+    /// Bytes of the finished file.
+    pub size: Option<i64>,
+    pub error: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
 }

@@ -2,17 +2,17 @@
 
 use axum::{
     extract::Path,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{ExportKind, actions::CreateExport, data};
+use super::{Export, ExportKind, actions::CreateExport, data};
 use crate::{
     platform::{
-        error::{FieldErrors, Result},
+        error::{Error, FieldErrors, Result},
         form::Posted,
-        ids::FileId,
+        ids::ExportId,
         tenant::{Read, Write},
     },
     ui,
@@ -22,13 +22,20 @@ use crate::{
 #[template(path = "exports/index.html")]
 struct Index {
     head: ui::Head,
-    made: Vec<data::Made>,
+    made: Vec<Export>,
+    errors: FieldErrors,
 }
 
-/// `GET /settings/export`.
-pub async fn index(mut r: Read) -> Result<ui::Html> {
-    let made = data::made(r.db()).await?;
-    ui::page(&Index { head: r.head("settings").title("Export").back("/settings", "Settings"), made })
+/// `GET /settings/export`: loads itself again as long as one is being made.
+pub async fn index(mut r: Read) -> Result<Response> {
+    let page = list(&mut r, FieldErrors::default()).await?;
+    let is_busy = page.made.iter().any(|e| e.state.is_busy());
+    Ok(ui::again_in(is_busy.then_some(1), ui::page(&page)?))
+}
+
+async fn list(r: &mut Read, errors: FieldErrors) -> Result<Index> {
+    let made = data::exports(r.db()).await?;
+    Ok(Index { head: r.head("settings").title("Export").back("/settings", "Settings"), made, errors })
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,17 +44,28 @@ pub struct Wanted {
     kind: String,
 }
 
-/// `POST /settings/export`: makes the file, then leads to its download.
+/// `POST /settings/export`: has the file made; the page shows how far it is.
 pub async fn create(w: Write, form: Posted<Wanted>) -> Result<Response> {
     let kind = ExportKind::ALL.into_iter().find(|k| k.name() == form.value.kind);
-    let kind = kind.ok_or_else(|| FieldErrors::one("kind", "Choose what to export."))?;
-    let made = w.act(&form.meta, CreateExport { id: None, kind }).await?;
-    Ok(ui::redirect(&format!("/settings/export/{}", made.id), ""))
+    let Some(kind) = kind else {
+        let mut errors = FieldErrors::default();
+        errors.add("kind", "Choose what to export.");
+        return Ok(ui::with_status(StatusCode::UNPROCESSABLE_ENTITY, &list(&mut w.read().await?, errors).await?)?.into_response());
+    };
+    w.act(&form.meta, CreateExport { id: None, kind }).await?;
+    Ok(ui::redirect("/settings/export", ""))
 }
 
-/// `GET /settings/export/{id}`: the file.
-pub async fn download(mut r: Read, Path(id): Path<FileId>) -> Result<Response> {
-    let (name, bytes) = data::file(r.db(), id).await?;
+/// `GET /settings/export/{id}`: the file; as long as it is being made, the page that shows how far it is.
+pub async fn download(mut r: Read, Path(id): Path<ExportId>) -> Result<Response> {
+    let (name, bytes) = match data::file(r.db(), id).await {
+        Ok(file) => file,
+        Err(Error::NotFound) => {
+            data::export(r.db(), id).await?;
+            return Ok(ui::redirect("/settings/export", ""));
+        }
+        Err(e) => return Err(e),
+    };
     let as_file = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")).unwrap_or(HeaderValue::from_static("attachment"));
     let mut response = bytes.into_response();
     let headers = response.headers_mut();

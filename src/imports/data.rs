@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Import, ImportState, Outcome, dates::DateOrder};
+use super::{Import, ImportState, Outcome};
 use crate::platform::{
     error::{Error, Result},
     ids::{FileId, ImportId},
@@ -58,7 +58,7 @@ pub async fn list(db: &mut PgConnection, asked: &Asked) -> Result<Vec<Import>> {
             file_id: r.file_id,
             file_name: r.file_name,
             state: r.state,
-            date_order: serde_json::from_value::<Option<DateOrder>>(r.options["date_order"].clone()).ok().flatten(),
+            choices: serde_json::from_value(r.options).unwrap_or_default(),
             rows_total: r.rows_total,
             rows_done: r.rows_done,
             made: r.made,

@@ -85,9 +85,9 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     let country = read.who.country.clone();
     drop(read);
     let kind = Kind::from_key(&found.kind).ok_or(Error::NotFound)?;
-    let order = found.date_order;
+    let choices = found.choices;
     // Parsing 15,000 rows takes a while; other requests of this thread do not wait for it.
-    let reading = tokio::task::spawn_blocking(move || reading::read(&bytes, kind, &country, order)).await.map_err(Error::internal)?;
+    let reading = tokio::task::spawn_blocking(move || reading::read(&bytes, kind, &country, &choices)).await.map_err(Error::internal)?;
     let reading = reading.map_err(Error::conflict)?.without(&done);
     let write = Write::of_org(app, org, "import").await?;
     let warnings = warnings(&reading);

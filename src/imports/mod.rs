@@ -11,6 +11,8 @@ pub mod recognise;
 pub mod square;
 pub mod web;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,6 +124,18 @@ impl Outcome {
     }
 }
 
+/// What a person has decided about a file; kept with the import, so that preview and run read it alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Choices {
+    /// Which column is what; without it, as the headers say.
+    pub mapping: Option<recognise::Mapping>,
+    /// How dates are written, by column, where the file leaves it open.
+    pub date_orders: BTreeMap<String, dates::DateOrder>,
+    /// The answer for every column that has none of its own.
+    pub date_order: Option<dates::DateOrder>,
+}
+
 /// One import as pages and programs see it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Import {
@@ -131,8 +145,8 @@ pub struct Import {
     pub file_id: FileId,
     pub file_name: String,
     pub state: ImportState,
-    /// The person's answer to how dates are written, where the file leaves it open.
-    pub date_order: Option<dates::DateOrder>,
+    #[serde(flatten)]
+    pub choices: Choices,
     pub rows_total: i32,
     pub rows_done: i32,
     pub made: i32,

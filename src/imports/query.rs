@@ -20,7 +20,7 @@ pub fn imports() -> Entry {
         needs: Permission::ManageSettings,
         capability: None,
         filters: &["state", "kind", "outcome", "after_line"],
-        includes: &["rows", "undo_plan", "audit_trail"],
+        includes: &["columns", "rows", "undo_plan", "audit_trail"],
         run: |read, params| Box::pin(list(read, params)),
     }
 }
@@ -38,10 +38,17 @@ async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
         let mut value = serde_json::to_value(&import)?;
         let mut allowed: Vec<&str> = Vec::new();
         if read.who.can(Permission::ManageSettings) {
+            allowed.extend((import.state == ImportState::Previewed).then_some("import.map"));
             allowed.extend(import.state.can_run().then_some("import.run"));
             allowed.extend(import.state.can_undo().then_some("import.undo"));
         }
         value["allowed_actions"] = json!(allowed);
+        if params.includes("columns") {
+            let bytes = data::bytes(read.db(), import.file_id).await?;
+            let kind = super::recognise::Kind::from_key(&import.kind);
+            let reading = kind.and_then(|k| super::reading::read(&bytes, k, &read.who.country, &import.choices).ok());
+            value["columns"] = json!(reading.map(|r| r.columns).unwrap_or_default());
+        }
         if params.includes("rows") {
             let after = params.filter("after_line").and_then(|l| l.parse().ok()).unwrap_or(0);
             value["rows"] = json!(data::rows(read.db(), id, params.filter("outcome"), after, 1000).await?);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    RowProblem, csv,
-    dates::DateOrder,
+    Choices, RowProblem, csv,
     recognise::{Kind, Mapping, Recognised, recognise},
     square::{
         self, AppointmentRow, AppointmentStatus, CatalogueKind, CatalogueRow, CustomerRow, DateQuestion, ItemRow, Options, Parsed,
@@ -33,6 +34,22 @@ pub struct Reading {
     pub refused: Vec<RowProblem>,
     pub warnings: Vec<RowProblem>,
     pub questions: Vec<DateQuestion>,
+    /// The file's columns and what each is taken for.
+    pub columns: Vec<SeenColumn>,
+    /// Columns without which no row can be read, as Square names them.
+    pub missing: Vec<&'static str>,
+}
+
+/// A column of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenColumn {
+    /// Counted from 0.
+    pub column: usize,
+    pub header: String,
+    /// The first value in it; "" where the column is empty.
+    pub sample: String,
+    /// What it is taken for, as Square names it; none: left out.
+    pub field: Option<String>,
 }
 
 /// The text that is kept of a file, card and social security numbers replaced; and the hash of the file as it came.
@@ -51,14 +68,10 @@ pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
             return Err(format!("This looks like {}, not {}.", kind.label(), wanted.label()));
         }
         (Recognised::Known(kind), _) => kind,
-        (Recognised::Unknown { nearest: Some(kind), missing }, _) => {
-            return Err(format!(
-                "This looks like {}, but it lacks the column {}. Export it again with all columns.",
-                kind.label(),
-                missing.join(", ")
-            ));
-        }
-        (Recognised::Unknown { nearest: None, .. }, _) => {
+        // The person says on the preview which column is what.
+        (Recognised::Almost { kind, .. }, wanted) => wanted.unwrap_or(kind),
+        (Recognised::Unknown, Some(wanted)) => wanted,
+        (Recognised::Unknown, None) => {
             let known: Vec<&str> = Kind::ALL.iter().map(|k| k.label()).collect();
             return Err(format!("We don't know these columns. We read: {}.", known.join(", ")));
         }
@@ -69,11 +82,11 @@ pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
     Ok(Kept { text: redacted.text, sha256: sheet.sha256, kind, was_redacted: redacted.found })
 }
 
-/// Reads a kept file. The error is what the person reads.
-pub fn read(bytes: &[u8], kind: Kind, country: &str, date_order: Option<DateOrder>) -> Result<Reading, String> {
+/// Reads a kept file as the person wants it read. The error is what the person reads.
+pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Result<Reading, String> {
     let sheet = csv::read(bytes).map_err(|e| e.to_string())?;
-    let mapping = Mapping::guess(kind, &sheet);
-    let options = Options { region: country.to_owned(), date_order };
+    let mapping = choices.mapping.clone().unwrap_or_else(|| Mapping::guess(kind, &sheet));
+    let options = Options { region: country.to_owned(), date_orders: choices.date_orders.clone(), date_order: choices.date_order };
     let total = sheet.rows.len();
     let (rows, rest) = match kind {
         Kind::SquareCustomers => take(square::customers(&sheet, &mapping, &options), Rows::Customers),
@@ -90,7 +103,21 @@ pub fn read(bytes: &[u8], kind: Kind, country: &str, date_order: Option<DateOrde
         }),
     };
     let (refused, warnings, questions) = rest;
-    Ok(Reading { kind, total, rows, refused, warnings, questions })
+    Ok(Reading { kind, total, rows, refused, warnings, questions, columns: seen(&sheet, &mapping), missing: mapping.missing() })
+}
+
+/// Longest sample shown of a cell.
+const SAMPLE: usize = 40;
+
+fn seen(sheet: &csv::Sheet, mapping: &Mapping) -> Vec<SeenColumn> {
+    let sample = |i: usize| sheet.rows.iter().map(|r| r.cells[i].as_str()).find(|c| !c.is_empty()).unwrap_or_default();
+    let column = |(i, header): (usize, &String)| SeenColumn {
+        column: i,
+        header: header.clone(),
+        sample: sample(i).chars().take(SAMPLE).collect(),
+        field: mapping.field(i).map(str::to_owned),
+    };
+    sheet.headers.iter().enumerate().map(column).collect()
 }
 
 type Rest = (Vec<RowProblem>, Vec<RowProblem>, Vec<DateQuestion>);
@@ -105,6 +132,10 @@ fn by_transaction(rows: Vec<ItemRow>) -> Vec<Vec<ItemRow>> {
         groups.entry(row.transaction_id.clone()).or_default().push(row);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
+    // What was sold leads, whatever was taken back later: exports list the newest first.
+    for group in &mut groups {
+        group.sort_by_key(|r| (r.is_back(), r.line));
+    }
     groups.sort_by_key(|g| (g[0].at, g[0].line));
     groups
 }

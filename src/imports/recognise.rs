@@ -1,6 +1,6 @@
 //! Which kind of file this is, by its set of headers (never by position), and which column means what.
 
-use super::csv::{Sheet, header_key};
+use super::csv::Sheet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -57,11 +57,12 @@ impl Kind {
     }
 }
 
-/// One column of a kind: its names, and whether the file is of this kind without it.
+/// One column of a kind: its names, whether the kind is known by it, and whether rows can't be read without it.
 #[derive(Debug)]
 pub struct Column {
     pub names: &'static [&'static str],
-    pub needed: bool,
+    pub is_mark: bool,
+    pub is_needed: bool,
 }
 
 impl Column {
@@ -71,25 +72,30 @@ impl Column {
 }
 
 const fn needed(names: &'static [&'static str]) -> Column {
-    Column { names, needed: true }
+    Column { names, is_mark: true, is_needed: true }
+}
+/// Every export has it, but a file that a person has put together may do without.
+const fn mark(names: &'static [&'static str]) -> Column {
+    Column { names, is_mark: true, is_needed: false }
 }
 const fn also(names: &'static [&'static str]) -> Column {
-    Column { names, needed: false }
+    Column { names, is_mark: false, is_needed: false }
 }
 
 const CUSTOMERS: &[Column] = &[
-    needed(&["Square Customer ID", "Customer ID"]),
-    needed(&["First Name", "Given Name"]),
-    needed(&["Last Name", "Surname", "Family Name"]),
-    needed(&["Email Address", "Email"]),
-    needed(&["Phone Number", "Phone"]),
+    mark(&["Square Customer ID", "Customer ID"]),
+    mark(&["First Name", "Given Name"]),
+    mark(&["Last Name", "Surname", "Family Name"]),
+    mark(&["Email Address", "Email", "E-mail"]),
+    mark(&["Phone Number", "Phone", "Mobile"]),
+    also(&["Full Name", "Name", "Customer Name", "Client Name"]),
     also(&["Reference ID"]),
     also(&["Nickname"]),
     also(&["Company Name", "Company"]),
-    also(&["Street Address 1", "Address Line 1", "Address"]),
+    also(&["Street Address 1", "Address Line 1", "Address", "Street"]),
     also(&["Street Address 2", "Address Line 2"]),
-    also(&["City"]),
-    also(&["State"]),
+    also(&["City", "Town"]),
+    also(&["State", "Region"]),
     also(&["Postal Code", "Zip", "Zip Code"]),
     also(&["Birthday"]),
     also(&["Memo", "Notes", "Note"]),
@@ -122,7 +128,7 @@ const CATALOGUE: &[Column] = &[
 const TRANSACTIONS: &[Column] = &[
     needed(&["Date"]),
     needed(&["Time"]),
-    needed(&["Gross Sales"]),
+    mark(&["Gross Sales"]),
     needed(&["Total Collected"]),
     needed(&["Transaction ID"]),
     also(&["Time Zone"]),
@@ -153,7 +159,7 @@ const ITEMS: &[Column] = &[
     needed(&["Date"]),
     needed(&["Time"]),
     needed(&["Item"]),
-    needed(&["Qty", "Quantity"]),
+    mark(&["Qty", "Quantity"]),
     needed(&["Transaction ID"]),
     also(&["Time Zone"]),
     also(&["Category"]),
@@ -173,7 +179,7 @@ const ITEMS: &[Column] = &[
 const APPOINTMENTS: &[Column] = &[
     needed(&["Start", "Start Time", "Starts At", "Appointment Start", "Start Date"]),
     needed(&["End", "End Time", "Ends At", "Appointment End", "End Date"]),
-    needed(&["Service", "Services", "Service Name", "Appointment"]),
+    mark(&["Service", "Services", "Service Name", "Appointment"]),
     needed(&["Client Name", "Client", "Customer Name", "Customer"]),
     also(&["Status", "Appointment Status"]),
     also(&["Created At", "Created", "Booked At", "Date Created"]),
@@ -191,12 +197,16 @@ const APPOINTMENTS: &[Column] = &[
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recognised {
     Known(Kind),
-    /// The nearest kind, if any, and the columns it lacks, as Square names them.
-    Unknown {
-        nearest: Option<Kind>,
+    /// Near enough to a kind to ask which column is what; the columns it lacks, as Square names them.
+    Almost {
+        kind: Kind,
         missing: Vec<&'static str>,
     },
+    Unknown,
 }
+
+/// So many known columns make a file worth asking about.
+const WORTH_ASKING: usize = 3;
 
 /// Recognises a file by its headers.
 pub fn recognise(sheet: &Sheet) -> Recognised {
@@ -204,18 +214,17 @@ pub fn recognise(sheet: &Sheet) -> Recognised {
         let map = Mapping::guess(kind, sheet);
         let all = kind.columns();
         let there = all.iter().filter(|c| map.index(c.name()).is_some()).count();
-        let missing: Vec<&'static str> = all.iter().filter(|c| c.needed && map.index(c.name()).is_none()).map(Column::name).collect();
+        let missing: Vec<&'static str> = all.iter().filter(|c| c.is_mark && map.index(c.name()).is_none()).map(Column::name).collect();
         (missing, there, all.len())
     };
     let mut scored: Vec<_> = Kind::ALL.into_iter().map(|kind| (kind, score(kind))).collect();
     // Nothing needed is missing first; then the larger share of known columns.
     scored.sort_by_key(|(_, (missing, there, all))| (missing.len(), usize::MAX - there * 1000 / all));
     let (kind, (missing, there, _)) = scored.swap_remove(0);
-    if missing.is_empty() {
-        Recognised::Known(kind)
-    } else {
-        let nearest = (there >= 3).then_some(kind);
-        Recognised::Unknown { missing: if nearest.is_some() { missing } else { Vec::new() }, nearest }
+    match missing.is_empty() {
+        true => Recognised::Known(kind),
+        false if there >= WORTH_ASKING => Recognised::Almost { kind, missing },
+        false => Recognised::Unknown,
     }
 }
 
@@ -234,19 +243,18 @@ impl Mapping {
         Self { kind, columns }
     }
 
-    /// The person's correction. Unknown names are ignored.
-    pub fn set(&mut self, name: &str, index: Option<usize>) {
-        let Some(column) = self.kind.columns().iter().find(|c| header_key(c.name()) == header_key(name)) else {
-            return;
-        };
-        match index {
-            Some(index) => self.columns.insert(column.name().to_owned(), index),
-            None => self.columns.remove(column.name()),
-        };
-    }
-
     pub fn index(&self, name: &str) -> Option<usize> {
         self.columns.get(name).copied()
+    }
+
+    /// What a column of the file means.
+    pub fn field(&self, index: usize) -> Option<&str> {
+        self.columns.iter().find(|(_, i)| **i == index).map(|(name, _)| name.as_str())
+    }
+
+    /// The columns without which no row can be read, as far as nothing is taken for them.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.kind.columns().iter().filter(|c| c.is_needed && self.index(c.name()).is_none()).map(Column::name).collect()
     }
 
     /// Columns of the file that no meaning was found for; they are kept with the row.
@@ -288,10 +296,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_file_says_what_is_missing() {
+    fn an_almost_known_file_says_what_is_missing() {
         let got = kind_of(b"First Name,Last Name,Email Address,Phone Number\na,b,c,d\n");
         let missing = vec!["Square Customer ID"];
-        assert_eq!(got, Recognised::Unknown { nearest: Some(Kind::SquareCustomers), missing });
-        assert_eq!(kind_of(b"a,b\n1,2\n"), Recognised::Unknown { nearest: None, missing: vec![] });
+        assert_eq!(got, Recognised::Almost { kind: Kind::SquareCustomers, missing });
+        assert_eq!(kind_of(b"a,b\n1,2\n"), Recognised::Unknown);
     }
 }

@@ -21,19 +21,22 @@ use super::recognise::Mapping;
 use crate::platform::money;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the business and the person add to the file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// ISO 3166 country of the business: region of phone numbers and states.
     pub region: String,
-    /// The person's answer where the file leaves the order of day and month open.
+    /// The person's answers where a column leaves the order of day and month open.
+    pub date_orders: BTreeMap<String, DateOrder>,
+    /// The answer for columns that have none of their own.
     pub date_order: Option<DateOrder>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: "US".to_owned(), date_order: None }
+        Self { region: "US".to_owned(), date_orders: BTreeMap::new(), date_order: None }
     }
 }
 
@@ -52,8 +55,16 @@ pub struct Parsed<T> {
 /// "Is 05/10/2026 in the column Birthday the 5th of October or May 10th?"
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateQuestion {
-    pub columns: Vec<String>,
+    /// As Square names it.
+    pub column: String,
     pub samples: Vec<String>,
+}
+
+impl DateQuestion {
+    /// The name of its answer in forms and in errors: `date_first_visit`.
+    pub fn field(&self) -> String {
+        format!("date_{}", super::csv::header_key(&self.column).replace(' ', "_"))
+    }
 }
 
 /// One row with the names of its columns.
@@ -109,21 +120,36 @@ fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &m
     parsed
 }
 
-/// The order of dates in these columns, which one program wrote: inferred from all of them, else as answered.
-fn date_order(sheet: &Sheet, mapping: &Mapping, columns: &[&str], options: &Options) -> (Option<DateOrder>, Option<DateQuestion>) {
-    let indexes: Vec<usize> = columns.iter().filter_map(|c| mapping.index(c)).collect();
-    let values = sheet.rows.iter().flat_map(|row| indexes.iter().map(|i| (row.line, row.cells[*i].as_str())));
-    let question = |samples| {
-        let columns = columns.iter().map(|c| (*c).to_owned()).collect();
-        Some(DateQuestion { columns, samples })
-    };
-    match (dates::infer(values), options.date_order) {
-        (ColumnDates::Plain, _) => (None, None),
-        (ColumnDates::Known(order), _) => (Some(order), None),
-        (_, Some(answer)) => (Some(answer), None),
-        (ColumnDates::Ambiguous { samples }, None) => (None, question(samples)),
-        (ColumnDates::Contradictory { month_first, day_first }, None) => (None, question(vec![month_first.1, day_first.1])),
+/// How each of some columns writes its dates; nothing where every date reads in one way only.
+type Orders = BTreeMap<String, DateOrder>;
+
+/// The order of dates of these columns, which one program wrote: what one of them shows holds for all. Where none shows it, or they
+/// differ, each column speaks for itself, and what is left is asked column by column.
+fn date_orders(sheet: &Sheet, mapping: &Mapping, columns: &[&str], options: &Options) -> (Orders, Vec<DateQuestion>) {
+    let there: Vec<(&str, usize)> = columns.iter().filter_map(|c| Some((*c, mapping.index(c)?))).collect();
+    let infer =
+        |of: &[(&str, usize)]| dates::infer(sheet.rows.iter().flat_map(|row| of.iter().map(|(_, i)| (row.line, row.cells[*i].as_str()))));
+    let (mut orders, mut questions) = (Orders::new(), Vec::new());
+    match infer(&there) {
+        ColumnDates::Plain => return (orders, questions),
+        ColumnDates::Known(order) => return (there.iter().map(|(c, _)| ((*c).to_owned(), order)).collect(), questions),
+        ColumnDates::Ambiguous { .. } | ColumnDates::Contradictory { .. } => {}
     }
+    for one in &there {
+        let column = one.0.to_owned();
+        let answer = options.date_orders.get(&column).copied().or(options.date_order);
+        let samples = match (infer(std::slice::from_ref(one)), answer) {
+            (ColumnDates::Plain, _) => continue,
+            (ColumnDates::Known(order), _) | (_, Some(order)) => {
+                orders.insert(column, order);
+                continue;
+            }
+            (ColumnDates::Ambiguous { samples }, None) => samples,
+            (ColumnDates::Contradictory { month_first, day_first }, None) => vec![month_first.1, day_first.1],
+        };
+        questions.push(DateQuestion { column, samples });
+    }
+    (orders, questions)
 }
 
 #[cfg(test)]

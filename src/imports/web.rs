@@ -1,5 +1,7 @@
 //! `/imports`: bring files, look at what they will become, run, watch, see what became of every row, take back.
 
+mod columns;
+
 use std::collections::BTreeMap;
 
 use askama::Template;
@@ -14,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     Import, ImportState, Outcome, RowProblem,
-    actions::{PreviewImport, RunImport, UndoImport},
+    actions::{MapImport, PreviewImport, RunImport, UndoImport},
     data::{self, Asked, RowResult, UndoPlan},
     dates::{DateOrder, parse_date},
     reading::{self, Sample},
@@ -132,6 +134,7 @@ async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
 
 /// What the file will become, while it has not run.
 struct Preview {
+    columns: columns::Columns,
     plan: Vec<String>,
     samples: Vec<Sample>,
     refused: Vec<RowProblem>,
@@ -154,14 +157,34 @@ struct Show {
     next: Option<String>,
     first: Option<String>,
     undo: Option<UndoPlan>,
-    date_order: String,
+    typed: Typed,
     errors: FieldErrors,
 }
+
+/// What was posted, to be shown again.
+type Typed = BTreeMap<String, String>;
 
 impl Show {
     /// "May 10" and "5 October": what a sample means either way.
     fn reads(sample: &str, order: DateOrder) -> String {
         parse_date(sample, Some(order)).map_or_else(|| "not a date".into(), |d| d.format("%-d %B %Y").to_string())
+    }
+
+    fn samples(question: &DateQuestion, order: DateOrder) -> String {
+        let read: Vec<String> = question.samples.iter().map(|s| format!("{s} is {}", Self::reads(s, order))).collect();
+        read.join(", ")
+    }
+
+    fn question(&self, question: &DateQuestion) -> ui::Field {
+        let name = question.field();
+        let choice = |value, label, order| ui::Choice::new(value, label).hint(Self::samples(question, order));
+        ui::radios(&name, &format!("How are dates written in “{}”?", question.column))
+            .choices(&[
+                choice("month_first", "Month first (as in the United States)", DateOrder::MonthFirst),
+                choice("day_first", "Day first", DateOrder::DayFirst),
+            ])
+            .value(self.typed.get(&name))
+            .errors(&self.errors)
     }
 }
 
@@ -173,12 +196,13 @@ pub struct RowsQuery {
     after: i32,
 }
 
-/// `GET /imports/{id}`
-pub async fn show(mut read: Read, Path(id): Path<ImportId>, Query(asked): Query<RowsQuery>) -> Result<ui::Html> {
-    ui::page(&one(&mut read, id, asked, String::new(), FieldErrors::default()).await?)
+/// `GET /imports/{id}`: loads itself again as long as work goes on.
+pub async fn show(mut read: Read, Path(id): Path<ImportId>, Query(asked): Query<RowsQuery>) -> Result<Response> {
+    let page = one(&mut read, id, asked, Typed::new(), FieldErrors::default()).await?;
+    Ok(ui::again_in(page.import.state.is_busy().then_some(2), ui::page(&page)?))
 }
 
-async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, date_order: String, errors: FieldErrors) -> Result<Show> {
+async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, typed: Typed, errors: FieldErrors) -> Result<Show> {
     let import = data::import(read.db(), id).await?;
     let outcome = Outcome::ALL.into_iter().find(|o| o.name() == asked.outcome).map(Outcome::name);
     let mut rows = data::rows(read.db(), id, outcome, asked.after, PAGE + 1).await?;
@@ -188,18 +212,19 @@ async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, date_order: String
     let next = rows.last().filter(|_| has_more).map(|r| link(r.line));
     let undo = if import.state.can_undo() { Some(data::undo_plan(read.db(), id).await?) } else { None };
     let twin = if import.state == ImportState::Previewed { data::twin(read.db(), id).await? } else { None };
-    let preview = if import.state.can_run() { preview(read, &import).await? } else { None };
+    let preview = if import.state.can_run() { preview(read, &import, &typed).await? } else { None };
     let head = read.head("settings").title(import.label()).sub(import.file_name.clone()).back("/imports", "Import");
     let first = (asked.after > 0).then(|| link(0));
-    Ok(Show { head, import, preview, twin, rows, outcome: asked.outcome, next, first, undo, date_order, errors })
+    Ok(Show { head, import, preview, twin, rows, outcome: asked.outcome, next, first, undo, typed, errors })
 }
 
-async fn preview(read: &mut Read, import: &Import) -> Result<Option<Preview>> {
+async fn preview(read: &mut Read, import: &Import, typed: &Typed) -> Result<Option<Preview>> {
     let Some(kind) = Kind::from_key(&import.kind) else { return Ok(None) };
     // A file that can't be read any more has no preview; its rows are shown.
     let Ok(bytes) = data::bytes(read.db(), import.file_id).await else { return Ok(None) };
-    let Ok(reading) = reading::read(&bytes, kind, &read.who.country, import.date_order) else { return Ok(None) };
+    let Ok(reading) = reading::read(&bytes, kind, &read.who.country, &import.choices) else { return Ok(None) };
     Ok(Some(Preview {
+        columns: columns::of(&reading, import, typed),
         plan: reading.plan(),
         samples: reading.samples(8),
         refused_count: reading.refused.len(),
@@ -210,26 +235,49 @@ async fn preview(read: &mut Read, import: &Import) -> Result<Option<Preview>> {
     }))
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub struct RunForm {
-    #[serde(default)]
-    date_order: String,
+/// `POST /imports/{id}/columns`: reads the file again with other meanings of its columns.
+pub async fn map(write: Write, Path(id): Path<ImportId>, form: Posted<Typed>) -> Result<Response> {
+    let action = MapImport { import_id: id, kind: form.value.get("kind").cloned(), columns: columns::chosen(&form.value) };
+    match write.act(&form.meta, action).await {
+        Ok(_) => Ok(ui::redirect(&format!("/imports/{id}"), "This is how the file reads now.")),
+        Err(Error::Invalid(errors)) => again(&write, id, form.value, errors).await,
+        Err(e) => Err(e),
+    }
 }
 
 /// `POST /imports/{id}/run`
-pub async fn run(write: Write, Path(id): Path<ImportId>, form: Posted<RunForm>) -> Result<Response> {
-    let date_order = match form.value.date_order.as_str() {
+pub async fn run(write: Write, Path(id): Path<ImportId>, form: Posted<Typed>) -> Result<Response> {
+    let mut read = write.read().await?;
+    let import = data::import(read.db(), id).await?;
+    let preview = if import.state == ImportState::Previewed { preview(&mut read, &import, &Typed::new()).await? } else { None };
+    drop(read);
+    let mut date_orders = BTreeMap::new();
+    if let Some(preview) = preview {
+        if preview.columns.differ(&form.value) {
+            let mut errors = FieldErrors::default();
+            errors.add("columns", "You changed columns: look at how the file reads with them first.");
+            return again(&write, id, form.value, errors).await;
+        }
+        let answer = |q: &DateQuestion| Some((q.column.clone(), order(form.value.get(&q.field())?)?));
+        date_orders = preview.questions.iter().filter_map(answer).collect();
+    }
+    match write.act(&form.meta, RunImport { import_id: id, date_orders, date_order: None }).await {
+        Ok(_) => Ok(ui::redirect(&format!("/imports/{id}"), "The import is under way. You may leave this page.")),
+        Err(Error::Invalid(errors)) => again(&write, id, form.value, errors).await,
+        Err(e) => Err(e),
+    }
+}
+
+async fn again(write: &Write, id: ImportId, typed: Typed, errors: FieldErrors) -> Result<Response> {
+    let mut read = write.read().await?;
+    Ok(ui::invalid(&one(&mut read, id, RowsQuery::default(), typed, errors).await?)?.into_response())
+}
+
+fn order(typed: &str) -> Option<DateOrder> {
+    match typed {
         "month_first" => Some(DateOrder::MonthFirst),
         "day_first" => Some(DateOrder::DayFirst),
         _ => None,
-    };
-    match write.act(&form.meta, RunImport { import_id: id, date_order }).await {
-        Ok(_) => Ok(ui::redirect(&format!("/imports/{id}"), "The import is under way. You may leave this page.")),
-        Err(Error::Invalid(errors)) => {
-            let mut read = write.read().await?;
-            Ok(ui::invalid(&one(&mut read, id, RowsQuery::default(), form.value.date_order, errors).await?)?.into_response())
-        }
-        Err(e) => Err(e),
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Mail {
     #[serde(deserialize_with = "optional")]
     pub smtp_url: Option<Secret>,
     pub from: String,
+    /// Empty, or a PEM file.
+    pub ca_file: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

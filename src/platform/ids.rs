@@ -48,5 +48,5 @@ ids! {
     OrgId UserId MemberId SessionId SignInId TokenId LinkId FileId NoticeId ConnectionId
     ContactId EmailId PhoneId AddressId ConsentId NoteId AttributeId DuplicateId ServiceId TaxRateId
     TicketId LineId AssignmentId ClockId AnswerId CloseoutId
-    MessageId TemplateId InvoiceId InvoiceLineId PaymentId RefundId CheckoutId WebhookEventId ImportId
+    MessageId TemplateId InvoiceId InvoiceLineId PaymentId RefundId CheckoutId WebhookEventId ImportId ExportId
 }

@@ -20,7 +20,7 @@ use lettre::{
     transport::smtp::{
         Error as SmtpError,
         authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, TlsParameters},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
         commands::{Data, Mail, Rcpt},
         extension::{ClientId, Extension, MailParameter},
         response::Response,
@@ -126,6 +126,8 @@ pub struct Smtp {
     credentials: Option<(String, Secret)>,
     hello: ClientId,
     timeout: Duration,
+    /// Certificate authorities beside the public ones.
+    authorities: Vec<Certificate>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +175,33 @@ impl Smtp {
             _ => return Err("mail.smtp_url must begin with smtp:// or smtps://; tls is none or required".to_owned()),
         };
         let credentials = parsed.password().map(|password| (percent_decoded(parsed.username()), Secret::new(percent_decoded(password))));
-        Ok(Self { port: parsed.port().unwrap_or(port), host, tls, credentials, hello: ClientId::Domain(hello.to_owned()), timeout })
+        Ok(Self {
+            port: parsed.port().unwrap_or(port),
+            host,
+            tls,
+            credentials,
+            hello: ClientId::Domain(hello.to_owned()),
+            timeout,
+            authorities: Vec::new(),
+        })
+    }
+
+    /// Trusts the certificate authorities of a PEM file as well, for a mail server with a certificate of one's own authority.
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, String> {
+        if !pem.windows(11).any(|w| w == b"-----BEGIN ") {
+            return Err("mail.ca_file holds no certificate in PEM form".to_owned());
+        }
+        self.authorities.push(Certificate::from_pem(pem).map_err(|e| format!("mail.ca_file: {e}"))?);
+        Ok(self)
+    }
+
+    /// The certificate must be valid for the host's name.
+    fn verified(&self) -> Result<TlsParameters, MailError> {
+        let mut builder = TlsParameters::builder(self.host.clone());
+        for authority in &self.authorities {
+            builder = builder.add_root_certificate(authority.clone());
+        }
+        builder.build().map_err(before_data)
     }
 
     async fn send(&self, message: &Message) -> Result<Accepted, MailError> {
@@ -190,13 +218,12 @@ impl Smtp {
 
     /// Connects, encrypts and signs in. Nothing here is the message's fault, so all failures are temporary.
     async fn connected(&self) -> Result<AsyncSmtpConnection, MailError> {
-        let tls = || TlsParameters::new(self.host.clone()).map_err(before_data);
-        let wrapped = if self.tls == Tls::Wrapped { Some(tls()?) } else { None };
+        let wrapped = if self.tls == Tls::Wrapped { Some(self.verified()?) } else { None };
         let address = (self.host.as_str(), self.port);
         let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &self.hello, wrapped, None);
         let mut connection = self.step(connecting).await.map_err(temporary)?;
         if self.tls == Tls::Upgrade {
-            self.step(connection.starttls(tls()?, &self.hello)).await.map_err(temporary)?;
+            self.step(connection.starttls(self.verified()?, &self.hello)).await.map_err(temporary)?;
         }
         if let Some((user, password)) = &self.credentials {
             let credentials = Credentials::new(user.clone(), password.expose().clone());

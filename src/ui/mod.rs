@@ -35,6 +35,15 @@ impl IntoResponse for Html {
     }
 }
 
+/// A page that the browser loads again by itself after so many seconds (by header, without a script); for as long as work goes on.
+pub fn again_in(seconds: Option<u16>, page: Html) -> Response {
+    let mut response = page.into_response();
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::REFRESH, HeaderValue::from(seconds));
+    }
+    response
+}
+
 /// Renders a page, 200.
 pub fn page(template: &impl Template) -> Result<Html> {
     with_status(StatusCode::OK, template)

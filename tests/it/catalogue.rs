@@ -1,6 +1,6 @@
 //! Catalogue, taxes, histories and exports through the real router.
 
-use rounds::{exports::sheet::restored, platform::role::Role};
+use rounds::{exports::sheet::restored, jobs::drain, platform::role::Role};
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -126,8 +126,18 @@ async fn d5_exported_cells_are_no_formulas_and_read_back() {
         "address": { "street": "-1 Main \"St\", rear", "access_notes": "'quoted" },
     });
     b.owner.act("contact.create", data).await.expect(200);
-    let link = b.owner.post("/settings/export", &[("_key", "x1"), ("kind", "contacts")]).await.expect(303);
-    let file = b.owner.get(link.location()).await.expect(200);
+    b.owner.post("/settings/export", &[("_key", "x0"), ("kind", "everything")]).await.expect(422);
+    b.owner.post("/settings/export", &[("_key", "x1"), ("kind", "contacts")]).await.expect(303);
+    // It is made in the background; the page says how far it is, and leads to the file once there is one (d3).
+    let waiting = b.owner.get("/settings/export").await.expect(200);
+    assert!(waiting.body.contains("Waiting") && waiting.headers.contains_key("refresh"), "{}", waiting.body);
+    let exports = b.owner.data("type=exports").await.data();
+    let link = format!("/settings/export/{}", exports[0]["id"].as_str().unwrap());
+    assert_eq!((exports[0]["state"].as_str(), b.owner.get(&link).await.expect(303).location()), (Some("queued"), "/settings/export"));
+    drain(&t.app).await.unwrap();
+    let ready = b.owner.get("/settings/export").await.expect(200);
+    assert!(ready.body.contains(&link) && ready.body.contains("1 row") && !ready.headers.contains_key("refresh"), "{}", ready.body);
+    let file = b.owner.get(&link).await.expect(200);
     assert!(file.headers["content-disposition"].to_str().unwrap().contains("contacts-2026-11-24.csv"));
     let mut reader = csv::Reader::from_reader(file.body.trim_start_matches('\u{feff}').as_bytes());
     let columns = reader.headers().unwrap().clone();
@@ -140,9 +150,10 @@ async fn d5_exported_cells_are_no_formulas_and_read_back() {
     );
     for kind in ["tickets", "invoices", "payments"] {
         let made = b.owner.act("export.create", json!({ "kind": kind })).await.expect(200).data();
+        drain(&t.app).await.unwrap();
         b.owner.get(&format!("/settings/export/{}", made["id"].as_str().unwrap())).await.expect(200);
     }
     let staff = b.member(Role::Staff, "Sam").await;
-    assert_eq!(staff.get(link.location()).await.status.as_u16(), 403);
-    assert_eq!(t.business("Other").await.owner.get(link.location()).await.status.as_u16(), 404);
+    assert_eq!(staff.get(&link).await.status.as_u16(), 403);
+    assert_eq!(t.business("Other").await.owner.get(&link).await.status.as_u16(), 404);
 }

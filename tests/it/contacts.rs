@@ -245,8 +245,12 @@ async fn facts_wait_for_a_person_twins_are_proposed_and_all_of_it_is_told() {
         b.owner.data(&format!("type=attributes&contact_id={id}&state=proposed")).await.data()[0]["id"].as_str().unwrap().to_owned();
     b.owner.post(&format!("/attributes/{proposed}/confirm"), &[("_key", "c1")]).await.expect(303);
     // A twin by phone is proposed on both, and can be told apart.
-    let twin =
-        b.owner.act("contact.create", json!({ "first_name": "Tom", "phones": [{ "number": "2566887695" }] })).await.expect(200).data();
+    let twin = b
+        .owner
+        .act("contact.create", json!({ "first_name": "Jesus", "last_name": "Wilson", "phones": [{ "number": "2566887695" }] }))
+        .await
+        .expect(200)
+        .data();
     let page = b.owner.get(&format!("/contacts/{}", twin["id"].as_str().unwrap())).await.expect(200);
     assert!(page.body.contains("Same phone") && page.body.contains("Jesús Wilson"), "{}", page.body);
     let pair =
@@ -272,4 +276,41 @@ async fn facts_wait_for_a_person_twins_are_proposed_and_all_of_it_is_told() {
     assert_eq!(all["consents"].as_array().unwrap().len(), 2);
     let told: Vec<&str> = all["timeline"].as_array().unwrap().iter().map(|e| e["words"].as_str().unwrap()).collect();
     assert!(told.contains(&"Customer added") && told.contains(&"Note") && told.contains(&"Equipment confirmed: 24 ft ladder"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_likely_twin_is_shown_before_saving_and_proposed_after() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let id = customers(&b.owner).await;
+    // A couple shares the phone: worth a word before saving, no proposal after it.
+    let typed = [("_key", "n1"), ("first_name", "Tom"), ("last_name", "Miller"), ("phones[0].number", "(256) 688-7695")];
+    let asked = b.owner.post("/contacts/new", &typed).await.expect(409);
+    assert!(asked.body.contains(&format!("/contacts/{id}")) && asked.body.contains("same phone"), "{}", asked.body);
+    assert!(asked.body.contains("Save anyway") && asked.body.contains("(256) 688-7695"), "{}", asked.body);
+    let saved = b.owner.post("/contacts/new", &[&typed[..], &[("anyway", "yes")]].concat()).await.expect(303);
+    let tom = saved.location().split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+    // The same submission again gets the same answer, not a warning about itself.
+    assert_eq!(b.owner.post("/contacts/new", &[&typed[..], &[("anyway", "yes")]].concat()).await.expect(303).location(), saved.location());
+    let twins = |id: String| {
+        let owner = &b.owner;
+        async move { owner.data(&format!("type=contacts&id={id}&include=duplicates")).await.data()["duplicates"].clone() }
+    };
+    assert_eq!(twins(tom).await, json!([]));
+    // The name on the same street, another way to write it; programs are told too if they ask, and make it otherwise.
+    let ann = json!({ "first_name": "Ann", "last_name": "Lee", "address": { "street": "8798 Governors Drive SW", "city": "Huntsville" } });
+    let first = b.owner.act("contact.create", ann.clone()).await.data();
+    let again =
+        json!({ "first_name": "ann", "last_name": "LEE", "address": { "street": "8798 governors dr sw" }, "refuse_lookalikes": true });
+    let refused = b.owner.act("contact.create", again.clone()).await.expect(409);
+    assert!(refused.body.contains("Ann Lee") && refused.body.contains("same street"), "{}", refused.body);
+    let mut again = again;
+    again["refuse_lookalikes"] = json!(false);
+    let second = b.owner.act("contact.create", again).await.data();
+    let proposed = twins(second["id"].as_str().unwrap().to_owned()).await;
+    assert_eq!((&proposed[0]["other_id"], proposed.as_array().unwrap().len()), (&first["id"], 1), "{proposed}");
+    // A namesake elsewhere is nobody's twin.
+    let other =
+        b.owner.act("contact.create", json!({ "first_name": "Ann", "last_name": "Lee", "address": { "street": "1 Oak St" } })).await;
+    assert_eq!(twins(other.data()["id"].as_str().unwrap().to_owned()).await, json!([]));
 }

@@ -47,7 +47,7 @@ async fn bring(t: &TestApp, b: &Business<'_>, name: &str, bytes: &[u8]) -> Value
     let page = answer.location().to_owned();
     b.owner.get(&page).await.expect(200);
     // The birthdays of this file can be read in two ways.
-    b.owner.post(&format!("{page}/run"), &[("date_order", "month_first")]).await.expect(303);
+    b.owner.post(&format!("{page}/run"), &[("date_birthday", "month_first")]).await.expect(303);
     drain(&t.app).await.unwrap();
     let import = import(&b.owner, page.rsplit('/').next().unwrap()).await;
     assert_eq!(import["state"], "done", "{name}: {import}");
@@ -186,8 +186,8 @@ async fn d1_ambiguous_dates_are_asked_about() {
     let shown = b.owner.get(&page).await.expect(200).body;
     assert!(shown.contains("5 October 2024") && shown.contains("10 May 2024"), "{shown}");
     let refused = b.owner.post(&format!("{page}/run"), &[]).await.expect(422);
-    assert!(refused.body.contains("Say how 05/10/2024"));
-    b.owner.post(&format!("{page}/run"), &[("date_order", "day_first")]).await.expect(303);
+    assert!(refused.body.contains("say how 05/10/2024"));
+    b.owner.post(&format!("{page}/run"), &[("date_first_visit", "day_first")]).await.expect(303);
     drain(&t.app).await.unwrap();
     assert_eq!(t.count("select count(*) from contacts where customer_since in ('2024-10-05', '2024-08-07')").await, 2);
 }
@@ -246,9 +246,9 @@ async fn d3_a_killed_import_shows_as_running_and_goes_on() {
     let t = TestApp::new().await;
     let b = t.business("Clear Panes").await;
     let page = upload(&b.owner, &[("c.csv", CUSTOMERS)]).await.expect(303).location().to_owned();
-    b.owner.post(&format!("{page}/run"), &[("date_order", "month_first")]).await.expect(303);
-    let shown = b.owner.get(&page).await.body;
-    assert!(shown.contains("Waiting") && shown.contains("http-equiv=\"refresh\""), "{shown}");
+    b.owner.post(&format!("{page}/run"), &[("date_birthday", "month_first")]).await.expect(303);
+    let shown = b.owner.get(&page).await;
+    assert!(shown.body.contains("Waiting") && shown.headers.contains_key("refresh"), "{}", shown.body);
     let id: ImportId = page.rsplit('/').next().unwrap().parse().unwrap();
     // Killed in the middle of a portion: aborted as soon as the first one has been committed.
     let (app, org) = (t.app.clone(), b.org);
@@ -265,6 +265,141 @@ async fn d3_a_killed_import_shows_as_running_and_goes_on() {
     let state = import(&b.owner, &id.to_string()).await;
     assert_eq!((state["state"].as_str(), &state["rows_done"]), (Some("done"), &state["rows_total"]));
     assert_eq!(t.count("select count(*) from contacts").await, count(&state, "made"), "nothing twice");
+}
+
+const REFUNDS: &[u8] = include_bytes!("../../testdata/square/faults/refunds-transactions.csv");
+const TAKEN_BACK: &[u8] = include_bytes!("../../testdata/square/faults/refunds-items.csv");
+const COMING: &[u8] = include_bytes!("../../testdata/square/faults/coming.csv");
+
+#[tokio::test]
+async fn refunds_come_with_their_payments() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    let before = sums(&t).await;
+    // The files list the newest first: what was taken back stands above what was sold.
+    let items = bring(&t, &b, "items.csv", TAKEN_BACK).await;
+    assert_eq!((count(&items, "made"), count(&items, "skipped")), (3, 2), "{items}");
+    let sold = "select count(*) from tickets where starts_at::date = '2026-05-19' and state = 'closed'";
+    assert_eq!(t.count(sold).await, 2, "the visit is when it was sold");
+    let sales = bring(&t, &b, "transactions.csv", REFUNDS).await;
+    // Three sales and four refunds; the fifth is of a payment that no file tells of.
+    assert_eq!((count(&sales, "made"), count(&sales, "updated"), count(&sales, "skipped")), (5, 2, 1), "{sales}");
+    let refunded = |payment: &str, state: &str, amount: &str| {
+        format!("select count(*) from payments where reference = '{payment}' and state = '{state}' and refunded = {amount}")
+    };
+    for (payment, state, amount) in [("PAY1", "succeeded", "80"), ("PAY2", "refunded", "90"), ("PAY5", "succeeded", "10")] {
+        assert_eq!(t.count(Box::leak(refunded(payment, state, amount).into_boxed_str())).await, 1, "{payment}");
+    }
+    assert_eq!(t.count("select count(*) from refunds").await, 4);
+    assert_eq!(t.count("select count(*) from refunds where reason = 'Streaks on two windows' and amount = 60").await, 1);
+    assert_eq!(t.count("select count(*) from tickets").await, 3, "a refund is no visit");
+    let again = bring(&t, &b, "t.csv", REFUNDS).await;
+    assert_eq!((count(&again, "made"), count(&again, "updated")), (0, 0), "{again}");
+    for one in [&sales, &items] {
+        undo(&t, &b, one).await;
+    }
+    let after = sums(&t).await;
+    for (a, b) in before.iter().zip(&after).filter(|(a, _)| a.0 != "import_rows") {
+        assert_eq!(a, b);
+    }
+}
+
+#[tokio::test]
+async fn coming_appointments_are_scheduled_and_nobody_is_written_to() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Clear Panes").await;
+    b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    let import = bring(&t, &b, "coming.csv", COMING).await;
+    assert_eq!(count(&import, "made"), 5, "{import}");
+    assert_eq!(t.count("select count(*) from tickets where state = 'scheduled'").await, 3);
+    assert_eq!(
+        t.count("select count(*) from tickets where state = 'scheduled' and instructions like '%Not accepted in Square yet%'").await,
+        1
+    );
+    assert_eq!(t.count("select count(*) from tickets where state = 'scheduled' and instructions like '%Dog in the yard%'").await, 1);
+    assert_eq!(t.count("select count(*) from tickets where state = 'cancelled' and cancel_reason = 'Cancelled by the customer'").await, 1);
+    // Two of the same morning overlap: they are taken as they are, and the calendar shows it.
+    assert_eq!(t.count("select count(*) from assignments where is_open").await, 3);
+    assert_eq!(t.count("select count(*) from assignments where is_override").await, 1);
+    t.advance(chrono::Duration::days(1));
+    drain(&t.app).await.unwrap();
+    assert_eq!(t.count("select count(*) from messages").await, 0, "nobody is written to");
+    // A later export: the morning was held, the pending one declined.
+    t.advance(chrono::Duration::days(2));
+    let later = String::from_utf8_lossy(COMING).replace("pending", "declined");
+    let again = bring(&t, &b, "later.csv", later.as_bytes()).await;
+    assert_eq!((count(&again, "made"), count(&again, "updated"), count(&again, "skipped")), (0, 3, 2), "{again}");
+    assert_eq!(t.count("select count(*) from tickets where state = 'closed'").await, 3);
+    assert_eq!(t.count("select count(*) from messages").await, 0);
+}
+
+#[tokio::test]
+async fn columns_are_corrected_on_the_preview() {
+    let t = TestApp::new().await;
+    let b = t.business("Clear Panes").await;
+    // A list somebody has put together: nearly known, two columns under other names, two ways to write dates.
+    let file = "Client,Email,Mobile,Ring at,Town,First Visit,Last Visit,Remarks\n\
+        Ann Lee,ann@x.co,256 688 7695,256 555 0101,Huntsville,05/10/2024,07/08/2025,Has a dog\n\
+        Bob Fox,,256 555 0102,,Madison,04/03/2024,06/05/2025,\n";
+    let page = upload(&b.owner, &[("list.csv", file.as_bytes())]).await.expect(303).location().to_owned();
+    let shown = b.owner.get(&page).await.expect(200).body;
+    assert!(shown.contains("Columns: 5 of 8 recognised") && shown.contains("Such as: Has a dog"), "{shown}");
+    assert!(shown.contains("date_first_visit") && shown.contains("date_last_visit"), "one question a column");
+    let columns = [
+        ("kind", "square_customers"),
+        ("column_0", "Full Name"),
+        ("column_1", "Email Address"),
+        ("column_2", ""),
+        ("column_3", "Phone Number"),
+        ("column_4", "City"),
+        ("column_5", "First Visit"),
+        ("column_6", "Last Visit"),
+        ("column_7", "Memo"),
+    ];
+    // Running with columns that were changed and not looked at is refused, and keeps what was chosen.
+    let refused = b.owner.post(&format!("{page}/run"), &columns).await.expect(422);
+    assert!(refused.body.contains("You changed columns") && refused.body.contains("<option value=\"Memo\" selected>"), "{}", refused.body);
+    let mut twice = columns;
+    twice[3].1 = "Phone Number";
+    let refused = b.owner.post(&format!("{page}/columns"), &twice).await.expect(422);
+    assert!(refused.body.contains("“Mobile” and “Ring at” can’t both be “Phone Number”."), "{}", refused.body);
+    b.owner.post(&format!("{page}/columns"), &columns).await.expect(303);
+    let shown = b.owner.get(&page).await.expect(200).body;
+    assert!(shown.contains("Columns: 7 of 8 recognised") && shown.contains("Ann Lee") && shown.contains("256 555 0101"), "{shown}");
+    let dates = [("date_first_visit", "day_first"), ("date_last_visit", "month_first")];
+    let refused = b.owner.post(&format!("{page}/run"), &[&columns[..], &dates[..1]].concat()).await.expect(422);
+    assert!(refused.body.contains("Last Visit: say how"), "{}", refused.body);
+    b.owner.post(&format!("{page}/run"), &[&columns[..], &dates[..]].concat()).await.expect(303);
+    drain(&t.app).await.unwrap();
+    assert_eq!(
+        t.count("select count(*) from contacts where first_name = 'Ann' and last_name = 'Lee' and customer_since = '2024-10-05'").await,
+        1
+    );
+    assert_eq!(t.count("select count(*) from contact_phones where match_key = '+12565550101'").await, 1, "as mapped");
+    assert_eq!(t.count("select count(*) from contact_phones").await, 1, "and what was left out stays out");
+    assert_eq!(t.count("select count(*) from notes where body = 'Has a dog'").await, 1);
+    // The mapping belongs to the import: it can't be changed once it ran; the same list again makes nothing twice.
+    b.owner.post(&format!("{page}/columns"), &columns).await.expect(409);
+    let again = b.owner.act("import.preview", json!({ "file_name": "list.csv", "content": file })).await.data();
+    let chosen: Vec<Value> = columns[1..]
+        .iter()
+        .filter(|c| !c.1.is_empty())
+        .map(|c| json!({ "column": c.0.trim_start_matches("column_").parse::<usize>().unwrap(), "field": c.1 }))
+        .collect();
+    b.owner.act("import.map", json!({ "import_id": again["id"], "columns": chosen })).await.data();
+    let answers = json!({ "First Visit": "day_first", "Last Visit": "month_first" });
+    b.owner.act("import.run", json!({ "import_id": again["id"], "date_orders": answers })).await.data();
+    drain(&t.app).await.unwrap();
+    let again = import(&b.owner, again["id"].as_str().unwrap()).await;
+    assert_eq!((count(&again, "made"), count(&again, "skipped")), (0, 2), "{again}");
+    // What the file is can be corrected too; what is needed and not there is asked for, and running refused until then.
+    let file = "Date,Time,Total Collected,Event\n2026-05-19,10:00:00,$10.00,X1\n";
+    let made = b.owner.act("import.preview", json!({ "file_name": "t.csv", "content": file })).await.data();
+    assert_eq!((made["kind"].as_str(), &made["missing"]), (Some("square_transactions"), &json!(["Transaction ID"])), "{made}");
+    let refused = b.owner.act("import.run", json!({ "import_id": made["id"] })).await.expect(422);
+    assert!(refused.body.contains("Say which column holds: Transaction ID."), "{}", refused.body);
+    let other = b.owner.act("import.map", json!({ "import_id": made["id"], "kind": "square_items" })).await.data();
+    assert_eq!(other["missing"], json!(["Item", "Transaction ID"]));
 }
 
 #[tokio::test]

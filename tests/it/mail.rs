@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeZone as _, Utc};
 use rounds::platform::mail::{Attachment, MailError, Mailbox, Mailer, Outgoing, Smtp};
 
-use crate::support::smtp::Sink;
+use crate::support::smtp::{Authority, Sink, Tls};
 
 fn mailer(url: &str) -> Mailer {
     Mailer::Smtp(Smtp::from_url(url, "rounds.example", Duration::from_secs(2)).unwrap())
@@ -75,4 +75,56 @@ async fn nobody_listening_and_nobody_answering_are_temporary() {
     drop(listener);
     let failed = mailer(&format!("smtp://{address}")).send(&to("ann@example.com", "Hello")).await;
     assert!(matches!(failed, Err(MailError::Temporary(_))), "{failed:?}");
+}
+
+/// The client for a sink that it knows as `localhost`, with a password, insisting on TLS.
+fn guarded(url: &str, authority: &Authority) -> Mailer {
+    let smtp = Smtp::from_url(url, "rounds.example", Duration::from_secs(5)).unwrap();
+    Mailer::Smtp(authority.trusted(smtp))
+}
+
+#[tokio::test]
+async fn starttls_and_smtps_are_encrypted_before_anything_is_said() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("localhost");
+    let upgraded = Sink::with(Tls::Upgrade(acceptor.clone())).await;
+    let wrapped = Sink::with(Tls::Wrapped(acceptor)).await;
+    let urls = [
+        (format!("smtp://user:secret@localhost:{}?tls=required", upgraded.address.port()), &upgraded),
+        (format!("smtps://user:secret@localhost:{}", wrapped.address.port()), &wrapped),
+    ];
+    for (url, sink) in urls {
+        let mailer = guarded(&url, &authority);
+        mailer.send(&to("ann@example.com", "Hello")).await.unwrap();
+        // What the server says of a recipient means the same over TLS.
+        assert!(matches!(mailer.send(&to("perm550@example.com", "Hello")).await, Err(MailError::Permanent(_))));
+        assert!(matches!(mailer.send(&to("tmp451@example.com", "Hello")).await, Err(MailError::Temporary(_))));
+        assert!(matches!(mailer.send(&to("drop@example.com", "Hello")).await, Err(MailError::InDoubt(_))));
+        assert!(sink.received().iter().all(|m| m.is_encrypted) && sink.received().len() == 2, "{url}");
+        assert_eq!(sink.sign_ins(), [true; 4], "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_who_it_should_be_gets_nothing() {
+    let authority = Authority::new();
+    let other_name = authority.acceptor("mail.other.example");
+    let good_name = authority.acceptor("localhost");
+    let cases = [
+        ("another name", Tls::Upgrade(other_name.clone()), "smtp", "?tls=required", true),
+        ("another name", Tls::Wrapped(other_name), "smtps", "", true),
+        ("an authority that nobody trusts", Tls::Wrapped(good_name.clone()), "smtps", "", false),
+        ("an authority that nobody trusts", Tls::Upgrade(good_name), "smtp", "?tls=required", false),
+        ("no TLS at all", Tls::Off, "smtp", "?tls=required", true),
+    ];
+    for (what, tls, scheme, wish, is_trusted) in cases {
+        let sink = Sink::with(tls).await;
+        let url = format!("{scheme}://user:secret@localhost:{}{wish}", sink.address.port());
+        let mailer = if is_trusted { guarded(&url, &authority) } else { mailer(&url) };
+        let failed = mailer.send(&to("ann@example.com", "Hello")).await;
+        // It is the setup's fault, not the message's: it goes once that is mended.
+        let Err(MailError::Temporary(words)) = &failed else { panic!("{what}: {failed:?}") };
+        assert!(!words.contains("secret"), "{what}: {words}");
+        assert!(sink.sign_ins().is_empty() && sink.received().is_empty(), "{what}");
+    }
 }

@@ -306,6 +306,11 @@ async fn the_business_says_it_in_its_own_words() {
     b.owner.post(&format!("{made}/cancel"), &[]).await.expect(303);
     let list = b.owner.get("/messages?search=smith&state=cancelled").await.expect(200);
     assert!(list.body.contains("Jane Smith"), "{}", list.body);
+    // Without a script the customer is found by a search with links; an invoice starts in the same way.
+    for form in ["/messages/new", "/invoices/new"] {
+        let found = b.owner.get(&format!("{form}?search=smi&contact_id=")).await.expect(200).body;
+        assert!(found.contains(&format!("{form}?contact_id={contact}")), "{found}");
+    }
     for path in ["/messages", "/messages/new", "/settings/messages", &format!("/messages/new?contact_id={contact}")] {
         b.owner.get(path).await.expect(200);
     }

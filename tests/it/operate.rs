@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use rounds::platform::config::Config;
+use rounds::platform::mail::Mailer;
 use rounds::platform::postgres::{Embedded, Error};
 use sqlx::Connection as _;
+
+use crate::support::TestApp;
 
 /// A data folder in the system's temporary folder, removed at the end. `long` makes its path longer than a socket's may be.
 struct DataDir(PathBuf);
@@ -163,4 +166,136 @@ async fn serving_as_a_role_that_could_bypass_row_level_security_is_refused() {
     }
     drop(db);
     database.stop().await.unwrap();
+}
+
+/// A server process on a test's database; killed when dropped.
+struct Process {
+    child: tokio::process::Child,
+    url: String,
+}
+
+impl Process {
+    async fn serve(t: &TestApp, folder: &DataDir, how: &str) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = tokio::process::Command::from(on(t, folder));
+        command.args(["serve", how]).env("ROUNDS_LISTEN", format!("127.0.0.1:{port}")).env("ROUNDS_PUBLIC_URL", &url);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let process = Self { child, url };
+        while !process.get("/readyz").await.is_some_and(|a| a.status().is_success()) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        process
+    }
+
+    async fn get(&self, path: &str) -> Option<reqwest::Response> {
+        reqwest::get(format!("{}{path}", self.url)).await.ok()
+    }
+
+    /// SIGTERM, as a supervisor sends it.
+    async fn stop(mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert!(self.child.wait().await.unwrap().success());
+    }
+}
+
+/// `rounds` on a test's database, with secrets in this folder.
+fn on(t: &TestApp, folder: &DataDir) -> std::process::Command {
+    let mut command = rounds(folder);
+    command.env("DATABASE_URL", t.url("rounds_app")).env("ROUNDS_MAIL__SMTP_URL", "smtp://127.0.0.1:9");
+    command
+}
+
+fn said(output: &std::process::Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_process_queues_another_runs_and_commands_work_beside_both() {
+    let (t, folder) = (TestApp::new().await, DataDir::new("commands", false));
+    let b = t.business("Clear Panes").await;
+    let pages = Process::serve(&t, &folder, "--no-jobs").await;
+
+    // A token from the command line has its person's rights on the running server.
+    let token = said(&on(&t, &folder).args(["token", &b.owner.email, "--name", "Nightly export"]).output().unwrap());
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let data = async |query: &str| -> serde_json::Value {
+        let answer = http.get(format!("{}/api/data?{query}", pages.url)).bearer_auth(&token).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|e| panic!("{e}: {text}"))["data"].clone()
+    };
+    assert_eq!(data("type=contacts").await, serde_json::json!([]));
+    let nobody = on(&t, &folder).args(["token", "nobody@example.com"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("Nobody here has the address nobody@example.com."));
+
+    // A link from the command line signs in once, by its button.
+    let link = said(&on(&t, &folder).args(["sign-in-link", &b.owner.email]).env("ROUNDS_PUBLIC_URL", &pages.url).output().unwrap());
+    assert!(link.starts_with(&pages.url), "{link}");
+    assert!(http.get(&link).send().await.unwrap().text().await.unwrap().contains("<button"));
+    let press =
+        || http.post(&link).header("sec-fetch-site", "same-origin").header("content-type", "application/x-www-form-urlencoded").send();
+    let signed_in = press().await.unwrap();
+    assert_eq!(signed_in.status().as_u16(), 303);
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let home = http.get(format!("{}/", pages.url)).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(home.status().as_u16(), 200);
+    assert_ne!(press().await.unwrap().status().as_u16(), 303, "once");
+
+    // A file from the command line, to its end; what must be asked is said, and answered by an option.
+    let testdata = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/square").join(name);
+    let org = b.org.to_string();
+    let import = |kind: &str, name: &str, more: &[&str]| {
+        on(&t, &folder).args(["import", kind]).arg(testdata(name)).args(["--org", &org]).args(more).output().unwrap()
+    };
+    let catalogue = said(&import("auto", "catalogue.csv", &[]));
+    assert!(catalogue.starts_with("Square item library: 12 of 12 rows accounted for: 12 new"), "{catalogue}");
+    let asked = import("customers", "faults/birthdays.csv", &[]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("Birthday") && String::from_utf8_lossy(&asked.stderr).contains("--dates"));
+    said(&import("customers", "faults/birthdays.csv", &["--dates", "month-first"]));
+    assert_eq!(data("type=contacts&search=Lee").await[0]["name"], "Ann Lee");
+    assert_eq!(import("fish", "catalogue.csv", &[]).status.code(), Some(1));
+
+    // A job is queued by the one and waits for the other.
+    let act = serde_json::json!({ "domain": "export", "action": "create", "data": { "kind": "contacts" } });
+    let asked = http.post(format!("{}/api/actions", pages.url)).bearer_auth(&token).header("content-type", "application/json");
+    assert_eq!(asked.body(act.to_string()).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(data("type=exports").await[0]["state"], "queued");
+    let jobs = Process::serve(&t, &folder, "--only-jobs").await;
+    assert_eq!(jobs.get("/sign-in").await.unwrap().status().as_u16(), 404, "no pages there");
+    while data("type=exports").await[0]["state"] != "done" {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    pages.stop().await;
+    jobs.stop().await;
+}
+
+#[tokio::test]
+async fn the_demo_shows_its_mail_and_nobody_else_s_does() {
+    let folder = DataDir::new("mail", false);
+    let mail = folder.0.clone();
+    let t = TestApp::with(move |setup| {
+        setup.is_demo = true;
+        setup.mailer = Mailer::Folder(mail);
+    })
+    .await;
+    let b = t.business("Clear Panes").await;
+    assert!(b.owner.get("/demo/mail").await.expect(200).body.contains("No mail yet"));
+    t.nobody().post("/sign-in", &[("email", &b.owner.email)]).await;
+    t.drain().await;
+    let list = b.owner.get("/demo/mail").await.expect(200).body;
+    let href =
+        list.split("href=\"").filter_map(|part| part.split('"').next()).find(|h| h.ends_with(".eml")).unwrap_or_else(|| panic!("{list}"));
+    assert!(list.contains(&b.owner.email), "{list}");
+    let shown = b.owner.get(href).await.expect(200).body;
+    assert!(shown.contains("http://rounds.test/sign-in/"), "its link can be followed: {shown}");
+    for wrong in ["/demo/mail/..%2Fsecrets.eml", "/demo/mail/none.eml", "/demo/mail/rounds.dump"] {
+        b.owner.get(wrong).await.expect(404);
+    }
+    t.nobody().get("/demo/mail").await.expect(303);
+    let plain = TestApp::new().await;
+    plain.business("Clear Panes").await.owner.get("/demo/mail").await.expect(404);
 }

@@ -10,6 +10,7 @@ use super::{AddressInput, about, active, duplicates, index, line};
 use crate::{
     contacts::{
         Contact, Parts, Relation, data, display_name,
+        likeness::Person,
         personal::{self, EmailInput, NewEmail, NewPhone, PhoneInput},
     },
     platform::{
@@ -49,6 +50,9 @@ pub struct CreateContact {
     pub consent_wording: String,
     pub birthday: String,
     pub customer_since: Option<NaiveDate>,
+    /// Refuses (409, `lookalikes`) when somebody with the same phone or email, or the same name and street, is here already.
+    /// Without it the new contact is made and likely duplicates are proposed.
+    pub refuse_lookalikes: bool,
 }
 
 /// Changes what is given; what is left out stays. Lists replace the whole list, an empty text clears.
@@ -100,6 +104,17 @@ impl Action for CreateContact {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         let id = self.id.unwrap_or_default();
         let (contact, emails, phones, address) = self.checked(cx, id)?;
+        if self.refuse_lookalikes {
+            let person = Person {
+                first_name: contact.first_name.clone(),
+                last_name: contact.last_name.clone(),
+                company: contact.company.clone(),
+                emails: emails.iter().map(|e| e.match_key.clone()).collect(),
+                phones: phones.iter().map(|p| p.match_key.clone()).collect(),
+                street: address.as_ref().map_or(String::new(), |a| a.street.clone()),
+            };
+            duplicates::refuse_lookalikes(cx, &person).await?;
+        }
         insert(cx, &contact).await?;
         personal::replace_emails(cx.db(), id, &emails).await?;
         personal::replace_phones(cx.db(), id, &phones).await?;
@@ -108,7 +123,7 @@ impl Action for CreateContact {
             personal::insert_address(cx.db(), &address).await?;
         }
         record_consents(cx, id, (None, None), (contact.email_consent, contact.sms_consent), &self.consent_wording).await?;
-        duplicates::propose(cx, id, &emails, &phones).await?;
+        duplicates::propose(cx, id).await?;
         index(cx, id).await?;
         cx.event("contact.created", about(id), json!({ "name": contact.name })).await?;
         Ok(ContactOutput { id, name: contact.name, version: 1 })
@@ -182,7 +197,7 @@ impl Action for UpdateContact {
             personal::replace_phones(cx.db(), id, phones).await?;
         }
         record_consents(cx, id, before, (contact.email_consent, contact.sms_consent), &change.consent_wording).await?;
-        duplicates::propose(cx, id, &emails.unwrap_or_default(), &phones.unwrap_or_default()).await?;
+        duplicates::propose(cx, id).await?;
         index(cx, id).await?;
         cx.event("contact.updated", about(id), json!({ "name": contact.name })).await?;
         Ok(ContactOutput { id, name: contact.name, version })

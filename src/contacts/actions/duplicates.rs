@@ -6,7 +6,11 @@ use serde_json::json;
 
 use super::about;
 use crate::{
-    contacts::personal::{self, NewEmail, NewPhone},
+    contacts::{
+        data::only_own,
+        likeness::{Person, compare, duplicate_score},
+        personal,
+    },
     platform::{
         action::{Action, Cx},
         error::{Error, Result},
@@ -15,41 +19,52 @@ use crate::{
     },
 };
 
-/// Proposes everybody in use who has the same email, phone or name. A pair once proposed or dismissed is left alone.
-pub(super) async fn propose(cx: &mut Cx<'_>, id: ContactId, emails: &[NewEmail], phones: &[NewPhone]) -> Result<()> {
-    let emails: Vec<String> = emails.iter().map(|e| e.match_key.clone()).collect();
-    let phones: Vec<String> = phones.iter().map(|p| p.match_key.clone()).collect();
-    let mut twins: Vec<(ContactId, i32, &str)> = Vec::new();
-    for (other, by_email) in personal::holders(cx.db(), &emails, &phones).await? {
-        twins.push(if by_email { (other, 90, "Same email") } else { (other, 60, "Same phone") });
-    }
-    let namesakes = sqlx::query_scalar!(
-        r#"
-        select o.id as "id: ContactId" from contacts c
-          join contacts o on o.org_id = c.org_id and o.name_key = c.name_key and o.id <> c.id and o.deleted_at is null
-         where c.id = $1 limit 5
-        "#,
-        id.0
-    )
-    .fetch_all(cx.db())
-    .await?;
-    twins.extend(namesakes.into_iter().map(|other| (other, 50, "Same name")));
-    for (other, score, reason) in twins.into_iter().filter(|t| t.0 != id) {
-        let (one, two) = if id < other { (id, other) } else { (other, id) };
+/// Proposes whoever in use is alike enough (`likeness`). A pair once proposed or dismissed is left alone.
+pub(super) async fn propose(cx: &mut Cx<'_>, id: ContactId) -> Result<()> {
+    let Some(one) = personal::compared(cx.db(), &Person::default(), Some(id), None).await?.pop() else { return Ok(()) };
+    for other in personal::compared(cx.db(), &one.person, None, None).await? {
+        let Some(likeness) = duplicate_score(&one.person, &other.person).filter(|_| other.id != id) else { continue };
+        let (first, second) = if id < other.id { (id, other.id) } else { (other.id, id) };
         sqlx::query!(
             r#"insert into contact_duplicates (id, contact_id, other_id, score, reason) values ($1, $2, $3, $4, $5)
                on conflict (org_id, contact_id, other_id) do nothing"#,
             DuplicateId::new().0,
-            one.0,
-            two.0,
-            score,
-            reason
+            first.0,
+            second.0,
+            i32::from(likeness.score),
+            likeness.words()
         )
         .execute(cx.db())
         .await?;
     }
     Ok(())
 }
+
+/// Somebody here who may be the one that is about to be added.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lookalike {
+    pub id: ContactId,
+    pub name: String,
+    pub reason: String,
+}
+
+/// Refuses with those who are so like this person that a second record is hardly wanted; the answer names them.
+pub(super) async fn refuse_lookalikes(cx: &mut Cx<'_>, person: &Person) -> Result<()> {
+    let own = only_own(cx.who);
+    let telling = |c: personal::Compared| {
+        let likeness = compare(person, &c.person);
+        likeness.is_telling().then(|| (likeness.score, Lookalike { id: c.id, name: c.name, reason: likeness.words() }))
+    };
+    let mut found: Vec<(u8, Lookalike)> = personal::compared(cx.db(), person, None, own).await?.into_iter().filter_map(telling).collect();
+    found.sort_by_key(|(score, _)| u8::MAX - score);
+    let found: Vec<Lookalike> = found.into_iter().map(|(_, l)| l).take(SHOWN).collect();
+    let Some(first) = found.first() else { return Ok(()) };
+    let message = format!("This looks like {}: {}.", first.name, first.reason.to_lowercase());
+    Err(Error::Conflict { message, current: Some(json!({ "lookalikes": found })) })
+}
+
+/// Lookalikes named in a refusal.
+const SHOWN: usize = 3;
 
 /// A person says that two contacts are not the same one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]

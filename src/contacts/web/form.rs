@@ -11,7 +11,7 @@ use super::Fields;
 use crate::{
     contacts::{
         Relation,
-        actions::{AddressInput, ContactChange, CreateContact, UpdateContact},
+        actions::{AddressInput, ContactChange, CreateContact, Lookalike, UpdateContact},
         data,
         personal::{EmailInput, PhoneInput},
     },
@@ -42,6 +42,8 @@ struct Form {
     key: Option<String>,
     version: Option<i32>,
     stale: Vec<Differs>,
+    /// Who is here already and looks like the one being added.
+    lookalikes: Vec<Lookalike>,
     technicians: Vec<ui::Choice>,
     /// How many rows of emails and phones are shown.
     emails: usize,
@@ -66,6 +68,7 @@ impl Form {
             key: None,
             version: None,
             stale: Vec::new(),
+            lookalikes: Vec::new(),
             technicians,
         })
     }
@@ -111,7 +114,7 @@ pub async fn new(mut r: Read, Query(form): Query<Fields>) -> Result<ui::Html> {
     ui::page(&Form::new(&mut r, None, form).await?)
 }
 
-/// `POST /contacts/new`.
+/// `POST /contacts/new`: somebody very like who is here already is shown first (409), with what was typed kept.
 pub async fn create(w: Write, form: Posted<Fields>) -> Result<Response> {
     let (fields, meta) = (form.value, form.meta);
     let result = match creation(&fields) {
@@ -124,6 +127,11 @@ pub async fn create(w: Write, form: Posted<Fields>) -> Result<Response> {
             let mut page = Form::new(&mut w.read().await?, None, fields).await?;
             (page.errors, page.key) = (errors, meta.key);
             Ok(ui::invalid(&page)?.into_response())
+        }
+        Err(Error::Conflict { current: Some(current), .. }) => {
+            let mut page = Form::new(&mut w.read().await?, None, fields).await?;
+            page.lookalikes = serde_json::from_value(current["lookalikes"].clone()).unwrap_or_default();
+            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
         }
         Err(e) => Err(e),
     }
@@ -274,6 +282,7 @@ fn creation(form: &Fields) -> Result<CreateContact> {
         consent_wording: form.owned("consent_wording"),
         birthday: form.owned("birthday"),
         customer_since,
+        refuse_lookalikes: !form.is_on("anyway"),
     })
 }
 

@@ -53,15 +53,24 @@ pub struct Plan {
 
 #[derive(Debug, Deserialize)]
 pub struct Asked {
-    contact_id: Option<ContactId>,
+    /// Empty while nobody is chosen.
+    #[serde(default)]
+    contact_id: String,
+    #[serde(default)]
+    search: String,
 }
 
-/// `GET /messages/new`
+/// `GET /messages/new`: for a customer; without one, the search for them.
 pub async fn new(mut read: Read, Query(asked): Query<Asked>) -> Result<Response> {
+    if asked.contact_id.is_empty() {
+        let head = read.head("messages").title("Reach out").sub("To whom?").back("/messages", "Messages");
+        return Ok(contacts::web::pick(&mut read, head, "/messages/new", asked.search).await?.into_response());
+    }
+    let contact: ContactId = asked.contact_id.parse().map_err(|_| Error::NotFound)?;
     let template = templates::of(read.db(), MessageKind::ReachOut).await?;
     let in_half_a_year = read.who.today().checked_add_months(Months::new(6)).unwrap_or_else(|| read.who.today());
     let form = Plan {
-        contact_id: asked.contact_id.map(|c| c.to_string()).unwrap_or_default(),
+        contact_id: contact.to_string(),
         subject: template.subject,
         body: template.body,
         date: in_half_a_year.to_string(),

@@ -6,12 +6,14 @@ mod catalogue;
 mod contacts;
 mod finish;
 mod keys;
+mod map;
 mod sales;
 mod undo;
 mod visits;
 
 pub use batch::RunBatch;
 pub use finish::{FailImport, FinishImport};
+pub use map::{ColumnChoice, MapImport};
 pub use undo::UndoPortion;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -20,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ImportState, data, dates::DateOrder, reading, recognise::Kind};
+use std::collections::BTreeMap;
+
+use super::{Choices, ImportState, data, dates::DateOrder, reading, recognise::Kind};
 use crate::platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
@@ -57,8 +61,12 @@ pub struct Previewed {
     pub rows_total: i32,
     /// How many rows can't be taken; the reasons are on the page and in `include=rows` once it ran.
     pub refused: i32,
-    /// Dates that can be read in two ways: `import.run` needs `date_order`.
+    /// Columns whose dates can be read in two ways: `import.run` needs `date_orders`.
     pub questions: Vec<super::square::DateQuestion>,
+    /// What each column of the file is taken for; `import.map` corrects it.
+    pub columns: Vec<reading::SeenColumn>,
+    /// Columns without which it can't run: `import.map` says where they are.
+    pub missing: Vec<String>,
     /// An import of the very same file.
     pub imported_before: Option<ImportId>,
 }
@@ -75,16 +83,10 @@ impl Action for PreviewImport {
             let packed: String = self.content_base64.split_whitespace().collect();
             STANDARD.decode(packed).map_err(|_| FieldErrors::one("content_base64", "This is not base64."))?
         };
-        let wanted = match self.kind.as_deref().filter(|k| !k.is_empty()) {
-            None => None,
-            Some(key) => Some(Kind::from_key(key).ok_or_else(|| {
-                let known: Vec<&str> = Kind::ALL.iter().map(|k| k.key()).collect();
-                FieldErrors::one("kind", format!("There is no kind {key}. There are: {}.", known.join(", ")))
-            })?),
-        };
+        let wanted = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?;
         let refuse = |message: String| FieldErrors::one("file", message);
         let kept = reading::keep(&bytes, wanted).map_err(refuse)?;
-        let reading = reading::read(kept.text.as_bytes(), kept.kind, &cx.who.country, None).map_err(refuse)?;
+        let reading = reading::read(kept.text.as_bytes(), kept.kind, &cx.who.country, &Choices::default()).map_err(refuse)?;
         let name = file_name(&self.file_name);
         let (id, file) = (self.id.unwrap_or_default(), FileId::new());
         let total = i32::try_from(reading.total).unwrap_or(i32::MAX);
@@ -111,15 +113,28 @@ impl Action for PreviewImport {
         .await?;
         let was_redacted = kept.was_redacted;
         cx.event("import.previewed", about(id), json!({ "kind": kept.kind.key(), "rows": total, "was_redacted": was_redacted })).await?;
-        Ok(Previewed {
-            id,
-            kind: kept.kind.key().to_owned(),
-            rows_total: total,
-            refused: i32::try_from(reading.refused.len()).unwrap_or(i32::MAX),
-            questions: reading.questions,
-            imported_before: data::twin(cx.db(), id).await?,
-        })
+        previewed(cx, id, reading).await
     }
+}
+
+async fn previewed(cx: &mut Cx<'_>, id: ImportId, reading: reading::Reading) -> Result<Previewed> {
+    Ok(Previewed {
+        id,
+        kind: reading.kind.key().to_owned(),
+        rows_total: i32::try_from(reading.total).unwrap_or(i32::MAX),
+        refused: i32::try_from(reading.refused.len()).unwrap_or(i32::MAX),
+        questions: reading.questions,
+        columns: reading.columns,
+        missing: reading.missing.into_iter().map(str::to_owned).collect(),
+        imported_before: data::twin(cx.db(), id).await?,
+    })
+}
+
+fn kind(key: &str) -> Result<Kind> {
+    Kind::from_key(key).ok_or_else(|| {
+        let known: Vec<&str> = Kind::ALL.iter().map(|k| k.key()).collect();
+        FieldErrors::one("kind", format!("There is no kind {key}. There are: {}.", known.join(", ")))
+    })
 }
 
 /// The name without a path, short enough for a list.
@@ -133,7 +148,10 @@ fn file_name(typed: &str) -> String {
 #[garde(allow_unvalidated)]
 pub struct RunImport {
     pub import_id: ImportId,
-    /// How dates are written, where the file leaves it open.
+    /// How dates are written in a column, where the file leaves it open: `{"Birthday": "month_first"}`.
+    #[serde(default)]
+    pub date_orders: BTreeMap<String, DateOrder>,
+    /// One answer for all columns that leave it open and have none of their own.
     #[serde(default)]
     pub date_order: Option<DateOrder>,
 }
@@ -156,17 +174,24 @@ impl Action for RunImport {
             return Err(Error::conflict(format!("This import is in the state “{}”; it can't be run now.", import.state.word())));
         }
         let kind = Kind::from_key(&import.kind).ok_or(Error::NotFound)?;
-        let order = self.date_order.or(import.date_order);
+        let mut choices = import.choices;
+        choices.date_orders.extend(self.date_orders);
+        choices.date_order = self.date_order.or(choices.date_order);
         let bytes = data::bytes(cx.db(), import.file_id).await?;
-        let reading = reading::read(&bytes, kind, &cx.who.country, order).map_err(|m| FieldErrors::one("file", m))?;
-        if let Some(question) = reading.questions.first() {
-            let sample = question.samples.first().map_or("", String::as_str);
-            return Err(FieldErrors::one("date_order", format!("Say how {sample} is to be read: day first or month first.")));
+        let reading = reading::read(&bytes, kind, &cx.who.country, &choices).map_err(|m| FieldErrors::one("file", m))?;
+        if !reading.missing.is_empty() {
+            return Err(FieldErrors::one("columns", format!("Say which column holds: {}.", reading.missing.join(", "))));
         }
+        let mut errors = FieldErrors::default();
+        for question in &reading.questions {
+            let sample = question.samples.first().map_or("", String::as_str);
+            errors.add(&question.field(), format!("{}: say how {sample} is to be read, day first or month first.", question.column));
+        }
+        errors.into_result()?;
         sqlx::query!(
             "update imports set state = 'queued', options = $2, error = null, finished_at = null where id = $1",
             self.import_id.0,
-            json!({ "date_order": order })
+            serde_json::to_value(&choices)?
         )
         .execute(cx.db())
         .await?;

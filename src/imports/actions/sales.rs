@@ -191,7 +191,7 @@ impl Desk {
     async fn items(&mut self, cx: &mut Cx<'_>, group: &[ItemRow], done: &mut Vec<Done>) -> Result<()> {
         let first = &group[0];
         let (contact, at) = (self.contact(&first.customer_id), self.book.utc(first.at, first.zone));
-        let (sold, back): (Vec<&ItemRow>, Vec<&ItemRow>) = group.iter().partition(|r| !r.is_refund && r.quantity > Decimal::ZERO);
+        let (sold, back): (Vec<&ItemRow>, Vec<&ItemRow>) = group.iter().partition(|r| !r.is_back());
         done.extend(back.iter().map(|r| Done::skipped(r.line, "Taken back in Square; the refund stands in the transactions file")));
         if sold.is_empty() {
             return Ok(());
@@ -346,8 +346,10 @@ async fn refund(cx: &mut Cx<'_>, import: ImportId, row: &TransactionRow) -> Resu
         return Ok(Done::skipped(row.line, "Imported before").of("refund", k.record_id));
     }
     let paid = sqlx::query!(
-        r#"select id, amount + tip - refunded as "left!", refunded, amount + tip as "whole!" from payments
-            where source = 'import' and (source_key = $1 or ($2 <> '' and reference = $2)) order by source_key = $1 desc limit 1 for update"#,
+        r#"select p.id, p.refunded, p.amount + p.tip as "whole!",
+                  (select coalesce(sum(r.amount), 0) from refunds r where r.payment_id = p.id) as "told!"
+             from payments p
+            where p.source = 'import' and (p.source_key = $1 or ($2 <> '' and p.reference = $2)) order by p.source_key = $1 desc limit 1 for update"#,
         row.source_id,
         row.payment_id
     )
@@ -356,28 +358,32 @@ async fn refund(cx: &mut Cx<'_>, import: ImportId, row: &TransactionRow) -> Resu
     let Some(paid) = paid else {
         return Ok(Done::skipped(row.line, "A refund of a payment that is not in these files"));
     };
-    let amount = row.total.abs().min(paid.left);
+    let amount = row.total.abs().min(paid.whole - paid.told);
     if amount <= Decimal::ZERO {
         return Ok(Done::skipped(row.line, "The payment is refunded already"));
     }
+    // The payment's own row may have told of it already, as "partial refunds": that is no second one.
+    let refunded = paid.refunded.max(paid.told + amount);
+    let reason = if row.refund_reason.is_empty() { &row.note } else { &row.refund_reason };
     let (id, at) = (RefundId::new(), crate::platform::localtime::to_utc(row.at.date(), row.at.time(), row.zone.unwrap_or(cx.who.zone)));
     sqlx::query!(
         "insert into refunds (id, payment_id, amount, reason, refunded_at) values ($1, $2, $3, $4, $5)",
         id.0,
         paid.id,
         amount,
-        row.note,
+        reason,
         at
     )
     .execute(cx.db())
     .await?;
     sqlx::query!(
-        "update payments set refunded = refunded + $2, state = case when refunded + $2 >= amount + tip then 'refunded' else state end where id = $1",
+        "update payments set refunded = $2, state = case when $2 >= amount + tip then 'refunded' else state end where id = $1",
         paid.id,
-        amount
+        refunded
     )
     .execute(cx.db())
     .await?;
-    keys::put(cx, import, &[Key { kind: "refund", key, record_kind: "refund", record_id: id.0, written: json!({}) }]).await?;
+    let written = json!({ "added": refunded - paid.refunded });
+    keys::put(cx, import, &[Key { kind: "refund", key, record_kind: "refund", record_id: id.0, written }]).await?;
     Ok(Done::made(row.line, "refund", id.0))
 }

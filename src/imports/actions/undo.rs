@@ -209,9 +209,11 @@ async fn tickets(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
 /// Payments and refunds that the import added to tickets of another one.
 async fn payments(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!(
-        r#"update payments p set refunded = p.refunded - r.amount, state = 'succeeded'
-             from refunds r join import_keys k on k.org_id = r.org_id and k.kind = 'refund' and k.record_id = r.id and k.import_id = $1
-            where p.org_id = r.org_id and p.id = r.payment_id"#,
+        r#"update payments p set refunded = p.refunded - x.added, state = 'succeeded'
+             from (select r.org_id, r.payment_id, sum(coalesce((k.written ->> 'added')::numeric, r.amount)) as added
+                     from refunds r join import_keys k on k.org_id = r.org_id and k.kind = 'refund' and k.record_id = r.id and k.import_id = $1
+                    group by 1, 2) x
+            where p.org_id = x.org_id and p.id = x.payment_id"#,
         id.0
     )
     .execute(cx.db())

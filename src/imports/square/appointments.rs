@@ -1,9 +1,9 @@
 //! The appointments history. Its labels vary, it has no ids, and recurring bookings are not in it.
 
-use super::{Address, Cells, Options, Parsed, PhoneCell, date_order, each};
+use super::{Address, Cells, Options, Orders, Parsed, PhoneCell, date_orders, each};
 use crate::imports::RowProblem;
 use crate::imports::csv::Sheet;
-use crate::imports::dates::{self, DateOrder};
+use crate::imports::dates;
 use crate::imports::recognise::Mapping;
 use crate::platform::{phone, text};
 use chrono::NaiveDateTime;
@@ -44,28 +44,29 @@ pub struct AppointmentRow {
 
 /// Reads the appointments history.
 pub fn appointments(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<AppointmentRow> {
-    let (order, question) = date_order(sheet, mapping, &["Start", "End", "Created At"], options);
+    let (orders, questions) = date_orders(sheet, mapping, &["Start", "End", "Created At"], options);
     let mut seen: HashMap<String, u64> = HashMap::new();
     let mut parsed = each(sheet, mapping, |cells, warnings| {
-        let row = appointment(cells, order, options, warnings)?;
+        let row = appointment(cells, &orders, options, warnings)?;
         if let Some(first) = seen.get(&row.source_key) {
             return Err(cells.problem("Start", format!("The same appointment stands in line {first}; that one was taken")));
         }
         seen.insert(row.source_key.clone(), row.line);
         Ok(row)
     });
-    parsed.questions.extend(question);
+    parsed.questions = questions;
     parsed
 }
 
 fn appointment(
     cells: &Cells<'_>,
-    order: Option<DateOrder>,
+    orders: &Orders,
     options: &Options,
     warnings: &mut Vec<RowProblem>,
 ) -> Result<AppointmentRow, RowProblem> {
     let at = |column: &str| {
         let typed = cells.text(column);
+        let order = orders.get(column).copied();
         dates::parse_date_time(typed, order).ok_or_else(|| cells.problem(column, format!("“{typed}” could not be read as a day and time")))
     };
     let (starts_at, ends_at) = (at("Start")?, at("End")?);

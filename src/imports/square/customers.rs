@@ -1,13 +1,14 @@
 //! The customer export (`export-YYYYMMDD-HHMMSS.csv`).
 
-use super::{Address, Cells, Options, Parsed, date_order, each};
+use super::{Address, Cells, Options, Orders, Parsed, date_orders, each};
 use crate::imports::RowProblem;
 use crate::imports::csv::Sheet;
-use crate::imports::dates::{self, DateOrder};
+use crate::imports::dates;
 use crate::imports::recognise::Mapping;
 use crate::platform::{phone, text};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// A phone as it stood in the file; without `e164` it is kept, but not matched.
@@ -21,7 +22,7 @@ pub struct PhoneCell {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerRow {
     pub line: u64,
-    /// `Square Customer ID`: the key for importing again.
+    /// `Square Customer ID`: the key for importing again. A file without that column is known again by name, email, phone and street.
     pub source_id: String,
     pub reference: String,
     /// What lists show; a street or the end of the id for card sales without a name.
@@ -54,10 +55,10 @@ pub struct CustomerRow {
 
 /// Reads the customer export.
 pub fn customers(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<CustomerRow> {
-    let visits = ["First Visit", "Last Visit"];
-    let (visit_order, visit_question) = date_order(sheet, mapping, &visits, options);
-    let (birth_order, birth_question) = date_order(sheet, mapping, &["Birthday"], options);
-    let orders = Orders { visits: visit_order, birthday: birth_order };
+    let (mut orders, mut questions) = date_orders(sheet, mapping, &["First Visit", "Last Visit"], options);
+    let birthdays = date_orders(sheet, mapping, &["Birthday"], options);
+    orders.extend(birthdays.0);
+    questions.extend(birthdays.1);
     let unknown = mapping.unknown(sheet);
     let mut seen: HashMap<String, u64> = HashMap::new();
     let mut parsed = each(sheet, mapping, |cells, warnings| {
@@ -69,13 +70,8 @@ pub fn customers(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<
         }
         Ok(row)
     });
-    parsed.questions.extend(visit_question.into_iter().chain(birth_question));
+    parsed.questions = questions;
     parsed
-}
-
-struct Orders {
-    visits: Option<DateOrder>,
-    birthday: Option<DateOrder>,
 }
 
 fn customer(
@@ -86,25 +82,30 @@ fn customer(
     warnings: &mut Vec<RowProblem>,
 ) -> Result<CustomerRow, RowProblem> {
     let source_id = cells.owned("Square Customer ID");
-    if source_id.is_empty() {
+    let has_ids = cells.mapping.index("Square Customer ID").is_some();
+    if source_id.is_empty() && has_ids {
         return Err(cells.problem("Square Customer ID", "The row has no customer id, so it could not be found again"));
+    }
+    let (mut first_name, mut last_name) = (cells.owned("First Name"), cells.owned("Last Name"));
+    if first_name.is_empty() && last_name.is_empty() {
+        (first_name, last_name) = text::split_name(cells.text("Full Name"));
     }
     let mut row = CustomerRow {
         line: cells.row.line,
         name: String::new(),
         reference: cells.owned("Reference ID"),
-        first_name: cells.owned("First Name"),
-        last_name: cells.owned("Last Name"),
+        first_name,
+        last_name,
         nickname: cells.owned("Nickname"),
         company: cells.owned("Company Name"),
         emails: emails(cells, warnings),
         phones: phones(cells, options, warnings),
         address: address(cells, warnings),
-        birthday: birthday(cells, orders.birthday),
+        birthday: birthday(cells, orders),
         memo: cells.text("Memo").trim().to_owned(),
         creation_source: cells.owned("Creation Source"),
-        first_visit: visit(cells, "First Visit", orders.visits, warnings),
-        last_visit: visit(cells, "Last Visit", orders.visits, warnings),
+        first_visit: visit(cells, "First Visit", orders, warnings),
+        last_visit: visit(cells, "Last Visit", orders, warnings),
         transaction_count: cells.text("Transaction Count").replace(',', "").parse().unwrap_or(0),
         lifetime_spend: cells.amount("Lifetime Spend").unwrap_or_else(|problem| {
             warnings.push(problem);
@@ -125,7 +126,23 @@ fn customer(
         source_id,
     };
     row.name = name(&row, cells, warnings)?;
+    if !has_ids {
+        row.source_id = stand_in_id(&row);
+    }
     Ok(row)
+}
+
+/// The key of a row whose file has no ids.
+fn stand_in_id(row: &CustomerRow) -> String {
+    let mut hash = Sha256::new();
+    let phone = row.phones.first().map_or("", |p| p.e164.as_deref().unwrap_or(&p.typed));
+    let street = row.address.as_ref().map_or(String::new(), |a| text::fold(&a.street));
+    let name = row.name.to_lowercase();
+    for part in [name.as_str(), row.emails.first().map_or("", String::as_str), phone, &street] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    format!("row-{}", crate::platform::secrets::hex(&hash.finalize()[..16]))
 }
 
 /// A name to show. Card sales leave none: the street then, so that their visits and notes are not lost.
@@ -199,17 +216,17 @@ fn address(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Option<Address>
     Some(address)
 }
 
-fn birthday(cells: &Cells<'_>, order: Option<DateOrder>) -> Option<String> {
+fn birthday(cells: &Cells<'_>, orders: &Orders) -> Option<String> {
     let typed = cells.text("Birthday");
     if typed.is_empty() {
         return None;
     }
-    Some(dates::parse_date(typed, order).map_or_else(|| typed.to_owned(), |d| d.to_string()))
+    Some(dates::parse_date(typed, orders.get("Birthday").copied()).map_or_else(|| typed.to_owned(), |d| d.to_string()))
 }
 
-fn visit(cells: &Cells<'_>, column: &str, order: Option<DateOrder>, warnings: &mut Vec<RowProblem>) -> Option<NaiveDate> {
+fn visit(cells: &Cells<'_>, column: &str, orders: &Orders, warnings: &mut Vec<RowProblem>) -> Option<NaiveDate> {
     let typed = cells.text(column);
-    let date = dates::parse_date(typed, order);
+    let date = dates::parse_date(typed, orders.get(column).copied());
     if date.is_none() && !typed.is_empty() {
         warnings.push(cells.problem(column, format!("“{typed}” could not be read as a date; left out")));
     }

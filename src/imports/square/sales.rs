@@ -1,6 +1,6 @@
 //! Transactions and items detail: together the service history, joined by transaction id.
 
-use super::{Cells, Options, Parsed, date_order, each};
+use super::{Cells, Options, Parsed, date_orders, each};
 use crate::imports::RowProblem;
 use crate::imports::csv::Sheet;
 use crate::imports::dates::{self, DateOrder};
@@ -41,6 +41,7 @@ pub struct TransactionRow {
     pub staff: String,
     pub description: String,
     pub note: String,
+    pub refund_reason: String,
 }
 
 /// One line item.
@@ -66,9 +67,17 @@ pub struct ItemRow {
     pub note: String,
 }
 
+impl ItemRow {
+    /// Taken back, not sold.
+    pub fn is_back(&self) -> bool {
+        self.is_refund || self.quantity <= Decimal::ZERO
+    }
+}
+
 /// Reads the transactions export (37, 44 or 55 columns).
 pub fn transactions(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<TransactionRow> {
-    let (order, question) = date_order(sheet, mapping, &["Date"], options);
+    let (orders, questions) = date_orders(sheet, mapping, &["Date"], options);
+    let order = orders.get("Date").copied();
     let mut seen: HashMap<(String, bool), u64> = HashMap::new();
     let mut parsed = each(sheet, mapping, |cells, warnings| {
         let row = transaction(cells, order)?;
@@ -81,28 +90,30 @@ pub fn transactions(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Pars
         }
         Ok(row)
     });
-    parsed.questions.extend(question);
+    parsed.questions = questions;
     parsed
 }
 
 /// Reads the items detail export.
 pub fn items(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<ItemRow> {
-    let (order, question) = date_order(sheet, mapping, &["Date"], options);
+    let (orders, questions) = date_orders(sheet, mapping, &["Date"], options);
+    let order = orders.get("Date").copied();
     let mut parsed = each(sheet, mapping, |cells, _| item(cells, order));
-    parsed.questions.extend(question);
+    parsed.questions = questions;
     parsed
 }
 
 fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<TransactionRow, RowProblem> {
     let (at, zone) = moment(cells, order)?;
     let total = cells.amount_or_zero("Total Collected")?;
+    let gross = cells.amount_or_zero("Gross Sales")?;
     Ok(TransactionRow {
         line: cells.row.line,
         source_id: id(cells)?,
         payment_id: cells.owned("Payment ID"),
         at,
         zone,
-        gross: cells.amount_or_zero("Gross Sales")?,
+        gross,
         discounts: cells.amount_or_zero("Discounts")?,
         net: cells.amount_or_zero("Net Sales")?,
         tax: cells.amount_or_zero("Tax")?,
@@ -115,13 +126,15 @@ fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<Transactio
         other: cells.amount_or_zero("Other Tender")?,
         other_kind: cells.owned("Other Tender Type"),
         fees: cells.amount_or_zero("Fees")?,
-        is_refund: is_refund(cells),
+        // Older exports have no event type: what was sold is below zero then.
+        is_refund: is_refund(cells) || (gross.is_sign_negative() && total.is_sign_negative()),
         is_complete: matches!(cells.text("Transaction Status").to_lowercase().as_str(), "" | "complete" | "completed"),
         customer_id: cells.owned("Customer ID"),
         customer_name: cells.owned("Customer Name"),
         staff: cells.owned("Staff Name"),
         description: cells.owned("Description"),
         note: cells.owned("Tender Note"),
+        refund_reason: cells.owned("Refund Reason"),
     })
 }
 
@@ -164,7 +177,7 @@ fn id(cells: &Cells<'_>) -> Result<String, RowProblem> {
 }
 
 fn is_refund(cells: &Cells<'_>) -> bool {
-    cells.text("Event Type").eq_ignore_ascii_case("refund")
+    cells.text("Event Type").to_lowercase().starts_with("refund")
 }
 
 fn moment(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<(NaiveDateTime, Option<Tz>), RowProblem> {

@@ -48,7 +48,7 @@ impl CustomerRow {
 #[test]
 fn d1_birthdays_are_asked_about() {
     let parsed = read_customers(CUSTOMERS, None);
-    let question = DateQuestion { columns: vec!["Birthday".into()], samples: vec!["07/04/1955".into()] };
+    let question = DateQuestion { column: "Birthday".into(), samples: vec!["07/04/1955".into()] };
     assert_eq!(parsed.questions, [question]);
     let days = |parsed: &Parsed<CustomerRow>| -> HashSet<String> { parsed.rows.iter().filter_map(|c| c.birthday.clone()).collect() };
     assert_eq!(days(&parsed), HashSet::from(["07/04/1955".into(), "1948-03-12".into()]), "kept as typed until then");

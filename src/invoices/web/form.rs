@@ -250,12 +250,18 @@ fn renamed(errors: FieldErrors, rows: &[usize]) -> FieldErrors {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
+    /// Empty while nobody is chosen.
     contact_id: String,
+    search: String,
 }
 
-/// `GET /invoices/new`
+/// `GET /invoices/new`: for a customer; without one, the search for them.
 pub async fn new(mut r: Read, Query(asked): Query<Asked>) -> Result<ui::Html> {
     r.who.require_capability(Some(Capability::Invoices))?;
+    if asked.contact_id.is_empty() {
+        let head = r.head("invoices").title("New invoice").sub("Whom is it for?").back("/invoices", "Invoices");
+        return contacts::web::pick(&mut r, head, "/invoices/new", asked.search).await;
+    }
     let mut typed = Typed::from([("contact_id".to_owned(), asked.contact_id)]);
     typed.insert("terms_days".into(), data::sender(r.db()).await?.payment_terms_days.to_string());
     ui::page(&page(&mut r, None, typed, FieldErrors::default()).await?)
