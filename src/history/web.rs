@@ -1,6 +1,9 @@
 //! The history of a record, and the searchable list of all changes.
 
 use axum::extract::{Path, Query};
+use chrono::DateTime;
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -40,7 +43,7 @@ struct Values {
 }
 
 impl Line {
-    fn of(change: Change) -> Self {
+    fn of(change: Change, zone: Tz) -> Self {
         let verb = match change.op.as_str() {
             "insert" => "added",
             "delete" => "removed",
@@ -57,7 +60,7 @@ impl Line {
         Self {
             words: format!("{} {verb}", noun(&change.table_name)),
             how: change.action.as_ref().map_or_else(|| how.to_owned(), |a| format!("{how} · {a}")),
-            values: values(change.changes.as_ref(), &change.op),
+            values: values(change.changes.as_ref(), &change.op, zone),
             href: kind(&change.table_name).map(|k| format!("/history/{}/{}", k.table, change.record_id)),
             change,
         }
@@ -80,31 +83,48 @@ fn noun(table: &str) -> String {
     }
 }
 
-fn values(changes: Option<&Value>, op: &str) -> Vec<Values> {
+/// What people read of a change: not what only the machinery knows a row by.
+fn values(changes: Option<&Value>, op: &str, zone: Tz) -> Vec<Values> {
     let columns = changes.and_then(Value::as_object).into_iter().flatten();
     columns
-        .filter(|(_, pair)| op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1]))
-        .map(|(column, pair)| Values { column: ui::format::sentence(column), old: shown(&pair[0]), new: shown(&pair[1]) })
+        .filter(|(column, pair)| !is_machinery(column) && (op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1])))
+        .map(|(column, pair)| Values { column: ui::format::sentence(column), old: shown(&pair[0], zone), new: shown(&pair[1], zone) })
         .collect()
+}
+
+/// Ids, hashes, bytes and keys: `/api/data` tells them.
+fn is_machinery(column: &str) -> bool {
+    ["_id", "_ids", "_hash", "_key", "_xid", "sha256"].iter().any(|end| column.ends_with(end)) || matches!(column, "bytes" | "options" | "cancel_group")
 }
 
 fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null => true,
+        Value::Null | Value::Bool(false) => true,
         Value::String(s) => s.is_empty(),
         Value::Array(a) => a.is_empty(),
-        _ => false,
+        Value::Object(o) => o.is_empty(),
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::Bool(true) => false,
     }
 }
 
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, zone: Tz) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(s) => s.clone(),
+        Value::String(s) => DateTime::parse_from_rfc3339(s).map_or_else(
+            |_| s.clone(),
+            |at| format!("{}, {}", ui::format::day_year(at.to_utc(), zone), ui::format::time(at.to_utc(), zone)),
+        ),
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        Value::Array(items) => items.iter().map(|i| shown(i, zone)).collect::<Vec<_>>().join(", "),
+        // Amounts and quantities as they are written: 81.50, 3, 8.875.
+        Value::Number(n) => match n.to_string().parse::<Decimal>().map(|d| d.normalize()) {
+            Ok(d) if d.scale() == 1 => format!("{d:.2}"),
+            Ok(d) => d.to_string(),
+            Err(_) => n.to_string(),
+        },
+        Value::Object(_) => value.to_string(),
     }
 }
 
@@ -130,13 +150,14 @@ pub async fn record(mut r: Read, Path((table, id)): Path<(String, Uuid)>, Query(
     let before = if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) };
     let mut changes = data::of(r.db(), &who, kind, id, before, PAGE).await?;
     let cursor = next_cursor(&mut changes, PAGE, |c| c.id)?;
+    let zone = r.who.zone;
     let mut head = r.head("").title(format!("{}: all changes", kind.word));
     if let Some(page) = kind.page {
         head = head.back(format!("{page}{id}"), kind.word);
     }
     ui::page(&Record {
         head,
-        lines: changes.into_iter().map(Line::of).collect(),
+        lines: changes.into_iter().map(|c| Line::of(c, zone)).collect(),
         next: cursor.map(|c| format!("/history/{table}/{id}?after={c}")),
         first: (!wanted.after.is_empty()).then(|| format!("/history/{table}/{id}")),
     })
@@ -212,7 +233,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
         head: r.head("settings").title("All changes").back("/settings", "Settings"),
         next: cursor.map(|c| wanted.href(&c)),
         first: (!wanted.after.is_empty()).then(|| wanted.href("")),
-        lines: changes.into_iter().map(Line::of).collect(),
+        lines: changes.into_iter().map(|c| Line::of(c, zone)).collect(),
         wanted,
         errors,
         tables,
@@ -227,9 +248,12 @@ mod tests {
 
     #[test]
     fn values_read_as_words() {
-        let changes = serde_json::json!({ "first_name": ["", "Ann"], "tags": [["a"], ["a", "b"]], "is_organisation": [false, true], "company": ["", ""] });
-        let rows = values(Some(&changes), "insert");
+        let changes = serde_json::json!({ "first_name": ["", "Ann"], "tags": [["a"], ["a", "b"]], "is_organisation": [false, true], "company": ["", ""],
+            "contact_id": [null, "01a1fc4a-b92a-738d-a9a8-433814cc8659"], "total": [null, 81.5], "tip": [null, 0.0],
+            "issued_at": [null, "2026-11-20T23:07:00+00:00"] });
+        let rows = values(Some(&changes), "insert", chrono_tz::America::Chicago);
         let text: Vec<String> = rows.iter().map(|v| format!("{}: {} → {}", v.column, v.old, v.new)).collect();
-        assert_eq!(text, ["First name:  → Ann", "Is organisation: no → yes", "Tags: a → a, b"]);
+        let wanted = ["First name:  → Ann", "Is organisation: no → yes", "Issued at:  → Fri 20 Nov 2026, 17:07", "Tags: a → a, b", "Total:  → 81.50"];
+        assert_eq!(text, wanted);
     }
 }

@@ -78,6 +78,14 @@ pub fn moment(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     at.given().with_timezone(&zone.given()).format("%a %-d %b, %-H:%M").to_string()
 }
 
+/// `Tue 24 Nov, 9:00`; in another year than now's `Wed 24 Nov 2027, 9:00`.
+pub fn moment_from(now: impl Given<DateTime<Utc>>, at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
+    let zone = &zone.given();
+    let at = at.given().with_timezone(zone);
+    let year = if at.format("%Y").to_string() == now.given().with_timezone(zone).format("%Y").to_string() { "" } else { " %Y" };
+    at.format(&format!("%a %-d %b{year}, %-H:%M")).to_string()
+}
+
 /// `Tue 24 Nov, 9:00–12:30`; names the second day when it ends on another.
 pub fn span(from: impl Given<DateTime<Utc>>, to: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     let zone = &zone.given();

@@ -298,7 +298,7 @@ async fn the_business_says_it_in_its_own_words() {
     ];
     let made = b.owner.post("/messages", &planned).await.expect(303).location().to_owned();
     let page = b.owner.get(&made).await.expect(200);
-    assert!(page.body.contains("Spring, Jane?") && page.body.contains("Mon 1 Mar, 9:00"), "{}", page.body);
+    assert!(page.body.contains("Spring, Jane?") && page.body.contains("Mon 1 Mar 2027, 9:00"), "{}", page.body);
     let edit = [("subject", "May, {{first_name}}?"), ("body", "Shall we?"), ("date", "2027-05-03"), ("time", "10:00"), ("_version", "1")];
     b.owner.post(&made, &edit).await.expect(303);
     let stale = b.owner.post(&made, &[("subject", "June?"), edit[1], edit[2], edit[3], edit[4]]).await.expect(409);

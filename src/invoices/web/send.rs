@@ -53,6 +53,13 @@ struct SendPage {
     errors: FieldErrors,
 }
 
+impl SendPage {
+    /// The address in the field: what was typed, else the customer's.
+    fn to(&self) -> &str {
+        if self.typed.to.is_empty() { &self.email } else { &self.typed.to }
+    }
+}
+
 async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: FieldErrors) -> Result<SendPage> {
     r.who.require_capability(Some(Capability::Invoices))?;
     let who = r.who.clone();
