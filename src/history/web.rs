@@ -94,7 +94,8 @@ fn values(changes: Option<&Value>, op: &str, zone: Tz) -> Vec<Values> {
 
 /// Ids, hashes, bytes and keys: `/api/data` tells them.
 fn is_machinery(column: &str) -> bool {
-    ["_id", "_ids", "_hash", "_key", "_xid", "sha256"].iter().any(|end| column.ends_with(end)) || matches!(column, "bytes" | "options" | "cancel_group")
+    ["_id", "_ids", "_hash", "_key", "_xid", "sha256"].iter().any(|end| column.ends_with(end))
+        || matches!(column, "bytes" | "options" | "cancel_group")
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -253,7 +254,13 @@ mod tests {
             "issued_at": [null, "2026-11-20T23:07:00+00:00"] });
         let rows = values(Some(&changes), "insert", chrono_tz::America::Chicago);
         let text: Vec<String> = rows.iter().map(|v| format!("{}: {} → {}", v.column, v.old, v.new)).collect();
-        let wanted = ["First name:  → Ann", "Is organisation: no → yes", "Issued at:  → Fri 20 Nov 2026, 17:07", "Tags: a → a, b", "Total:  → 81.50"];
+        let wanted = [
+            "First name:  → Ann",
+            "Is organisation: no → yes",
+            "Issued at:  → Fri 20 Nov 2026, 17:07",
+            "Tags: a → a, b",
+            "Total:  → 81.50",
+        ];
         assert_eq!(text, wanted);
     }
 }
