@@ -117,10 +117,6 @@ async fn render_failures(State(app): State<App>, request: Request, next: Next) -
         None if response.status() == StatusCode::SERVICE_UNAVAILABLE && response.headers().get(header::CONTENT_TYPE).is_none() => {
             failure_of(&Error::Unavailable("That took too long. Please try again; nothing happens twice.".into()))
         }
-        // What a framework says of an address it can't read is for nobody's eyes: an id that is none leads to nothing.
-        None if response.status() == StatusCode::BAD_REQUEST && is_plain(&response) => {
-            failure_of(&if wants_json { FieldErrors::one("", "The address of this request can't be read.") } else { Error::NotFound })
-        }
         None => return response,
     };
     if failure.status == StatusCode::UNAUTHORIZED && is_get && !wants_json {
@@ -144,10 +140,6 @@ async fn render_failures(State(app): State<App>, request: Request, next: Next) -
     }
     rendered.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     rendered
-}
-
-fn is_plain(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/plain"))
 }
 
 fn failure_of(e: &Error) -> Failure {
