@@ -132,14 +132,16 @@ export async function closeOut(place, phone) {
   times.money = await phone.go('[data-done]', paths.money);
   times.calendar = await phone.go('button[value=handled_elsewhere]', paths.calendar);
   const { bytes, requests } = await wire();
-  const isAhead = (r) => r.method === 'POST' && /\/closeout\/notes$/.test(r.path);
+  const isAhead = (r) => js && r.method === 'POST' && /\/closeout\/notes$/.test(r.path);
+  const isLive = (r) => r.type === 'text/event-stream';
   return {
     times,
     review,
     bytes,
-    typed: typed.filter((r) => !isAhead(r)),
+    typed: typed.filter((r) => !isAhead(r) && !isLive(r)),
     ahead: requests.filter(isAhead),
-    requests: js ? requests.filter((r) => !isAhead(r)) : requests,
+    live: requests.filter(isLive),
+    requests: requests.filter((r) => !isAhead(r) && !isLive(r)),
   };
 }
 
