@@ -5,3 +5,4 @@ import './customer.mjs';
 import './imports.mjs';
 import './pages.mjs';
 import './live.mjs';
+import './engines.mjs';
