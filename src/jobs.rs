@@ -50,9 +50,7 @@ impl TaskHandler for SealAudit {
 
     async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
         let app = app(&ctx)?;
-        for org in housekeeping::businesses(app).await? {
-            audit::seal(app, org).await?;
-        }
+        audit::seal_new(app).await?;
         Ok::<(), Error>(())
     }
 }

@@ -15,10 +15,11 @@ use rounds::platform::{config::Config, migrate::migrate, postgres::Embedded};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 mod client;
+mod customers;
 mod measure;
 mod requests;
 
-use measure::Measured;
+use measure::{Measured, Pids};
 use requests::{ALL, Requests, What};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -64,15 +65,16 @@ async fn run(folder: &Path, scale: &Scale) -> Outcome {
     seed(&config, small + 1, scale.businesses).await?;
     let many = table(&config, folder, scale, scale.businesses, 15..30).await?;
     println!("\nGrowth: {}000 against {small}000 tickets", scale.businesses);
-    println!("{:<34}{:>10}{:>10}{:>10}", "", "p50", "p95", "req/s");
+    println!("{:<34}{:>10}{:>10}{:>10}{:>12}", "", "p50", "p95", "req/s", "processor");
     for ((what, few), (_, many)) in few.iter().zip(&many) {
         let times = |a: Duration, b: Duration| b.as_secs_f64() / a.as_secs_f64().max(1e-9);
         println!(
-            "{:<34}{:>9.2}x{:>9.2}x{:>9.2}x",
+            "{:<34}{:>9.2}x{:>9.2}x{:>9.2}x{:>11.2}x",
             name(*what),
             times(few.p50, many.p50),
             times(few.p95, many.p95),
-            few.per_second / many.per_second.max(1e-9)
+            few.per_second / many.per_second.max(1e-9),
+            times(few.server_cpu + few.database_cpu, many.server_cpu + many.database_cpu)
         );
     }
     Ok(())
@@ -92,6 +94,14 @@ async fn seed(config: &Config, from: u32, to: u32) -> Outcome {
     sqlx::raw_sql("create extension if not exists pg_stat_statements; set synchronous_commit = off; set work_mem = '64MB'")
         .execute(&mut db)
         .await?;
+    // Indexes of words are made once, over everything.
+    let words: Vec<(String, String)> =
+        sqlx::query_as("select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam where a.amname = 'gin' and i.indrelid::regclass::text not like 'graphile%'")
+            .fetch_all(&mut db)
+            .await?;
+    for (name, _) in &words {
+        sqlx::raw_sql(AssertSqlSafe(format!("drop index {name}"))).execute(&mut db).await?;
+    }
     let mut first = from;
     while first <= to {
         let (last, contacts) = if first == 0 { (0, 15_000) } else { ((first + 24).min(to), 200) };
@@ -99,6 +109,9 @@ async fn seed(config: &Config, from: u32, to: u32) -> Outcome {
             SEED.replace("{from}", &first.to_string()).replace("{to}", &last.to_string()).replace("{contacts}", &contacts.to_string());
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await?;
         first = last + 1;
+    }
+    for (_, definition) in words {
+        sqlx::raw_sql(AssertSqlSafe(definition)).execute(&mut db).await?;
     }
     sqlx::raw_sql("vacuum analyze").execute(&mut db).await?;
     sqlx::raw_sql("checkpoint").execute(&mut db).await?;
@@ -123,11 +136,12 @@ async fn table(
     let mut server = Server::start(folder).await?;
     let embedded = Embedded::join(config).await?;
     let mut db = PgConnection::connect(&embedded.admin_url()).await?;
+    let pids = Pids { server: server.0.id(), postmaster: postmaster(&mut db).await? };
     let requests = Arc::new(Requests::new(businesses, places));
-    println!("\n{businesses}000 tickets of {businesses} businesses, and one with 15,000 customers");
+    println!("\n{businesses}000 tickets of {businesses} businesses, and one with 15,000 customers; {}", measure::load());
     println!(
-        "{:<34}{:>9}{:>10}{:>10}{:>10}{:>9}{:>8}{:>8}{:>8}",
-        "", "req/s", "p50 ms", "p95 ms", "p99 ms", "bytes", "trips", "failed", "of"
+        "{:<34}{:>9}{:>9}{:>9}{:>9}{:>8}{:>7}{:>9}{:>9}{:>8}{:>6}",
+        "", "req/s", "p50 ms", "p95 ms", "p99 ms", "bytes", "trips", "cpu ms", "db cpu", "failed", "of"
     );
     let mut all = Vec::new();
     for (what, name) in ALL {
@@ -135,19 +149,21 @@ async fn table(
         measure::round_trips(&mut db, PORT, &requests, what, &mut m).await?;
         // Every connection of the server's pool has met the statements before it is timed.
         if what != What::Complete {
-            measure::throughput(PORT, &requests, what, Duration::from_millis(500), &mut m).await;
+            measure::throughput(PORT, pids, &requests, what, Duration::from_millis(500), &mut m).await;
         }
         measure::latencies(PORT, &requests, what, scale.pace_seconds, &mut m).await;
-        measure::throughput(PORT, &requests, what, scale.busy, &mut m).await;
+        measure::throughput(PORT, pids, &requests, what, scale.busy, &mut m).await;
         let ms = |d: Duration| d.as_secs_f64() * 1000.0;
         println!(
-            "{name:<34}{:>9.0}{:>10.1}{:>10.1}{:>10.1}{:>9}{:>8.1}{:>8}{:>8}",
+            "{name:<34}{:>9.0}{:>9.1}{:>9.1}{:>9.1}{:>8}{:>7.1}{:>9.2}{:>9.2}{:>8}{:>6}",
             m.per_second,
             ms(m.p50),
             ms(m.p95),
             ms(m.p99),
             m.bytes,
             m.round_trips,
+            ms(m.server_cpu),
+            ms(m.database_cpu),
             m.failed,
             m.sample
         );
@@ -155,9 +171,19 @@ async fn table(
     }
     let (now, most) = measure::resident(server.0.id());
     println!("resident memory of the server: {now} MB, at most {most} MB");
+    let (took, rows) = customers::import(PORT, businesses).await?;
+    println!("import of {rows} Square customers: {:.1} s from upload to the last row", took.as_secs_f64());
+    let (now, most) = measure::resident(server.0.id());
+    println!("resident memory after the import: {now} MB, at most {most} MB; {}", measure::load());
     db.close().await?;
     server.stop().await?;
     Ok(all)
+}
+
+/// The process all of the database's processes come from.
+async fn postmaster(db: &mut PgConnection) -> Outcome<u32> {
+    let file: String = sqlx::query_scalar("select pg_read_file('postmaster.pid')").fetch_one(db).await?;
+    Ok(file.lines().next().unwrap_or_default().trim().parse()?)
 }
 
 /// `rounds serve` as a process of its own.
@@ -171,6 +197,9 @@ impl Server {
             .env("ROUNDS_DATA_DIR", folder)
             .env("ROUNDS_LISTEN", format!("127.0.0.1:{PORT}"))
             .env_remove("DATABASE_URL")
+            .env_remove("ROUNDS_BENCH_SCALE")
+            .env_remove("ROUNDS_BENCH_DIR")
+            .env("ROUNDS_TRUSTED_PROXY", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -29,6 +29,9 @@ pub struct Measured {
     pub round_trips: f64,
     pub failed: usize,
     pub sample: usize,
+    /// Processor time a request, of the server and of the database: what stays true while other programs share the processors.
+    pub server_cpu: Duration,
+    pub database_cpu: Duration,
 }
 
 struct Outcome {
@@ -78,7 +81,8 @@ fn quantile(sorted: &[Duration], percent: usize) -> Duration {
 }
 
 /// Closed loop: each connection asks again as soon as it was answered.
-pub async fn throughput(port: u16, requests: &Arc<Requests>, what: What, time: Duration, into: &mut Measured) {
+pub async fn throughput(port: u16, pids: Pids, requests: &Arc<Requests>, what: What, time: Duration, into: &mut Measured) {
+    let before = pids.processor_time();
     let started = Instant::now();
     let mut running = Vec::new();
     for _ in 0..BUSY {
@@ -103,6 +107,46 @@ pub async fn throughput(port: u16, requests: &Arc<Requests>, what: What, time: D
         into.failed += f;
     }
     into.per_second = good as f64 / started.elapsed().as_secs_f64();
+    let after = pids.processor_time();
+    let each = |before: Duration, after: Duration| after.saturating_sub(before).div_f64(good.max(1) as f64);
+    (into.server_cpu, into.database_cpu) = (each(before.0, after.0), each(before.1, after.1));
+}
+
+/// The two processes that are measured.
+#[derive(Clone, Copy)]
+pub struct Pids {
+    pub server: u32,
+    pub postmaster: u32,
+}
+
+impl Pids {
+    /// Of the server, and of the database with all its processes, since they were started.
+    fn processor_time(self) -> (Duration, Duration) {
+        let children = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+        let database = children.map(stat).filter(|s| s.parent == self.postmaster).map(|s| s.ran).sum::<Duration>();
+        // Children that ended are counted with the postmaster.
+        (stat(self.server).ran, database + stat(self.postmaster).ran_with_ended_children)
+    }
+}
+
+#[derive(Default)]
+struct Stat {
+    parent: u32,
+    ran: Duration,
+    ran_with_ended_children: Duration,
+}
+
+/// `/proc/PID/stat`; nothing where the process is gone. Ticks are hundredths of a second.
+fn stat(pid: u32) -> Stat {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = line.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let number = |n: usize| fields.get(n - 3).and_then(|f| f.parse::<u64>().ok()).unwrap_or_default();
+    let ticks = |n: u64| Duration::from_millis(n * 10);
+    Stat {
+        parent: u32::try_from(number(4)).unwrap_or_default(),
+        ran: ticks(number(14) + number(15)),
+        ran_with_ended_children: ticks(number(14) + number(15) + number(16) + number(17)),
+    }
 }
 
 /// Round trips to the database a request: top-level statements; BEGIN travels with the one that says who is asking.
@@ -137,4 +181,11 @@ pub fn resident(pid: u32) -> (u64, u64) {
         found.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse::<u64>().ok()).unwrap_or_default() / 1024
     };
     (line("VmRSS:"), line("VmHWM:"))
+}
+
+/// How busy the machine was with everything, this included.
+pub fn load() -> String {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{processors} processors, load of the last minute {}", averages.split(' ').next().unwrap_or("unknown"))
 }

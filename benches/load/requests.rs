@@ -65,7 +65,7 @@ impl Requests {
         let invoice = 910 + n % 60 / 10 * 10 + n % 7;
         let path = match what {
             What::Home | What::HomeTechnician => "/".to_owned(),
-            What::Day => "/calendar".to_owned(),
+            What::Day => "/calendar?view=day".to_owned(),
             What::Contacts | What::ContactsOfMany => "/contacts".to_owned(),
             What::Contact => format!("/contacts/{}", id(4, org, n)),
             What::Search | What::SearchOfMany => format!("/contacts?search={}", WORDS[n as usize % WORDS.len()]),
@@ -76,7 +76,8 @@ impl Requests {
             What::Complete => return self.complete(),
         };
         let who = match what {
-            What::PublicInvoice => String::new(),
+            // Customers come from everywhere; one network may only ask so often.
+            What::PublicInvoice => format!("x-forwarded-for: 10.{}.{}.{}\r\n", turn >> 16 & 255, turn >> 8 & 255, turn & 255),
             What::Data => format!("authorization: Bearer bench-token-{org}\r\n"),
             What::HomeTechnician | What::Ticket => session(org, 2),
             What::ContactsOfMany | What::SearchOfMany => session(0, 1),

@@ -7,10 +7,13 @@ use rounds::platform::config::Config;
 use rounds::platform::migrate::{self, migrate};
 use rounds::platform::postgres::{Embedded, program};
 use rounds::platform::secrets::Secret;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection};
 
 use super::{Exit, Failure, Result};
+
+/// After so long without use, a connection may have died unnoticed.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The database this instance uses, up and reachable.
 pub struct Database {
@@ -92,10 +95,22 @@ impl Database {
     /// Connections as the role that serves; refused where that role could look past row-level security, or where the
     /// schema is older than this binary.
     pub async fn pool(&self, config: &Config) -> Result<PgPool> {
+        // Room for every statement there is, so that none is planned again because another came between.
+        let options = self.app_url.expose().parse::<PgConnectOptions>()?.statement_cache_capacity(1000);
         let pool = PgPoolOptions::new()
             .max_connections(config.pool_size)
             .acquire_timeout(Duration::from_secs(10))
-            .connect(self.app_url.expose())
+            // A connection is asked whether it lives only after a pause: on a busy one that would be a round trip a request.
+            .test_before_acquire(false)
+            .before_acquire(|connection, at| {
+                Box::pin(async move {
+                    if at.idle_for > PAUSE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
             .await?;
         refuse_powerful_role(&pool).await?;
         require_schema(&pool).await?;

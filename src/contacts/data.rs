@@ -1,8 +1,9 @@
 //! Reads of contacts for pages, programs and the slices above.
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use super::{Address, Attribute, AttributeState, Consent, Contact, Duplicate, Note, Relation, Summary, personal};
 use crate::platform::{
@@ -39,6 +40,49 @@ pub async fn contact(db: &mut PgConnection, id: ContactId) -> Result<Contact> {
     .fetch_optional(db)
     .await?
     .ok_or(Error::NotFound)
+}
+
+/// What is known of a contact beside its own columns.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Known {
+    /// Confirmed facts first, then proposed ones.
+    pub attributes: Vec<Attribute>,
+    /// Changes of consent, newest first.
+    pub consents: Vec<Consent>,
+    /// Contacts that may be the same one, likeliest first.
+    pub duplicates: Vec<Duplicate>,
+    /// The preferred technician's name, while active.
+    pub technician: Option<String>,
+}
+
+/// Everything of a contact's page that is neither its own column nor a way to reach it, in one round trip.
+pub async fn known(db: &mut PgConnection, contact: ContactId) -> Result<Known> {
+    let row = sqlx::query_scalar!(
+        r#"
+        select jsonb_build_object(
+          'attributes', (select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'contact_id', t.contact_id, 'key', t.key, 'value', t.value, 'state', t.state,
+                            'source', t.source, 'confidence', t.confidence::text, 'ticket_id', t.ticket_id, 'confirmed_by', t.confirmed_by,
+                            'confirmed_at', t.confirmed_at, 'version', t.version) order by t.state = 'proposed', t.key, t.id), '[]')
+                           from attributes t where t.contact_id = $1 and t.state <> 'dropped'),
+          'consents', (select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'channel', s.channel, 'given', s.given, 'source', s.source,
+                            'wording', s.wording, 'at', s.created_at) order by s.created_at desc, s.id desc), '[]')
+                         from consents s where s.contact_id = $1),
+          'duplicates', (select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'other_id', o.id, 'other_name', o.name, 'score', d.score,
+                            'reason', d.reason) order by d.score desc, d.id), '[]')
+                           from (select x.* from contact_duplicates x where x.contact_id = $1
+                                  union all select x.* from contact_duplicates x where x.other_id = $1) d
+                           join contacts o on o.org_id = d.org_id and o.id = case when d.contact_id = $1 then d.other_id else d.contact_id end
+                                          and o.deleted_at is null
+                          where d.state = 'proposed'),
+          'technician', (select m.name from contacts c join members m on m.org_id = c.org_id and m.id = c.preferred_member_id
+                          where c.id = $1 and m.state = 'active' and m.is_technician)
+        ) as "json!: Json<Known>"
+        "#,
+        contact.0
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(row.0)
 }
 
 /// What other slices show of a contact, or write to.

@@ -113,14 +113,14 @@ pub struct Summary {
     pub email_consent: Option<bool>,
 }
 
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Email {
     pub id: EmailId,
     pub label: String,
     pub address: String,
 }
 
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Phone {
     pub id: PhoneId,
     pub label: String,
@@ -131,7 +131,7 @@ pub struct Phone {
 }
 
 /// A place of service.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
     pub id: AddressId,
     pub contact_id: ContactId,
@@ -177,7 +177,7 @@ pub struct Note {
 }
 
 /// A structured fact: `pet: dog (Biscuit)`.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Attribute {
     pub id: AttributeId,
     pub contact_id: ContactId,
@@ -195,7 +195,7 @@ pub struct Attribute {
 }
 
 /// One change of a consent.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Consent {
     pub id: ConsentId,
     pub channel: String,
@@ -206,7 +206,7 @@ pub struct Consent {
 }
 
 /// Another contact that may be the same one.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Duplicate {
     pub id: DuplicateId,
     pub other_id: ContactId,

@@ -6,7 +6,7 @@ pub use compared::{Compared, compared};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{Address, Email, Phone};
@@ -108,6 +108,37 @@ pub async fn phones(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Pho
     )
     .fetch_all(db)
     .await?)
+}
+
+/// How to reach a contact and where: emails, phones and the addresses in use, each in its order.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Reach {
+    pub emails: Vec<Email>,
+    pub phones: Vec<Phone>,
+    pub addresses: Vec<Address>,
+}
+
+/// All of a contact's page's personal columns in one round trip.
+pub async fn reach(db: &mut PgConnection, contact: ContactId) -> Result<Reach> {
+    let row = sqlx::query_scalar!(
+        r#"
+        select jsonb_build_object(
+          'emails', (select coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'label', e.label, 'address', e.address) order by e.position, e.id), '[]')
+                       from contact_emails e where e.contact_id = $1),
+          'phones', (select coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'label', p.label, 'typed', p.typed, 'number', p.match_key)
+                              order by p.position, p.id), '[]') from contact_phones p where p.contact_id = $1),
+          'addresses', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'contact_id', a.contact_id, 'label', a.label, 'street', a.street,
+                              'unit', a.unit, 'city', a.city, 'region', a.region, 'postal_code', a.postal_code, 'country', a.country,
+                              'access_notes', a.access_notes, 'time_zone', a.time_zone, 'neighbourhood', a.neighbourhood, 'is_primary', a.is_primary,
+                              'archived_at', a.deleted_at, 'version', a.version) order by a.is_primary desc, a.id), '[]')
+                       from addresses a where a.contact_id = $1 and a.deleted_at is null)
+        ) as "json!: Json<Reach>"
+        "#,
+        contact.0
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(row.0)
 }
 
 /// Makes the contact's emails exactly these, keeping the rows of those it already has.

@@ -46,14 +46,40 @@ impl Entry {
     }
 }
 
-/// Seals what is new in one business; returns how many entries. Never goes past the oldest transaction still running:
-/// one that took its number early and commits late would otherwise be skipped. One sealer a business at a time.
+/// Seals what came since the last round, in the businesses it came to; returns how many entries.
+pub async fn seal_new(app: &App) -> Result<usize> {
+    // A restored database comes from a cluster that counted further than this one: everything is looked at again then.
+    let round = sqlx::query!(
+        r#"
+        select pg_snapshot_xmin(pg_current_snapshot())::text as "until!",
+               case when p.xid > pg_snapshot_xmin(pg_current_snapshot()) then '0' else p.xid::text end as "since!"
+          from seal_progress p
+        "#
+    )
+    .fetch_one(&app.pool)
+    .await?;
+    let orgs = sqlx::query_scalar!(r#"select app.orgs_to_seal($1::text::xid8) as "id!: OrgId""#, round.since).fetch_all(&app.pool).await?;
+    let mut sealed = 0;
+    for org in orgs {
+        sealed += seal_since(app, org, &round.since).await?;
+    }
+    sqlx::query!("update seal_progress set xid = $1::text::xid8", round.until).execute(&app.pool).await?;
+    Ok(sealed)
+}
+
+/// Seals whatever is not sealed yet in one business; returns how many entries.
 pub async fn seal(app: &App, org: OrgId) -> Result<usize> {
+    seal_since(app, org, "0").await
+}
+
+/// Never goes past the oldest transaction still running: one that took its number early and commits late would otherwise be skipped.
+/// One sealer a business at a time.
+async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     let mut total = 0;
     loop {
         let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
         sqlx::query!("select pg_advisory_xact_lock(hashtextextended('seal:' || $1::text, 0))", org.0.to_string()).execute(&mut *tx).await?;
-        let sealed = seal_batch(&mut tx).await?;
+        let sealed = seal_batch(&mut tx, since).await?;
         tx.commit().await?;
         total += sealed;
         if i64::try_from(sealed).unwrap_or(i64::MAX) < BATCH {
@@ -62,22 +88,26 @@ pub async fn seal(app: &App, org: OrgId) -> Result<usize> {
     }
 }
 
-async fn seal_batch(db: &mut PgConnection) -> Result<usize> {
-    let last = sqlx::query!("select seq, hash, entry_id from audit_seals order by seq desc limit 1").fetch_optional(&mut *db).await?;
-    let (mut seq, mut hash, _) = last.map_or((0, Vec::new(), 0), |l| (l.seq, l.hash, l.entry_id));
+async fn seal_batch(db: &mut PgConnection, since: &str) -> Result<usize> {
+    let last = sqlx::query!("select seq, hash from audit_seals order by seq desc limit 1").fetch_optional(&mut *db).await?;
+    let (mut seq, mut hash) = last.map_or((0, Vec::new()), |l| (l.seq, l.hash));
     let entries = sqlx::query_as!(
         Entry,
         r#"
         select e.id, e.at, e.table_name, e.record_id, e.op, e.actor, e.digest, e.xid::text as "xid!"
           from audit_entries e
-         where e.xid < pg_snapshot_xmin(pg_current_snapshot())
-           and not exists (select from audit_seals s where s.entry_id = e.id)
+         where e.xid >= $2::text::xid8 and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+           and not exists (select from audit_seals s where s.org_id = e.org_id and s.entry_id = e.id)
          order by e.id limit $1
         "#,
-        BATCH
+        BATCH,
+        since
     )
     .fetch_all(&mut *db)
     .await?;
+    if entries.is_empty() {
+        return Ok(0);
+    }
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in &entries {
         seq += 1;

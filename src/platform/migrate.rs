@@ -68,6 +68,8 @@ async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> 
         db,
         &[
             "alter role rounds_app login".into(),
+            // Short statements only: compiling one to machine code takes longer than running it.
+            "alter role rounds_app set jit = off".into(),
             "grant rounds_owner, rounds_lookup to current_user".into(),
             "grant rounds_lookup to rounds_owner".into(),
         ],

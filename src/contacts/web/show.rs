@@ -80,20 +80,18 @@ pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show>
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;
     let contact = data::contact(r.db(), id).await?;
-    let technician = match contact.preferred_member_id {
-        Some(member) => data::technicians(r.db()).await?.into_iter().find(|t| t.0 == member).map(|t| t.1),
-        None => None,
-    };
+    let personal::Reach { emails, phones, addresses } = personal::reach(r.db(), id).await?;
+    let data::Known { attributes, consents, duplicates, technician } = data::known(r.db(), id).await?;
     let (stream, next) = timeline::page(r.db(), &who, id, None, STREAM).await?;
     let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
     Ok(Show {
         head: r.head("customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
-        emails: personal::emails(r.db(), id).await?,
-        phones: personal::phones(r.db(), id).await?,
-        addresses: personal::addresses(r.db(), id, false).await?,
-        attributes: data::attributes(r.db(), id).await?,
-        duplicates: if who.can(Permission::WriteRecords) { data::duplicates(r.db(), id).await? } else { Vec::new() },
-        consents: data::consents(r.db(), id).await?,
+        emails,
+        phones,
+        addresses,
+        attributes,
+        duplicates: if who.can(Permission::WriteRecords) { duplicates } else { Vec::new() },
+        consents,
         technician,
         stream,
         next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
