@@ -20,7 +20,7 @@ use super::{
 use crate::{
     platform::{
         error::{Error, FieldErrors, Result},
-        form::{Posted, percent_encode},
+        form::{Posted, href},
         ids::{ServiceId, TaxRateId},
         money::{Currency, parse_amount},
         query::{decode_cursor, next_cursor},
@@ -48,8 +48,7 @@ pub struct Wanted {
 impl Wanted {
     fn href(&self, state: &str, kind: &str, after: &str) -> String {
         let parts = [("search", self.search.as_str()), ("state", state), ("kind", kind), ("after", after)];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        if query.is_empty() { "/catalogue".into() } else { format!("/catalogue?{}", query.join("&")) }
+        href("/catalogue", &parts)
     }
 }
 

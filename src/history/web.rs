@@ -12,7 +12,7 @@ use super::{KINDS, data, kind};
 use crate::{
     platform::{
         error::{Error, FieldErrors, Result},
-        form::percent_encode,
+        form::href,
         localtime,
         query::{decode_cursor, next_cursor},
         tenant::Read,
@@ -185,8 +185,7 @@ impl Wanted {
             ("until", &self.until),
             ("after", after),
         ];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        format!("/history?{}", query.join("&"))
+        href("/history", &parts)
     }
 }
 

@@ -99,6 +99,12 @@ pub fn percent_decode(s: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// `path` with these as its query; what is empty is left out.
+pub fn href(path: &str, query: &[(&str, &str)]) -> String {
+    let query: Vec<String> = query.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
 /// For query strings and cookies: everything but letters, digits and `-_.~` as `%XX`.
 pub fn percent_encode(s: &str) -> String {
     use std::fmt::Write as _;

@@ -16,7 +16,7 @@ use crate::{
     business::data::{Checklist, checklist},
     platform::{
         error::Result,
-        form::{Posted, percent_encode},
+        form::{Posted, href},
         ids::NoticeId,
         query::{decode_cursor, next_cursor},
         role::{Capability, Permission},
@@ -126,8 +126,7 @@ pub struct Wanted {
 impl Wanted {
     fn href(&self, state: &str, after: &str) -> String {
         let parts = [("search", self.search.as_str()), ("state", state), ("after", after)];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        format!("/notices?{}", query.join("&"))
+        href("/notices", &parts)
     }
 }
 

@@ -157,3 +157,29 @@ check('the keyboard reaches all of it', async (open) => {
   await page.keyboard.press('k');
   await page.waitForURL(/\/contacts$/);
 });
+
+check('a block dragged to another time and technician opens the move form with both filled in', async (open) => {
+  const page = await open('owner', { desk: true });
+  // Tomorrow where the demo is; 'sv' writes a date as the address wants it.
+  const tomorrow = new Date(Date.now() + 86_400_000).toLocaleDateString('sv', { timeZone: 'America/Chicago' });
+  await page.goto(`/calendar?view=day&date=${tomorrow}`);
+  const columns = page.locator('.slots');
+  const names = await page.locator('.cal .day > header b').allInnerTexts();
+  const block = columns.first().locator('[data-moves]').first();
+  const [held, to] = [await block.boundingBox(), await columns.nth(1).boundingBox()];
+  const starts = Number(await page.locator('[data-start]').getAttribute('data-start'));
+  await page.mouse.move(held.x + 20, held.y + 5);
+  await page.mouse.down();
+  // Two hours and a half below the grid's beginning: ten rows of sixteen pixels.
+  await page.mouse.move(to.x + 40, to.y + 100, { steps: 4 });
+  await page.mouse.move(to.x + 40, to.y + 160 + 5, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForURL(/\/tickets\/[0-9a-f-]{36}\/move\?/);
+  const wanted = starts + 150;
+  assert.equal(await page.getByLabel('From').inputValue(), `${String(Math.floor(wanted / 60)).padStart(2, '0')}:${String(wanted % 60).padStart(2, '0')}`);
+  assert.equal(await page.getByLabel('Day').inputValue(), tomorrow);
+  assert.equal(await page.getByLabel(names[1]).isChecked(), true);
+  assert.equal(await page.getByLabel(names[0]).isChecked(), false);
+  // What would be in the way is said before anything is saved.
+  if (await page.locator('[role=alert]').count()) assert.match(await page.locator('[role=alert]').innerText(), /is booked/);
+});

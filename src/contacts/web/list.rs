@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     contacts::search::{self, Asked, Row},
-    platform::{error::Result, form::percent_encode, ids::ContactId, query::decode_cursor, role::Permission, tenant::Read},
+    platform::{error::Result, form::href, ids::ContactId, query::decode_cursor, role::Permission, tenant::Read},
     ui,
 };
 
@@ -46,8 +46,7 @@ impl Wanted {
     /// The list with these filters, from behind `after`.
     fn href(&self, after: Option<&str>) -> String {
         let parts = [("search", self.search.as_str()), ("state", &self.state), ("tag", &self.tag), ("after", after.unwrap_or_default())];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        if query.is_empty() { "/contacts".into() } else { format!("/contacts?{}", query.join("&")) }
+        href("/contacts", &parts)
     }
 
     fn with_state(&self, state: &str) -> String {

@@ -10,7 +10,7 @@ use crate::{
     },
     platform::{
         error::Result,
-        form::percent_encode,
+        form::href,
         ids::ContactId,
         query::{decode_cursor, next_cursor},
         role::{Capability, Permission},
@@ -40,8 +40,7 @@ impl Wanted {
     fn link(&self, state: &str, after: Option<&str>) -> String {
         let parts =
             [("search", self.search.as_str()), ("state", state), ("contact_id", &self.contact_id), ("after", after.unwrap_or_default())];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        if query.is_empty() { "/invoices".into() } else { format!("/invoices?{}", query.join("&")) }
+        href("/invoices", &parts)
     }
 
     fn filter(&self, read: &Read) -> Filter {

@@ -12,7 +12,7 @@ use crate::{
     },
     platform::{
         error::Result,
-        form::percent_encode,
+        form::href,
         localtime::parse_date,
         query::{decode_cursor, next_cursor},
         role::Capability,
@@ -44,8 +44,7 @@ impl Wanted {
             ("until", &self.until),
             ("after", after.unwrap_or_default()),
         ];
-        let query: Vec<String> = parts.iter().filter(|p| !p.1.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
-        if query.is_empty() { "/payments".into() } else { format!("/payments?{}", query.join("&")) }
+        href("/payments", &parts)
     }
 }
 
