@@ -12,9 +12,9 @@ pub fn newest() -> i64 {
     MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
 }
 
-/// Tells this binary's schema from any other: changes when any migration does. Test databases are cloned from a template of this name.
+/// Tells this binary's schema from any other: changes when any migration does, its number included. Test databases are cloned from a template of this name.
 pub fn fingerprint() -> String {
-    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|m| m.checksum.to_vec()).collect();
+    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat()).collect();
     super::secrets::hex(&super::secrets::digest(&all)[..6])
 }
 
