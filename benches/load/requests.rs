@@ -71,7 +71,10 @@ impl Requests {
             What::Search | What::SearchOfMany => format!("/contacts?search={}", WORDS[n as usize % WORDS.len()]),
             What::Ticket => format!("/tickets/{}", id(9, org, 760 + n)),
             What::Invoice => format!("/invoices/{}", id(15, org, invoice)),
-            What::PublicInvoice => format!("/i/bench-link-{org}-{invoice}"),
+            What::PublicInvoice => {
+                let [_, a, b, c] = turn.to_be_bytes();
+                format!("x-forwarded-for: 10.{a}.{b}.{c}\r\n")
+            }
             What::Data => "/api/data?type=tickets&limit=20".to_owned(),
             What::Complete => return self.complete(),
         };
