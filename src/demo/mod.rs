@@ -101,7 +101,7 @@ pub async fn find(app: &App) -> Result<Option<OrgId>> {
 /// The business and its three people. Happens before there is a business to enter, so it sets itself who is asking.
 async fn make(app: &App) -> Result<OrgId> {
     let (org, now) = (OrgId::new(), app.clock.now());
-    let mut tx = app.pool.begin().await?;
+    let mut tx = crate::platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     sqlx::query("select app.enter($1, null, 'system', $2, '', '', 'system'), set_config('app.action', 'demo.create', true)")
         .bind(org)
         .bind(now)

@@ -9,7 +9,7 @@ use axum::{
 };
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -156,7 +156,16 @@ pub(super) async fn open(
         Door::Org(org, actor) => format!("app.enter('{org}', null, '{actor}', '{at}', '{request}', '{network}', '{actor}')"),
     };
     let begin = if read_only { "BEGIN READ ONLY" } else { "BEGIN" };
-    Ok(app.pool.begin_with(AssertSqlSafe(format!("{begin}; SELECT {enter}"))).await?)
+    begin_whole(&app.pool, format!("{begin}; SELECT {enter}")).await
+}
+
+/// Opens a transaction in a task of its own. A request that is given up in this very moment (a phone lost its link) would otherwise hand
+/// back a connection with a transaction on it that the pool knows nothing of: the next one to get it would be inside.
+/// `statement` begins with BEGIN and holds nothing that a person typed.
+pub async fn begin_whole(pool: &PgPool, statement: String) -> Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
+    Ok(begun.await.map_err(Error::internal)??)
 }
 
 /// Letters, digits and `-_.:` only, at most 64: what request ids and addresses are made of.
@@ -350,6 +359,11 @@ impl FromRequestParts<App> for Write {
             write.who.require(*permission)?;
         }
         super::app::seen(parts, &write.who);
+        // An entry that waited on a phone goes under the member who made it, or not at all.
+        let made_by = parts.headers.get("x-rounds-who").and_then(|v| v.to_str().ok());
+        if made_by.is_some_and(|made_by| write.who.member.is_none_or(|m| m.to_string() != made_by)) {
+            return Err(Error::conflict("This was entered by someone who is not signed in now."));
+        }
         Ok(write)
     }
 }

@@ -59,7 +59,7 @@ pub struct Founder {
 /// Makes a business and its owner, and moves the session into it. Sent again by the same person: nothing more happens.
 /// Whether anybody may is the instance's setting; asked again here, under a lock, as two may come first at once.
 pub async fn found(app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = crate::platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let org = make(&mut tx, app, founder, new, origin).await?;
     tx.commit().await?;
     Ok(org)
@@ -184,7 +184,7 @@ pub struct Entered {
 
 /// Signs in by link or code, once; and makes the business that was asked for, now that the address is proven. `None`: the proof is no good.
 pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Entered>> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = crate::platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let redeemed = redeem(&mut tx, app, proof, origin, user_agent).await?;
     let Some(person) = redeemed else {
         tx.commit().await?;
@@ -206,7 +206,7 @@ pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &st
 
 /// Accepts an invitation and moves the session into that business. Already in: only moves. Not invited: `NotFound`.
 pub async fn accept(app: &App, founder: Founder, org: OrgId, origin: &Origin) -> Result<()> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = crate::platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let invited = sqlx::query!(
         r#"select member_id as "member!: MemberId", role as "role!: Role", state as "state!: MemberState" from app.businesses_of($1) where org_id = $2"#,
         founder.user.0,

@@ -40,7 +40,7 @@ pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     rate::limit(app, &format!("sign-in:email:{email}"), 5, 900).await?;
     let browser = ask.browser.filter(|b| b.len() == 43).unwrap_or_else(random_token);
     let id = SignInId::new();
-    let mut tx = app.pool.begin().await?;
+    let mut tx = crate::platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up).await?;
     jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
     tx.commit().await?;
