@@ -2,6 +2,7 @@
 //! Stylesheets and scripts are written one file a component or behaviour and joined in the order given below.
 
 use std::{
+    collections::BTreeSet,
     env,
     fmt::Write as _,
     fs,
@@ -14,8 +15,18 @@ use sha2::{Digest, Sha256};
 const APP_CSS: &[&str] = &["tokens", "base", "layout", "components", "form", "calendar", "print"];
 /// The customer's small pages.
 const PUBLIC_CSS: &[&str] = &["tokens", "public"];
-/// Joined first; the other scripts follow by name.
-const FIRST_JS: &[&str] = &["dom", "redact"];
+/// Every page's script: these first, the others follow by name.
+const FIRST_JS: &[&str] = &["dom", "redact", "store"];
+/// What only some pages need comes as a script of its own beside `app.js`, which it may import from: the close-out; forms and lists;
+/// what a keyboard or a mouse can do; the strip of what waits to be sent.
+const OWN_JS: &[(&str, &[&str])] = &[
+    ("wizard.js", &["lines", "wizard"]),
+    ("more.js", &["extras", "lines", "live", "pick"]),
+    ("desk.js", &["drag", "keys"]),
+    ("strip.js", &["strip"]),
+];
+/// What the service worker fetches when it is installed.
+const INSTALLED: &[&str] = &["app.css", "app.js", "more.js", "strip.js", "wizard.js"];
 /// Quarter hours of a day, for the calendar's generated classes.
 const QUARTERS: usize = 96;
 
@@ -29,14 +40,20 @@ fn main() {
 
     let mut app = css(&dir, APP_CSS);
     app.push_str(&calendar_classes());
-    let mut assets = vec![
-        ("app.css".to_owned(), app.into_bytes()),
-        ("public.css".to_owned(), css(&dir, PUBLIC_CSS).into_bytes()),
-        ("app.js".to_owned(), script(&dir.join("js")).into_bytes()),
-    ];
+    let mut assets = vec![("app.css".to_owned(), app.into_bytes()), ("public.css".to_owned(), css(&dir, PUBLIC_CSS).into_bytes())];
+    assets.extend(scripts(&dir.join("js")));
     for path in files(&dir.join("icons")) {
         assets.push((name(&path), fs::read(&path).expect("static file is readable")));
     }
+
+    // The service worker shares the queue's store with the pages, and knows what to fetch when it is installed.
+    let kept: Vec<String> =
+        assets.iter().filter(|(name, _)| INSTALLED.contains(&name.as_str())).map(|(name, body)| address(name, body)).collect();
+    let known = format!("const INSTALLED = {kept:?};\n");
+    let worker = [dir.join("js/store.js"), dir.join("sw.js")];
+    assets.push(("sw.js".to_owned(), (known + &joined(&worker)).into_bytes()));
+    // Not a name of a setting: test runners hand it on to the processes they start.
+    println!("cargo::rustc-env=RELEASE_OF_PAGES={}", release(&root));
 
     let mut table = String::from("pub static ASSETS: &[Asset] = &[\n");
     for (name, body) in assets {
@@ -48,12 +65,8 @@ fn main() {
 
 /// Writes identity and Brotli copies and the table's entry.
 fn write_asset(out: &Path, name: &str, body: &[u8], table: &mut String) {
-    let digest = Sha256::digest(body);
-    let hash = digest.iter().take(4).fold(String::new(), |mut s, b| {
-        write!(s, "{b:02x}").expect("a String takes it");
-        s
-    });
-    let (stem, ext) = name.rsplit_once('.').expect("static files have an extension");
+    let ext = name.rsplit_once('.').expect("static files have an extension").1;
+    let url = address(name, body);
     let mut br = Vec::new();
     let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
     brotli::BrotliCompress(&mut &body[..], &mut br, &params).expect("memory to memory");
@@ -63,10 +76,43 @@ fn write_asset(out: &Path, name: &str, body: &[u8], table: &mut String) {
         if br.len() < body.len() { format!("Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.br\")))") } else { "None".into() };
     writeln!(
         table,
-        "    Asset {{ name: {name:?}, url: \"/assets/{stem}-{hash}.{ext}\", kind: {:?}, body: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\")), br: {packed} }},",
+        "    Asset {{ name: {name:?}, url: {url:?}, kind: {:?}, body: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\")), br: {packed} }},",
         kind(ext),
     )
     .expect("a String takes it");
+}
+
+/// Where a file is served: `/assets/app-1a2b3c4d.css`.
+fn address(name: &str, body: &[u8]) -> String {
+    let (stem, ext) = name.rsplit_once('.').expect("static files have an extension");
+    format!("/assets/{stem}-{}.{ext}", short_hash(body))
+}
+
+fn short_hash(body: &[u8]) -> String {
+    Sha256::digest(body).iter().take(4).fold(String::new(), |mut s, b| {
+        write!(s, "{b:02x}").expect("a String takes it");
+        s
+    })
+}
+
+/// Names this release's pages: a hash of everything they are made of.
+fn release(root: &Path) -> String {
+    fn walk(dir: &Path, all: &mut Vec<u8>) {
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(dir).expect("folder is readable").map(|e| e.expect("entry is readable").path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, all);
+            } else {
+                all.extend(fs::read(&path).expect("file is readable"));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(&root.join("static"), &mut all);
+    walk(&root.join("templates"), &mut all);
+    short_hash(&all)
 }
 
 fn kind(ext: &str) -> &'static str {
@@ -118,18 +164,50 @@ fn calendar_classes() -> String {
     css
 }
 
-/// Joins the scripts into one module. Each file is a module of its own as well (tests import it), so `import` lines
-/// of neighbours and the word `export` go; top-level names are therefore unique across files.
-fn script(dir: &Path) -> String {
-    let mut paths = files(dir);
-    paths.sort_by_key(|p| {
-        let stem = p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        (FIRST_JS.iter().position(|f| *f == stem).unwrap_or(FIRST_JS.len()), stem)
-    });
+/// `app.js`, and the scripts that import from it.
+fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let own: Vec<(&str, Vec<PathBuf>)> = OWN_JS
+        .iter()
+        .map(|(name, parts)| (*name, parts.iter().map(|part| dir.join(format!("{part}.js"))).filter(|p| p.exists()).collect()))
+        .collect();
+    let stem = |p: &PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut app: Vec<PathBuf> = files(dir).into_iter().filter(|p| !own.iter().any(|(_, parts)| parts.contains(p))).collect();
+    app.sort_by_key(|p| (FIRST_JS.iter().position(|f| *f == stem(p)).unwrap_or(FIRST_JS.len()), stem(p)));
+    let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| parts.iter().flat_map(|p| imported(p))).collect();
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
+    let app = format!("{}export{{{}}};\n", joined(&app), names(&wanted)).into_bytes();
+    let from = address("app.js", &app);
+    let mut all = vec![("app.js".to_owned(), app)];
+    for (name, parts) in own {
+        let wanted = parts.iter().flat_map(|p| imported(p)).collect();
+        let given = parts.iter().flat_map(|p| exported(p)).collect();
+        let body = format!("import{{{}}}from{from:?};\n{}export{{{}}};\n", names(&wanted), joined(&parts), names(&given));
+        all.push((name.to_owned(), body.into_bytes()));
+    }
+    all
+}
+
+/// What a script gives to others.
+fn exported(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("static file is readable");
+    let name = |l: &str| l.strip_prefix("export ")?.trim_start_matches("async ").split_once(' ').map(|(_, rest)| rest.to_owned());
+    text.lines().filter_map(name).map(|l| l.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect()).collect()
+}
+
+/// What a script takes from its neighbours.
+fn imported(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("static file is readable");
+    let lines = text.lines().filter_map(|l| l.strip_prefix("import {")?.split_once('}'));
+    lines.flat_map(|(names, _)| names.split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>()).collect()
+}
+
+/// Joins scripts into one. Each file is a module of its own as well (tests import it), so `import` lines of neighbours and
+/// the word `export` go; top-level names are therefore unique across the files of one script.
+fn joined(paths: &[PathBuf]) -> String {
     let mut joined = String::new();
     let mut names = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).expect("static file is readable");
+        let text = fs::read_to_string(path).expect("static file is readable");
         let mut comment = false;
         for line in text.lines() {
             let line = line.trim();

@@ -26,13 +26,13 @@ use crate::{
     business::web::tokens,
     identity, live,
     platform::{
-        app::{App, RequestId},
+        app::{App, RequestId, Seen},
         error::{Error, Failure, FieldErrors},
         form::percent_encode,
         observe,
         tenant::SESSION_COOKIE,
     },
-    routes, ui,
+    replay, routes, ui,
 };
 
 /// The largest body of any request: an import of 15,000 rows is about 5 MB.
@@ -47,7 +47,7 @@ pub fn router(app: App) -> Router {
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Precise(4))
         .compress_when(SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::const_new("text/event-stream")));
-    routes::router()
+    let whole = routes::router()
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::NotFound })
         .layer(from_fn(name_refusals))
@@ -63,17 +63,25 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), headers))
         .layer(Extension(live::Hub::default()))
         .layer(from_fn(observe::observe))
-        .with_state(app)
+        .with_state(app);
+    Router::new().fallback(move |request| replay::answer(whole, request))
 }
 
 /// Security headers on everything; the line of "what just happened" is cleared once a page has shown it.
 async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let seen = request.extensions().get::<Seen>().cloned();
     let had_flash = request.method() == Method::GET && crate::platform::tenant::cookie(request.headers(), "flash").is_some();
     let mut response = next.run(request).await;
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     let h = response.headers_mut();
     if had_flash && is_page {
         h.append(header::SET_COOKIE, ui::flash::clear());
+    }
+    // Whose page it is: what a phone keeps is kept for this member alone.
+    if let Some(member) = seen.and_then(|s| s.0.lock().ok().and_then(|s| *s)).and_then(|(_, member)| member)
+        && let Ok(value) = HeaderValue::from_str(&member.to_string())
+    {
+        h.insert("x-rounds-who", value);
     }
     h.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
     h.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

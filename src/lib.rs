@@ -21,6 +21,7 @@ pub mod messages;
 pub mod payments;
 pub mod platform;
 pub mod registry;
+pub mod replay;
 pub mod routes;
 pub mod tickets;
 pub mod today;

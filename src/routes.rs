@@ -81,6 +81,9 @@ pub fn table() -> Vec<Route> {
         get("/favicon.svg", Access::Public, assets::favicon),
         get("/apple-touch-icon.png", Access::Public, assets::touch_icon),
         get("/manifest.webmanifest", Access::Public, assets::manifest),
+        // Without a link: the service worker, and the page it shows for what was not kept.
+        get("/sw.js", Access::Public, assets::worker),
+        get("/offline", Access::Public, ui::offline),
         get("/healthz", Access::Public, observe::healthz),
         get("/readyz", Access::Public, observe::readyz),
         get("/metrics", Access::Public, observe::metrics),
@@ -165,6 +168,7 @@ pub fn table() -> Vec<Route> {
         get("/more", Member(Any), ui::more),
         get("/live", Member(ReadRecords), live::web::stream),
         get("/notices", Member(ReadRecords), today::web::notices),
+        get("/keep", Member(ReadRecords), today::keep::pages),
         post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
         post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
         // Tickets and the calendar.

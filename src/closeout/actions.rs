@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{CloseoutState, Draft, DraftLine, Next, Step, data};
+use super::{CloseoutState, Draft, DraftLine, Next, Step, data, filling::Filling};
 use crate::{
     contacts::{
         self,
@@ -98,6 +98,10 @@ pub struct SaveCloseout {
     /// The step the person wants to be on next; left out: only kept (notes sent ahead).
     #[serde(default)]
     pub step: Option<Step>,
+    /// Not part of what is compared when the same request comes again.
+    #[serde(default, skip_serializing)]
+    #[garde(skip)]
+    pub filling: Filling,
 }
 
 /// Where the wizard stands after saving.
@@ -132,6 +136,7 @@ impl Action for SaveCloseout {
             may_reach_out(cx, &ticket, &self.draft).await?;
         }
         let kept = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
+        self.filling.check(cx, &kept, &self.draft)?;
         let notes_changed = kept.draft.notes != self.draft.notes;
         // A page posts only what it shows: reviewed attributes come with the review step, before that the kept ones stand.
         if self.draft.attributes.is_empty() {
@@ -141,11 +146,14 @@ impl Action for SaveCloseout {
         let step = self.step.or_else(|| Step::from_name(&kept.step)).unwrap_or(Step::What);
         let state = if step == Step::Review { CloseoutState::Reviewed } else { CloseoutState::Open };
         sqlx::query!(
-            "update closeouts set draft = $2, step = $3, state = $4, reviewed_at = case when $4 = 'reviewed'::closeout_state then app.now() end where id = $1",
+            "update closeouts set draft = $2, step = $3, state = $4, reviewed_at = case when $4 = 'reviewed'::closeout_state then app.now() end,
+                    filling = $5, saved = saved + 1, saved_by = $6 where id = $1",
             id.0,
             serde_json::to_value(&self.draft)?,
             step.name(),
-            state as CloseoutState
+            state as CloseoutState,
+            self.filling.key,
+            cx.who.member.map(|m| m.0)
         )
         .execute(cx.db())
         .await?;
@@ -166,6 +174,10 @@ pub struct CompleteCloseout {
     /// What the person reviewed; left out: the kept draft, which must have been reviewed.
     #[serde(default)]
     pub draft: Option<Draft>,
+    /// Not part of what is compared when the same request comes again.
+    #[serde(default, skip_serializing)]
+    #[garde(skip)]
+    pub filling: Filling,
 }
 
 /// What completing made.
@@ -190,6 +202,9 @@ impl Action for CompleteCloseout {
         let Some(kept) = kept.filter(|k| k.state == CloseoutState::Reviewed) else {
             return Err(Error::conflict("Review comes before completing. Nothing was closed yet."));
         };
+        if let Some(mine) = &self.draft {
+            self.filling.check(cx, &kept, mine)?;
+        }
         let mut draft = self.draft.unwrap_or(kept.draft);
         draft.notes = redact(&draft.notes).text;
         if let Some((_, faults)) = draft.first_fault(Step::Review, ticket.is_price_estimated) {

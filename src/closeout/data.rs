@@ -33,6 +33,12 @@ pub struct Closeout {
     pub updated_at: DateTime<Utc>,
     pub completed_at: Option<DateTime<Utc>>,
     pub completed_by: Option<String>,
+    /// The filling-in whose draft this is; none where it came from a page without script.
+    pub filling: Option<String>,
+    /// How often a person has saved.
+    pub saved: i32,
+    pub saved_by: Option<MemberId>,
+    pub saved_by_name: Option<String>,
 }
 
 /// The live (not abandoned) close-out of a ticket.
@@ -40,10 +46,11 @@ pub async fn live(db: &mut PgConnection, ticket: TicketId) -> Result<Option<Clos
     let row = sqlx::query!(
         r#"select c.id as "id: CloseoutId", c.ticket_id as "ticket_id: TicketId", c.member_id as "member_id: MemberId", m.name as member_name,
                   c.state as "state: CloseoutState", c.step, c.draft, c.model_state, c.version, c.created_at, c.updated_at, c.completed_at,
-                  d.name as "completed_by?"
+                  d.name as "completed_by?", c.filling, c.saved, c.saved_by as "saved_by: MemberId", s.name as "saved_by_name?"
              from closeouts c
              join members m on m.org_id = c.org_id and m.id = c.member_id
              left join members d on d.org_id = c.org_id and d.id = c.completed_by
+             left join members s on s.org_id = c.org_id and s.id = c.saved_by
             where c.ticket_id = $1 and c.state <> 'abandoned'"#,
         ticket.0
     )
@@ -64,6 +71,10 @@ pub async fn live(db: &mut PgConnection, ticket: TicketId) -> Result<Option<Clos
             updated_at: r.updated_at,
             completed_at: r.completed_at,
             completed_by: r.completed_by,
+            filling: r.filling,
+            saved: r.saved,
+            saved_by: r.saved_by,
+            saved_by_name: r.saved_by_name,
         })
     })
     .transpose()

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Draft, DraftAttribute, DraftLine, Next, Origin};
+use super::{Draft, DraftAttribute, DraftLine, Next, Origin, filling::Filling};
 use crate::{
     catalogue::Service,
     platform::{
@@ -35,6 +35,11 @@ impl Typed {
 
     fn of(&self, name: &str, i: usize) -> &str {
         self.get(&format!("{name}_{i}"))
+    }
+
+    /// Which filling-in this is, and what it has seen of the kept draft.
+    pub fn filling(&self) -> Filling {
+        Filling { key: Some(self.get("filling").to_owned()).filter(|k| !k.is_empty()), seen: self.get("draft_version").parse().ok() }
     }
 
     /// Numbers of the rows that a prefix has, in order.

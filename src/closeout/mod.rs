@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod data;
+pub mod filling;
 pub mod form;
 pub mod jobs;
 pub mod money;

@@ -123,6 +123,9 @@ struct Wizard {
     errors: FieldErrors,
     notice: String,
     other: Option<String>,
+    theirs: Option<Theirs>,
+    /// How often the draft had been saved when this page was made.
+    seen: i32,
     clocked: bool,
     rows: Vec<Row>,
     blank: Row,
@@ -131,6 +134,13 @@ struct Wizard {
     technicians: Vec<Technician>,
     symbol: String,
     review: Review,
+}
+
+/// What someone else saved meanwhile, beside what was typed here.
+struct Theirs {
+    by: String,
+    notes: String,
+    draft: Review,
 }
 
 /// What will be frozen, and what was read from the notes; the fragment the script fetches on arriving at the last step.
@@ -249,6 +259,14 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         format!("{} began this close-out {}. You go on from there.", l.member_name, ui::format::relative(l.created_at, who.now, who.zone))
     });
     let model_state = live.as_ref().map_or("none", |l| l.model_state.as_str()).to_owned();
+    let is_conflict = shown.status == StatusCode::CONFLICT;
+    let saved = live.as_ref().map_or(0, |l| l.saved);
+    let seen = if is_conflict { saved } else { typed.get("draft_version").parse().unwrap_or(saved) };
+    let theirs = live.filter(|l| is_conflict && l.saved > 0).map(|l| Theirs {
+        by: l.saved_by_name.unwrap_or_else(|| "the other".into()),
+        notes: l.draft.notes.clone(),
+        draft: review(&l.draft, &typed, &FieldErrors::default(), &ticket, "none", r),
+    });
     let currency = tickets::currency(&who);
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
@@ -269,6 +287,8 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         errors: shown.errors,
         notice: shown.notice,
         other,
+        theirs,
+        seen,
         service_choices,
         technicians,
     };

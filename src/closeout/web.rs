@@ -94,13 +94,16 @@ pub async fn save(
     };
     let only_kept = Meta { org: form.meta.org, ..Meta::default() };
     let ahead = headers.get("x-step").and_then(|v| v.to_str().ok());
-    let saving = |step| SaveCloseout { ticket_id: id, draft: draft.clone(), step };
+    let saving = |step| SaveCloseout { ticket_id: id, draft: draft.clone(), step, filling: typed.filling() };
     match (ahead, typed.get("go")) {
         (Some("notes"), _) => {
             w.act(&only_kept, saving(None)).await?;
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        (Some("review"), _) => fragment(&w, id, &typed, w.act(&only_kept, saving(Some(Step::Review))).await, &draft).await,
+        (Some("review"), _) => match w.act(&only_kept, saving(Some(Step::Review))).await {
+            Err(e @ Error::Conflict { .. }) => again(&w, id, Step::Review, typed, draft, e).await,
+            saved => fragment(&w, id, &typed, saved, &draft).await,
+        },
         (_, "back") => {
             let to = at.before().unwrap_or(Step::What);
             match w.act(&only_kept, saving(None)).await {
@@ -121,7 +124,7 @@ pub async fn save(
 
 /// The draft was reviewed on this very page (its fields came along), so completing takes it as it is.
 async fn complete(w: &Write, id: TicketId, meta: &Meta, typed: Typed, draft: Draft) -> Result<Response> {
-    match w.act(meta, CompleteCloseout { ticket_id: id, draft: Some(draft.clone()) }).await {
+    match w.act(meta, CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: typed.filling() }).await {
         Ok(_) => Ok(ui::redirect(&format!("/tickets/{id}/closeout/money"), "Ticket closed")),
         Err(e) => again(w, id, Step::Review, typed, draft, e).await,
     }

@@ -95,6 +95,7 @@ pub struct Line {
     pub duration_minutes: i32,
     pub tax_rate_id: Option<TaxRateId>,
     pub total: Option<Decimal>,
+    pub version: i32,
 }
 
 /// Somebody booked on a ticket.
@@ -191,7 +192,7 @@ pub async fn lines(db: &mut PgConnection, id: TicketId) -> Result<Vec<Line>> {
     let rows = sqlx::query_as!(
         Line,
         r#"select id as "id: LineId", ticket_id as "ticket_id: TicketId", position, service_id as "service_id: ServiceId", kind as "kind: LineKind",
-                  description, quantity, unit_price, duration_minutes, tax_rate_id as "tax_rate_id: TaxRateId", total
+                  description, quantity, unit_price, duration_minutes, tax_rate_id as "tax_rate_id: TaxRateId", total, version
              from ticket_lines where ticket_id = $1 order by position, id"#,
         id.0
     )

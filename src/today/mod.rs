@@ -2,4 +2,5 @@
 
 pub mod actions;
 pub mod data;
+pub mod keep;
 pub mod web;

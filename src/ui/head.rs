@@ -34,6 +34,8 @@ pub struct Head {
     pub counts: Counts,
     /// The business the page's forms are made for.
     pub org: Uuid,
+    /// The member the page is made for: what their phone keeps is theirs alone.
+    pub who: String,
     /// BCP 47 tag of the page's language.
     pub lang: String,
     /// The business's zone; all times on the page are in it unless said otherwise.
@@ -95,6 +97,7 @@ impl Head {
             can: Can { scheduling: true, invoices: true, messages: true, settings: true, create: true },
             counts: Counts::default(),
             org,
+            who: String::new(),
             lang: "en".into(),
             zone,
             now,
@@ -167,6 +170,7 @@ impl Read {
         Head {
             business: who.org_name.clone(),
             member: who.member_name.clone(),
+            who: who.member.map(|m| m.to_string()).unwrap_or_default(),
             role: who.role.map(|r| r.word().to_owned()).unwrap_or_default(),
             demo: who.is_demo,
             current: current.filter(|_| who.has(Capability::Scheduling)),

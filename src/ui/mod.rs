@@ -118,6 +118,18 @@ impl ErrorPage<'_> {
     }
 }
 
+#[derive(Template, Debug)]
+#[template(path = "offline.html")]
+struct Offline;
+
+/// `GET /offline`: kept by the service worker for pages that are not; says what is there without a link.
+///
+/// # Errors
+/// Only where the template fails.
+pub async fn offline() -> Result<Html> {
+    page(&Offline)
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::{TimeZone, Utc};

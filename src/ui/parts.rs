@@ -99,7 +99,7 @@ pub fn pager(next: impl super::Value, first: impl super::Value) -> Pager {
 #[derive(Template, Debug, Clone)]
 #[template(
     ext = "html",
-    source = r##"{% if !errors.is_empty() %}<div class="errors" role="alert" tabindex="-1" autofocus id="errors"><h2>{% if errors.len() == 1 %}One thing needs another look{% else %}{{ errors.len() }} things need another look{% endif %}</h2><p>Nothing was saved yet; what you typed is still here.</p><ul>{% for e in errors %}<li>{% if e.field.is_empty() %}{{ e.message }}{% else %}<a href="#f-{{ Self::anchor(e) }}">{{ e.message }}</a>{% endif %}</li>{% endfor %}</ul></div>{% endif %}"##
+    source = r##"{% if !errors.is_empty() %}<div class="errors" role="alert" tabindex="-1" autofocus id="errors"><h2>{% if errors.len() == 1 %}One thing needs another look{% else %}{{ errors.len() }} things need another look{% endif %}</h2><p>Nothing was saved yet; what you typed is still here.</p><ul data-reason>{% for e in errors %}<li>{% if e.field.is_empty() %}{{ e.message }}{% else %}<a href="#f-{{ Self::anchor(e) }}">{{ e.message }}</a>{% endif %}</li>{% endfor %}</ul></div>{% endif %}"##
 )]
 pub struct Summary {
     errors: Vec<FieldError>,

@@ -1,5 +1,5 @@
-// The running clock, links fetched under the finger, copying and sharing, menus that close, previews.
-import { $, $$, on, say } from './dom.js';
+// The running clock, what only a desk needs, links fetched under the finger.
+import { $, $$, on } from './dom.js';
 
 function tick() {
   for (const clock of $$('[data-clock]')) {
@@ -10,6 +10,11 @@ function tick() {
 if ($('[data-clock]')) {
   tick();
   setInterval(tick, 15000);
+}
+
+if (matchMedia('(pointer:fine)').matches) {
+  const { desk } = $('script[data-desk]')?.dataset || {};
+  if (desk) import(desk);
 }
 
 const link = navigator.connection;
@@ -30,26 +35,3 @@ on('mouseover', (e) => {
   clearTimeout(hover);
   hover = setTimeout(ahead, 80, e);
 });
-
-on('click', async (e) => {
-  const button = e.target.closest('[data-copy],[data-share],[data-print]');
-  for (const menu of $$('details.menu[open]')) if (!menu.contains(e.target)) menu.open = false;
-  if (!button) return;
-  const { copy, share, title } = button.dataset;
-  if ('print' in button.dataset) return print();
-  try {
-    if (share && navigator.share) return await navigator.share({ url: share, title });
-    await navigator.clipboard.writeText(copy || share);
-    say('Link copied');
-  } catch (error) {
-    if (error.name !== 'AbortError') window.prompt('Copy this link', copy || share);
-  }
-});
-
-function preview(area) {
-  const out = $(area.dataset.preview);
-  const vars = JSON.parse(area.dataset.vars || '{}');
-  if (out) out.textContent = area.value.replace(/\{\{\s*(\w+)\s*\}\}/g, (whole, name) => vars[name] ?? whole);
-}
-$$('[data-preview]').forEach(preview);
-on('input', (e) => e.target.dataset.preview && preview(e.target));

@@ -1,9 +1,11 @@
 // Close-out, one step at a time: the step is in the address, so Back works; what is typed is kept on the phone
 // until the ticket is complete; the notes go ahead while the person goes on.
-import { $, $$, say } from './dom.js';
+import { $, $$, freshKey, say } from './dom.js';
+import { entries } from './store.js';
 
 const wizard = $('form[data-wizard]');
-const draftName = (name) => `draft:${name}`;
+const signal = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const draftName = (name) => `draft:${document.body.dataset.who}:${name}`;
 const done = $('meta[name=draft-done]');
 if (done) localStorage.removeItem(draftName(done.content));
 // `bar`, `head` and the like stay inside: top-level names are shared by all scripts.
@@ -11,6 +13,7 @@ function startWizard(form) {
   const steps = $$('[data-step]', form);
   const names = steps.map((s) => s.dataset.step);
   const key = draftName(form.dataset.draft);
+  const { about } = form.dataset;
   const back = $('[data-back]', form);
   const next = $('[data-next]', form);
   const finish = $('[data-done]', form);
@@ -22,7 +25,7 @@ function startWizard(form) {
   form.classList.add('on');
   for (const plain of $$('[data-plain]', form)) plain.remove();
 
-  const fields = () => [...form.elements].filter((f) => f.name && f.type !== 'file' && f.name !== '_org' && f.name !== '_version');
+  const fields = () => [...form.elements].filter((f) => f.name && f.type !== 'file' && f.name !== '_org' && !/^(draft_version|filling)$/.test(f.name));
   const read = () => {
     try {
       return JSON.parse(localStorage.getItem(key)) || null;
@@ -56,19 +59,44 @@ function startWizard(form) {
     }
     $$('[data-lines]', form).forEach((l) => l.dispatchEvent(new Event('input', { bubbles: true })));
   };
-  const post = (url, step) => fetch(url, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'x-step': step }, keepalive: true });
+  // Clocked without a link: the time on site comes from what waits on this phone, as long as nothing was typed.
+  const fromClock = async () => {
+    const [hours, minutes] = [form.elements.worked_hours, form.elements.worked_minutes];
+    let since = 0;
+    let sum = 0;
+    for (const e of await entries()) {
+      if (e.about !== about || !/clock-(in|out)$/.test(e.url)) continue;
+      const when = Date.parse(new URLSearchParams(e.body).get('occurred_at'));
+      if (e.url.endsWith('in')) since = when;
+      else if (since) [sum, since] = [sum + when - since, 0];
+    }
+    const worked = Math.round((sum + (since && Date.now() - since)) / 6e4);
+    if (!worked || hours.value || minutes.value) return;
+    hours.value = Math.floor(worked / 60);
+    minutes.value = worked % 60;
+    save();
+  };
+  const post = (url, step) => fetch(url, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'x-step': step, 'x-rounds-key': key, 'x-rounds-who': document.body.dataset.who }, keepalive: true, signal: AbortSignal.timeout(step === 'notes' ? 60e3 : 12e3) });
   const review = async () => {
     const into = $('[data-review-into]', form);
     if (!form.dataset.review || !into) return;
     into.setAttribute('aria-busy', 'true');
+    // Completing comes after the review is on screen.
+    finish.hidden = true;
     try {
       const answer = await post(form.dataset.review, 'review');
-      if (!answer.ok) throw new Error(answer.status);
+      if (answer.headers.get('x-rounds-key') !== key || answer.status >= 500 || answer.status === 401) throw new Error(answer.status);
+      // Someone else was here: the server shows both sides.
+      if (!answer.ok) return form.submit();
       // The answer was made from the fields as they are: it brings what was changed here before.
       into.innerHTML = await answer.text();
       save();
+      signal('reviewed', about);
+      finish.hidden = false;
     } catch {
-      say('No signal. What you typed is kept on this phone.');
+      into.innerHTML = '<p class="note">Not sent yet. What you typed is kept on this phone and goes ahead by itself when the link is back; the review then waits for you, one tap away.</p>';
+      const body = new URLSearchParams(new FormData(form));
+      signal('enqueue', { key: freshKey(), url: new URL(form.dataset.review, location.href).href, body: body.toString(), step: 'review', label: 'Close-out', about });
     }
     into.removeAttribute('aria-busy');
   };
@@ -104,7 +132,7 @@ function startWizard(form) {
   };
   const kept = read();
   const wrong = steps.findIndex((s) => $('.err,[aria-invalid=true]', s));
-  const refused = wrong >= 0 || $('.errors', form);
+  const refused = wrong >= 0 || $('.errors,[data-theirs]');
   if (kept && !refused) {
     restore(kept);
     reached = kept.reached;
@@ -139,7 +167,13 @@ function startWizard(form) {
       next.click();
     }
   });
-  // The key of this filling-in stays with the draft.
+  // The key of this filling-in stays with the draft, and tells it from another phone's.
+  $('[data-forget]')?.addEventListener('click', () => localStorage.removeItem(key));
+  if (form.elements._key) form.elements.filling.value = form.elements._key.value;
   save();
+  navigator.serviceWorker?.addEventListener('message', ({ data }) => {
+    if (data.sent && data.step && data.about === about && at === steps.length - 1) review();
+  });
+  fromClock().catch(() => {});
 }
 if (wizard) startWizard(wizard);

@@ -3,6 +3,7 @@ import './job.mjs';
 import './wizard.mjs';
 import './customer.mjs';
 import './imports.mjs';
+import './offline.mjs';
 import './pages.mjs';
 import './live.mjs';
 import './engines.mjs';

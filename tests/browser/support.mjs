@@ -29,6 +29,7 @@ let server;
 let said = '';
 let browser;
 let settings;
+export let port;
 let visitors = 0;
 const sessions = new Map();
 export let base;
@@ -49,7 +50,7 @@ async function start() {
   folder = mkdtempSync(join(tmpdir(), 'rounds-browser.'));
   // For root, Postgres runs as another user, who has to get in.
   chmodSync(folder, 0o755);
-  const port = await freePort();
+  port = await freePort();
   base = `http://127.0.0.1:${port}`;
   const own = Object.entries(process.env).filter(([name]) => name === 'ROUNDS_POSTGRES_BIN' || !/^(ROUNDS_|DATABASE_URL)/.test(name));
   settings = { ...Object.fromEntries(own), ROUNDS_DATA_DIR: join(folder, 'data'), ROUNDS_LISTEN: `127.0.0.1:${port}`, ROUNDS_TRUSTED_PROXY: 'true' };
@@ -137,6 +138,13 @@ export async function within(seconds, what, ask) {
   }
 }
 
+/** A sign-in link for `role`, as the command line prints it. */
+export function signInLink(role) {
+  const made = spawnSync(binary, ['sign-in-link', addresses[role]], { env: settings, encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stderr);
+  return made.stdout.trim().split('\n').at(-1);
+}
+
 async function comeIn(role, link) {
   const context = await browser.newContext({ javaScriptEnabled: false, extraHTTPHeaders: network() });
   const page = await context.newPage();
@@ -150,9 +158,7 @@ async function comeIn(role, link) {
 /** The session of `owner`, `technician` or `second`: signed in once, by a link as `rounds sign-in-link` prints it. */
 async function session(role) {
   if (!sessions.has(role)) {
-    const made = spawnSync(binary, ['sign-in-link', addresses[role]], { env: settings, encoding: 'utf8' });
-    assert.equal(made.status, 0, made.stderr);
-    await comeIn(role, made.stdout.trim().split('\n').at(-1));
+    await comeIn(role, signInLink(role));
   }
   return sessions.get(role);
 }
@@ -165,14 +171,15 @@ export function check(name, body, { timeout = 180_000, expected } = {}) {
   test(name, { timeout }, async () => {
     const contexts = [];
     const faults = [];
-    const open = async (role, { desk: wide = false, js = true, ...more } = {}) => {
+    // `through`: a link (engines/proxy.mjs) between this browser and the server; what fails while it is cut is no fault of the page.
+    const open = async (role, { desk: wide = false, js = true, through, ...more } = {}) => {
       const known = role === 'nobody' ? {} : { storageState: await session(role) };
       // Without motion: a page's arrival then has no transition to wait for.
       const look = { ...(wide ? desk : phone), reducedMotion: 'reduce', javaScriptEnabled: js, extraHTTPHeaders: network() };
-      const context = await browser.newContext({ baseURL: base, ...look, ...known, ...more });
+      const context = await browser.newContext({ baseURL: through?.url ?? base, ...look, ...known, ...more });
       context.setDefaultTimeout(10_000);
       contexts.push(context);
-      context.on('page', (page) => watch(page, faults));
+      context.on('page', (page) => watch(page, faults, through));
       return context.newPage();
     };
     try {
@@ -187,16 +194,18 @@ export function check(name, body, { timeout = 180_000, expected } = {}) {
   });
 }
 
-function watch(page, faults) {
+function watch(page, faults, through) {
   const at = () => page.url().replace(base, '');
+  const allowed = through ? [base, through.url] : [base];
+  const cut = (words) => through && /net::ERR_|Failed to fetch|ERR_FAILED/.test(words);
   page.on('pageerror', (error) => faults.push(`${at()}: ${error.message}`));
   page.on('console', (line) => {
     // A refused form (422) is reported here, too; tests look at answers themselves.
-    if (line.type() === 'error' && !/Failed to load resource.*\b4\d\d\b/.test(line.text())) faults.push(`${at()}: ${line.text()}`);
+    if (line.type() === 'error' && !/Failed to load resource.*\b4\d\d\b/.test(line.text()) && !cut(line.text())) faults.push(`${at()}: ${line.text()}`);
   });
   page.on('response', (answer) => answer.status() >= 500 && faults.push(`${answer.status()} ${answer.url()}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(base) && !/^(data|blob|about):/.test(request.url())) faults.push(`${at()} asked ${request.url()}`);
+    if (!allowed.some((ours) => request.url().startsWith(ours)) && !/^(data|blob|about):/.test(request.url())) faults.push(`${at()} asked ${request.url()}`);
   });
 }
 

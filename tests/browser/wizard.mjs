@@ -88,7 +88,7 @@ check('p3_back_reload_a_killed_tab_two_tabs_and_a_double_tap', async (open) => {
   await second.getByRole('button', { name: 'Complete ticket' }).click();
   await second.waitForURL(/\/closeout\/money$/);
   await closedOnce(t);
-  assert.equal(await page.evaluate((id) => localStorage.getItem(`draft:closeout-${id}`), t.id), null);
+  assert.equal(await page.evaluate((id) => localStorage.getItem(`draft:${document.body.dataset.who}:closeout-${id}`), t.id), null);
   const attributes = await data('owner', `type=contacts&id=${t.contact}&include=attributes`);
   assert.match(JSON.stringify(attributes), /old dog \(Biscuit\)/);
   // Back into the wizard after all: it says that the ticket is closed.

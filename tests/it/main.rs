@@ -16,6 +16,7 @@ mod isolation;
 mod live;
 mod mail;
 mod messages;
+mod offline;
 mod operate;
 mod payments;
 mod redaction;

@@ -3,7 +3,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, one, reason_given};
+use super::{
+    about,
+    meanwhile::{same_day, still_open},
+    one, reason_given,
+};
 use crate::{
     platform::{
         action::{Action, Cx, Subject},
@@ -139,12 +143,15 @@ pub struct ClockIn {
     /// When it happened, on the phone's clock; now, where it is not said.
     #[serde(default)]
     pub occurred_at: Option<DateTime<Utc>>,
-    /// What the phone's clock showed when this was sent.
-    #[serde(default)]
+    /// What the phone's clock showed when this was sent. Not part of what is compared when the same act comes again: each try has its own.
+    #[serde(default, skip_serializing)]
     pub device_now: Option<DateTime<Utc>>,
     /// Stop the clock that runs on another ticket, at the same moment.
     #[serde(default)]
     pub switch: bool,
+    /// The start that the phone showed when this was tapped: on another day since, it is a conflict. Left out: nothing is compared.
+    #[serde(default)]
+    pub planned_start: Option<DateTime<Utc>>,
 }
 
 impl Action for ClockIn {
@@ -160,7 +167,8 @@ impl Action for ClockIn {
             lock_both(cx, self.ticket_id, member).await?;
         }
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
+        same_day(cx, &ticket, self.planned_start).await?;
         let moment = moment(self.occurred_at, self.device_now, now)?;
         match Running::of(cx, member).await? {
             Some(r) if r.ticket_id == ticket.id => return Ok(r.id),
@@ -210,8 +218,11 @@ pub struct ClockOut {
     pub member_id: Option<MemberId>,
     #[serde(default)]
     pub occurred_at: Option<DateTime<Utc>>,
-    #[serde(default)]
+    /// As for clocking in.
+    #[serde(default, skip_serializing)]
     pub device_now: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub planned_start: Option<DateTime<Utc>>,
 }
 
 impl Action for ClockOut {
@@ -223,7 +234,8 @@ impl Action for ClockOut {
     async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
         let (who, now) = (cx.who, cx.now());
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
+        same_day(cx, &ticket, self.planned_start).await?;
         let member = whose(cx, self.member_id)?;
         let moment = moment(self.occurred_at, self.device_now, now)?;
         let entry = running_here(cx, ticket.id, member).await?;

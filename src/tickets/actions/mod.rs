@@ -7,6 +7,7 @@ mod close;
 mod confirmation;
 mod create;
 mod lines;
+mod meanwhile;
 mod reschedule;
 mod update;
 

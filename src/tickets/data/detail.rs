@@ -58,7 +58,7 @@ pub async fn parts(db: &mut PgConnection, who: &Who, ticket: &Ticket) -> Result<
         select jsonb_build_object(
           'lines', (select coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'ticket_id', l.ticket_id, 'position', l.position, 'service_id', l.service_id,
                       'kind', l.kind, 'description', l.description, 'quantity', l.quantity::text, 'unit_price', case when $3 then l.unit_price::text end,
-                      'duration_minutes', l.duration_minutes, 'tax_rate_id', l.tax_rate_id, 'total', case when $3 then l.total::text end)
+                      'duration_minutes', l.duration_minutes, 'tax_rate_id', l.tax_rate_id, 'version', l.version, 'total', case when $3 then l.total::text end)
                       order by l.position, l.id), '[]') from ticket_lines l where l.ticket_id = $1),
           'assignees', (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'member_id', a.member_id, 'name', m.name, 'color', m.color,
                       'is_override', a.is_override) order by m.name, m.id), '[]')

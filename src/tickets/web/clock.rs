@@ -54,15 +54,15 @@ fn at(f: &Fields, name: &str) -> Option<chrono::DateTime<chrono::Utc>> {
 
 /// `POST /tickets/{id}/clock-in`
 pub async fn clock_in(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let (occurred_at, device_now) = (at(&posted.value, "occurred_at"), at(&posted.value, "device_now"));
+    let [occurred_at, device_now, planned_start] = ["occurred_at", "device_now", "planned"].map(|name| at(&posted.value, name));
     let switch = posted.value.has("switch");
-    tap(w, id, posted, ClockIn { ticket_id: id, member_id: None, occurred_at, device_now, switch }, "Clocked in").await
+    tap(w, id, posted, ClockIn { ticket_id: id, member_id: None, occurred_at, device_now, planned_start, switch }, "Clocked in").await
 }
 
 /// `POST /tickets/{id}/clock-out`
 pub async fn clock_out(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let (occurred_at, device_now) = (at(&posted.value, "occurred_at"), at(&posted.value, "device_now"));
-    tap(w, id, posted, ClockOut { ticket_id: id, member_id: None, occurred_at, device_now }, "Clocked out").await
+    let [occurred_at, device_now, planned_start] = ["occurred_at", "device_now", "planned"].map(|name| at(&posted.value, name));
+    tap(w, id, posted, ClockOut { ticket_id: id, member_id: None, occurred_at, device_now, planned_start }, "Clocked out").await
 }
 
 /// `POST /tickets/{id}/clock-undo`

@@ -139,6 +139,8 @@ pub struct SmallForm {
     pub is_warning: bool,
     /// A second, lesser form: where it posts to, and its button.
     pub other: Option<(String, &'static str)>,
+    /// May wait on a phone for the link: what it is, and the page of the record it is about.
+    pub queue: Option<(&'static str, String)>,
 }
 
 impl SmallForm {
@@ -155,6 +157,7 @@ impl SmallForm {
             submit,
             is_warning: false,
             other: None,
+            queue: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::{
     change::refused,
-    fields::{Fields, Piece, SmallForm},
+    fields::{Fields, Piece, SmallForm, Stale},
 };
 use crate::{
     platform::{
@@ -50,6 +50,7 @@ async fn add_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors
     }
     let head = head(r, t, "Add a service");
     let mut form = SmallForm::new(head, format!("/tickets/{}/lines/new", t.id), "Add");
+    form.queue = Some(("Add a service", format!("/tickets/{}", t.id)));
     let kinds: Vec<_> = LineKind::ALL.iter().map(|k| ui::Choice::new(k.name(), k.word())).collect();
     form.pieces = vec![
         ui::select("service_id", "Service").choices(&services).value(typed.get("service_id")).errors(errors).into(),
@@ -141,6 +142,8 @@ fn update_page(r: &Read, t: &Ticket, l: &Line, typed: &Fields, errors: &FieldErr
         Piece::pair(ui::money("quantity", "Quantity").value(typed.get("quantity")).errors(errors), price),
         ui::number("duration_minutes", "Usually takes").suffix("min").value(typed.get("duration_minutes")).errors(errors).into(),
     ];
+    form.version = Some(l.version);
+    form.queue = Some(("Change a service", format!("/tickets/{}", t.id)));
     form.other = Some((format!("{action}/remove"), "Remove from this visit"));
     form
 }
@@ -148,7 +151,7 @@ fn update_page(r: &Read, t: &Ticket, l: &Line, typed: &Fields, errors: &FieldErr
 /// `POST /tickets/{id}/lines/{line_id}`
 pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>, posted: Posted<Fields>) -> Result<Response> {
     let f = &posted.value;
-    let (t, l) = line(&mut w.read().await?, id, line_id).await?;
+    let (_, l) = line(&mut w.read().await?, id, line_id).await?;
     let mut errors = FieldErrors::default();
     let unit_price = amount(f, "unit_price", currency(&w.who), &mut errors);
     let duration_minutes =
@@ -167,8 +170,21 @@ pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>
     let result = if errors.is_empty() { w.act(&posted.meta, action).await.map(|_| ()) } else { Err(Error::Invalid(errors)) };
     let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Service changed")) };
     let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
-    let r = w.read().await?;
-    refused(error, update_page(&r, &t, &l, f, &errors), |_| String::new(), t.zone())
+    let mut r = w.read().await?;
+    let (t, now) = line(&mut r, id, line_id).await?;
+    let mut form = update_page(&r, &t, &now, f, &errors);
+    if matches!(&error, Error::Conflict { .. }) {
+        let c = currency(&w.who);
+        let price = now.unit_price.map(|p| c.plain(p)).unwrap_or_default();
+        form.stale = vec![
+            Stale { label: "Quantity", theirs: now.quantity.normalize().to_string(), yours: f.get("quantity").into() },
+            Stale { label: "Price each", theirs: price, yours: f.get("unit_price").into() },
+            Stale { label: "Description", theirs: now.description.clone(), yours: f.get("description").into() },
+        ];
+    } else {
+        form.version = Some(l.version);
+    }
+    refused(error, form, |_| String::new(), t.zone())
 }
 
 /// `POST /tickets/{id}/lines/{line_id}/remove`

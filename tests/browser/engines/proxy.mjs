@@ -8,6 +8,8 @@
 //   link.dropResponses(1, /^POST .*clock-in/);   // the next one reaches the server, which answers; the answer dies on the way
 //   link.dropped                                 // how many have died by the two above
 //   link.seen                                    // what reached the server, in order: { line: 'POST /path', headers, body }
+//   link.rewrite = (line, body) => body; // changes text on its way back (another release's pages, say); null: 404
+//   link.asked = (path) => path;         // changes the path on its way there
 //   await link.stop();
 //
 // A pattern is tried on 'METHOD /path?query'; without one every request fits.
@@ -61,9 +63,11 @@ export async function startProxy(target) {
     if (fits(toDrop.requests, line)) return request.socket.destroy();
     const dropAnswer = fits(toDrop.responses, line);
     link.seen.push({ line, headers: request.headers, body: body.toString('latin1') });
-    const headers = passedOn(request.rawHeaders);
+    let headers = passedOn(request.rawHeaders);
+    // What is to be rewritten has to be readable.
+    if (link.rewrite) headers = headers.map((v, i, all) => (i % 2 && /^accept-encoding$/i.test(all[i - 1]) ? 'identity' : v));
     const answer = await new Promise((done, fail) => {
-      const out = http.request({ host: '127.0.0.1', port: target, method: request.method, path: request.url, headers, agent, setHost: false });
+      const out = http.request({ host: '127.0.0.1', port: target, method: request.method, path: link.asked?.(request.url) ?? request.url, headers, agent, setHost: false });
       out.on('response', done).on('error', fail);
       // An open stream ends with its reader; any other request runs on, as it would in a server that nobody listens to any more.
       response.on('close', () => /event-stream/.test(request.headers.accept ?? '') && out.destroy());
@@ -72,6 +76,12 @@ export async function startProxy(target) {
     if (dropAnswer) {
       await whole(answer);
       return request.socket.destroy();
+    }
+    if (link.rewrite && /html|javascript|json/.test(answer.headers['content-type'] ?? '')) {
+      const text = link.rewrite(line, (await whole(answer)).toString());
+      const lines = passedOn(answer.rawHeaders).flatMap((v, i, all) => (i % 2 || /^content-length$/i.test(v) ? [] : [v, all[i + 1]]));
+      response.writeHead(text === null ? 404 : answer.statusCode, lines);
+      return response.end(text ?? '');
     }
     response.writeHead(answer.statusCode, answer.statusMessage, passedOn(answer.rawHeaders));
     response.flushHeaders();

@@ -1,0 +1,404 @@
+// F1–F3: a phone without a link, or with one that comes and goes. The link is a proxy in the test's hand; the service worker, the queue
+// and the database are real. Nothing typed is lost, nothing happens twice, what was sent first happens first.
+import assert from 'node:assert/strict';
+
+import { startProxy } from './engines/proxy.mjs';
+import { act, check, data, port, signInLink, within } from './support.mjs';
+
+const at = (page, heading) => page.getByRole('heading', { level: 1, name: heading }).waitFor();
+const strip = (page) => page.locator('#queue');
+let visits = 0;
+
+/** A visit of today for the first technician, with a customer of its own. */
+async function visit(name = `Olga Offline ${(visits += 1)}`) {
+  const [first_name, ...rest] = name.split(' ');
+  const contact = await act('owner', 'contact.create', { first_name, last_name: rest.join(' '), emails: [{ address: `${name.toLowerCase().replaceAll(' ', '.')}@example.org` }] });
+  const { members } = await technicians();
+  const starts = Date.now() + visits * 60_000;
+  const made = await act('owner', 'ticket.create', {
+    contact_id: contact.id,
+    starts_at: new Date(starts).toISOString(),
+    ends_at: new Date(starts + 3600_000).toISOString(),
+    member_ids: members,
+    override_reason: 'a test',
+    lines: [{ kind: 'flexible', description: 'Windows', quantity: '1', unit_price: '150.00' }],
+  });
+  return { id: made.id, contact: contact.id, path: `/tickets/${made.id}`, name };
+}
+
+async function technicians() {
+  const all = await data('owner', 'type=members');
+  return { members: [all.find((m) => /tech1/.test(JSON.stringify(m)))?.id ?? all.find((m) => m.role === 'staff').id] };
+}
+
+/** The demo's technician is at work: a clock runs somewhere. */
+async function clockedOut() {
+  const { members: [member_id] } = await technicians();
+  const running = await data('owner', `type=clock_entries&running=true&member_id=${member_id}`);
+  for (const c of running) await act('owner', 'ticket.clock_out', { ticket_id: c.ticket_id, member_id });
+}
+
+/** Opens the app through the link; the worker stands behind the page, and what `paths` show is kept. */
+async function onPhone(open, link, paths, role = 'technician') {
+  await clockedOut();
+  const page = await open(role, { through: link });
+  await page.goto('/');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  for (const path of paths) {
+    await page.goto(path);
+    await kept(page, path);
+  }
+  return page;
+}
+
+const kept = (page, path) => page.waitForFunction(async (p) => {
+  for (const name of await caches.keys()) if (name.startsWith('kept:') && await (await caches.open(name)).match(p, { ignoreVary: true })) return true;
+  return false;
+}, path);
+
+const queue = (page) => page.evaluate(() => new Promise((done, fail) => {
+  const asked = indexedDB.open('rounds', 1);
+  asked.onerror = () => fail(asked.error);
+  asked.onsuccess = () => {
+    const all = asked.result.transaction('queue').objectStore('queue').getAll();
+    all.onsuccess = () => { asked.result.close(); done(all.result); };
+  };
+}));
+
+/** A form that was pressed has put its entry away: nothing says any more that it is being sent. */
+const atRest = (page) => within(15, 'form at rest', () => page.evaluate(() => !document.querySelector('form[aria-busy]')).catch(() => false));
+
+const emptied = (page, seconds = 40) => within(seconds, 'empty queue', async () => {
+  await atRest(page);
+  await page.evaluate(() => navigator.serviceWorker.ready.then((r) => r.active.postMessage({ flush: 1 })));
+  return (await queue(page)).filter((e) => e.state !== 'ready').length === 0;
+});
+
+const clockOf = (id) => data('owner', `type=clock_entries&ticket_id=${id}`);
+const notesOf = (contact) => data('owner', `type=notes&contact_id=${contact}`);
+
+/** Presses as a person would: again, as long as the page says that nothing was sent. */
+async function again(page, button, arrived) {
+  let said = 0;
+  for (let tries = 0; tries < 5 && !arrived(new URL(page.url())); tries += 1) {
+    await button.click();
+    await within(20, 'page after the button', async () => arrived(new URL(page.url())) || ((await page.locator('#status').innerText().catch(() => '')).includes('This was not sent')
+      && page.evaluate(() => !document.querySelector('form[aria-busy]')).catch(() => false)));
+    said += arrived(new URL(page.url())) ? 0 : 1;
+  }
+  assert.ok(said > 0, 'the lost answer was told');
+  assert.ok(arrived(new URL(page.url())), page.url());
+}
+
+async function withLink(body) {
+  const link = await startProxy(port);
+  try {
+    await body(link);
+  } finally {
+    await link.stop();
+  }
+}
+
+check('f1_the_whole_close_out_without_a_link_from_the_first_tap', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, [v.path, `${v.path}/closeout`, '/']);
+  await link.cut();
+
+  await page.goto('/');
+  await strip(page).getByText(/No link\. This page is as of \d/).waitFor();
+  await page.goto(v.path);
+  await page.getByRole('button', { name: 'Clock in' }).click();
+  await page.getByText('Waiting for the link').first().waitFor();
+  await page.reload();
+  await strip(page).getByText(/Clock in.*Olga Offline/).first().waitFor();
+  await page.getByRole('button', { name: 'Clock out' }).click();
+  await within(10, 'second entry', async () => (await queue(page)).length === 2);
+  await page.getByLabel('New note').fill('Ring twice. Gate code 4411.');
+  await page.getByRole('button', { name: 'Add note' }).click();
+  await within(10, 'third entry', async () => (await queue(page)).length === 3);
+
+  await page.getByRole('link', { name: 'Close out', exact: true }).click();
+  await at(page, 'What was done');
+  await page.getByLabel('Hours').fill('2');
+  await page.locator('[name=worked_minutes]').fill('5');
+  await page.reload();
+  assert.equal(await page.getByLabel('Hours').inputValue(), '2');
+  await page.getByRole('button', { name: 'Next: notes' }).click();
+  await page.getByLabel('What should we remember?').fill('Dog named Biscuit, keep gate closed.');
+  await page.reload();
+  await at(page, 'Notes');
+  await page.getByRole('button', { name: 'Next: next visit' }).click();
+  await page.getByLabel('No next visit').check();
+  await page.reload();
+  await at(page, 'Next visit');
+  await page.getByRole('button', { name: 'Next: review' }).click();
+  await page.getByText('the review then waits for you').waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Complete ticket' }).isVisible(), false);
+  await page.reload();
+  await at(page, 'Is this right?');
+  await within(10, 'fourth entry, once', async () => (await queue(page)).length === 4);
+
+  const began = (await queue(page)).map((e) => e.label);
+  assert.deepEqual(began, ['Clock in', 'Clock out', 'Note', 'Close-out']);
+  await page.goto('/');
+  await link.mend();
+  await emptied(page);
+  const posts = link.seen.filter((s) => s.line.startsWith('POST') && s.headers['x-rounds-who'] && !s.line.includes('/closeout/notes')).map((s) => s.line.split('/').at(-1));
+  assert.deepEqual(posts.slice(0, 3), ['clock-in', 'clock-out', 'notes']);
+  await strip(page).getByRole('link', { name: 'Review and complete' }).click();
+  await at(page, 'Is this right?');
+  await page.locator('input[name^=attr_value_][value="dog (Biscuit)"]').waitFor();
+  await page.getByRole('button', { name: 'Complete ticket' }).click();
+  await page.waitForURL(/\/closeout\/money$/);
+  const closed = await data('owner', `type=tickets&id=${v.id}`);
+  assert.deepEqual([closed.state, closed.worked_minutes], ['closed', 125]);
+  assert.equal((await clockOf(v.id)).length, 1);
+  assert.equal((await notesOf(v.contact)).filter((n) => /4411/.test(n.body)).length, 1);
+  await within(10, 'empty strip', async () => (await queue(page)).length === 0);
+}));
+
+check('f3_a_request_lost_before_or_after_the_server_counts_once', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, [v.path]);
+  const cases = [
+    ['dropRequests', 'Clock in'], ['dropResponses', 'Clock out'],
+    ['dropResponses', 'Clock in'], ['dropRequests', 'Clock out'],
+  ];
+  for (const [drop, name] of cases) {
+    await page.goto(v.path);
+    link[drop](1, /^POST .*clock-/);
+    await page.getByRole('button', { name }).click();
+    await emptied(page);
+  }
+  assert.equal(link.dropped, 4);
+  const times = await clockOf(v.id);
+  assert.equal(times.length, 2, JSON.stringify(times));
+  assert.ok(times.every((t) => t.clocked_out_at));
+
+  for (const drop of ['dropRequests', 'dropResponses']) {
+    await page.goto(v.path);
+    link[drop](1, /^POST .*\/notes/);
+    await page.getByLabel('New note').fill(`Lost by ${drop}.`);
+    await page.getByRole('button', { name: 'Add note' }).click();
+    await emptied(page);
+    assert.equal((await notesOf(v.contact)).filter((n) => n.body === `Lost by ${drop}.`).length, 1);
+  }
+
+  // The review, completing and the money are not queued: the page stays, and the same button again is counted once.
+  await page.goto(`${v.path}/closeout`);
+  await page.getByLabel('Hours').fill('1');
+  await page.getByRole('button', { name: 'Next: notes' }).click();
+  await page.getByRole('button', { name: 'Next: next visit' }).click();
+  await page.getByLabel('No next visit').check();
+  link.dropResponses(1, /^POST .*\/closeout\/review/);
+  await page.getByRole('button', { name: 'Next: review' }).click();
+  await within(30, 'review after all', () => page.getByRole('button', { name: 'Complete ticket' }).isVisible());
+  const money = (url) => url.pathname.endsWith('/closeout/money');
+  // The browser tries a lost request once more by itself: two answers have to go for a person to notice.
+  link.dropResponses(2, /^POST .*\/closeout\//);
+  await again(page, page.getByRole('button', { name: 'Complete ticket' }), money);
+  link.dropResponses(2, /^POST .*\/money/);
+  await again(page, page.getByRole('button', { name: 'Paid already' }), (url) => !money(url));
+  assert.equal((await data('owner', `type=tickets&id=${v.id}`)).state, 'closed');
+}));
+
+check('f3_two_hundred_flaps_in_a_day_of_ten_tickets', (open) => withLink(async (link) => {
+  const day = [];
+  for (let i = 0; i < 10; i += 1) day.push(await visit());
+  const page = await onPhone(open, link, day.map((v) => v.path));
+  let flaps = 0;
+  let running = true;
+  // Repeatable: a small generator instead of chance.
+  let seed = 4711;
+  const chance = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+  const flapping = (async () => {
+    while (running) {
+      await link.cut();
+      await new Promise((done) => setTimeout(done, 20 + chance(150)));
+      await link.mend();
+      flaps += 1;
+      await new Promise((done) => setTimeout(done, 20 + chance(250)));
+    }
+  })();
+  for (const v of day) {
+    for (const what of ['Clock in', 'note', 'Clock out']) {
+      await page.goto(v.path).catch(() => {});
+      await page.goto(v.path, { waitUntil: 'domcontentloaded' });
+      if (what === 'note') {
+        await page.getByLabel('New note').fill(`Note of ${v.name}`);
+        await page.getByRole('button', { name: 'Add note' }).click();
+      } else await page.getByRole('button', { name: what }).click();
+      // Stored before anything else: then the tab may go where it likes.
+      await atRest(page);
+    }
+  }
+  while (flaps < 200) await new Promise((done) => setTimeout(done, 100));
+  running = false;
+  await flapping;
+  await link.mend();
+  await page.goto('/');
+  await emptied(page);
+  for (const v of day) {
+    const times = await clockOf(v.id);
+    assert.equal(times.length, 1, `${v.name}: ${JSON.stringify(times)}`);
+    assert.ok(times[0].clocked_out_at, v.name);
+    assert.equal((await notesOf(v.contact)).filter((n) => n.body === `Note of ${v.name}`).length, 1, v.name);
+  }
+  // The order is the order of the day.
+  const events = await Promise.all(day.map(async (v) => (await clockOf(v.id))[0].clocked_in_at));
+  assert.deepEqual(events, [...events].sort());
+}), { timeout: 400_000 });
+
+check('f3_a_session_that_ended_meanwhile_and_another_member_on_the_same_phone', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, [v.path]);
+  await link.cut();
+  await page.getByRole('button', { name: 'Clock in' }).click();
+  await page.getByText('Waiting for the link').first().waitFor();
+  // The session is gone, the link is back.
+  await page.context().clearCookies();
+  await link.mend();
+  await page.evaluate(() => navigator.serviceWorker.ready.then((r) => r.active.postMessage({ flush: 1 })));
+  await strip(page).getByRole('link', { name: 'Sign in again to send it' }).waitFor();
+  assert.equal((await clockOf(v.id)).length, 0);
+
+  // Somebody else signs in on this phone: nothing of the first one's is sent or shown.
+  const comeIn = async (role) => {
+    await page.goto(signInLink(role).replace(/^https?:\/\/[^/]+/, link.url));
+    await Promise.all([page.waitForURL((url) => !url.pathname.startsWith('/sign-in')), page.locator('main form button').click()]);
+  };
+  await comeIn('second');
+  await strip(page).getByText('Entries of another sign-in wait').waitFor();
+  assert.doesNotMatch(await strip(page).innerText(), /Olga/);
+  assert.equal((await clockOf(v.id)).length, 0);
+  assert.deepEqual(await page.evaluate((p) => caches.match(p, { ignoreVary: true }).then(Boolean), v.path), false);
+
+  await page.context().clearCookies();
+  await comeIn('technician');
+  await emptied(page);
+  assert.equal((await clockOf(v.id)).length, 1);
+}));
+
+check('f3_a_new_release_while_the_phone_has_no_link', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, [v.path]);
+  await link.cut();
+  await page.getByRole('button', { name: 'Clock in' }).click();
+  await page.getByText('Waiting for the link').first().waitFor();
+  // Another release: every file has another name, the old names are gone, the worker is another one.
+  const other = (text) => text.replace(/\/assets\/(\w+)-([0-9a-f]{8})\./g, '/assets/$1-$2ff.');
+  link.rewrite = (line, body) => (/^GET \/assets\/\w+-[0-9a-f]{8}\./.test(line) ? null : `${other(body)}${/sw\.js/.test(line) ? '\n// another release' : ''}`);
+  link.asked = (path) => path.replace(/^(\/assets\/\w+-[0-9a-f]{8})ff\./, '$1.');
+  // Still without a link, the kept page works with the files it was made with.
+  await page.reload();
+  await strip(page).getByText('Clock in').first().waitFor();
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector('.btn')).borderRadius), '0px');
+  await link.mend();
+  await page.goto('/');
+  assert.match(await page.content(), /app-[0-9a-f]{8}ff\.js/);
+  await emptied(page);
+  assert.equal((await clockOf(v.id)).length, 1);
+}));
+
+check('f2_a_browser_that_keeps_nothing_says_so_and_still_works', (open) => withLink(async (link) => {
+  const v = await visit();
+  for (const broken of ['IDBFactory.prototype.open = () => { throw new DOMException("no", "SecurityError"); }',
+    'IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); }',
+    'Object.defineProperty(navigator, "serviceWorker", { value: undefined })']) {
+    const page = await open('technician', { through: link });
+    await page.addInitScript(broken);
+    await page.goto(v.path);
+    await strip(page).getByText('This browser keeps nothing without a link').waitFor();
+    await page.getByLabel('New note').fill(`Kept all the same: ${broken.length}`);
+    await Promise.all([page.waitForResponse((r) => r.request().method() === 'POST' && r.url().includes('/notes')), page.getByRole('button', { name: 'Add note' }).click()]);
+    await within(10, 'the note', async () => (await notesOf(v.contact)).some((n) => n.body === `Kept all the same: ${broken.length}`));
+  }
+}));
+
+check('f3_a_visit_moved_cancelled_or_closed_meanwhile_shows_both_sides', (open) => withLink(async (link) => {
+  const [moved, cancelled] = [await visit(), await visit()];
+  const page = await onPhone(open, link, [moved.path, cancelled.path]);
+  await link.cut();
+  for (const v of [moved, cancelled]) {
+    await page.goto(v.path);
+    await page.getByRole('button', { name: 'Clock in' }).click();
+    await page.getByText('Waiting for the link').first().waitFor();
+  }
+  const later = new Date(Date.now() + 3 * 86_400_000).toISOString();
+  const until = new Date(Date.parse(later) + 3600_000).toISOString();
+  await act('owner', 'ticket.reschedule', { ticket_id: moved.id, starts_at: later, ends_at: until, override_reason: 'a test' });
+  await act('owner', 'ticket.cancel', { ticket_id: cancelled.id, reason: 'Rain all day' });
+  await link.mend();
+  await page.goto('/');
+  const refused = strip(page).locator('li.bad');
+  await within(20, 'two refused entries', async () => (await refused.count()) === 2);
+  assert.match(await refused.nth(0).innerText(), /moved from .* to .* in the meantime, by/);
+  assert.match(await refused.nth(1).innerText(), /cancelled in the meantime, by/);
+  assert.equal((await clockOf(moved.id)).length, 0);
+  // The person decides: the one counts after all, the other is dropped.
+  const tapped = (await queue(page))[0].at;
+  await refused.nth(0).getByRole('button', { name: 'Send it anyway' }).click();
+  await within(20, 'the clock', async () => (await clockOf(moved.id)).length === 1);
+  assert.ok(Math.abs(Date.parse((await clockOf(moved.id))[0].clocked_in_at) - tapped) < 3000);
+  page.once('dialog', (d) => d.accept());
+  await refused.first().getByRole('button', { name: 'Drop it' }).click();
+  await within(10, 'empty queue', async () => (await queue(page)).length === 0);
+}));
+
+check('f3_two_phones_on_one_close_out_keep_both', (open) => withLink(async (link) => {
+  const v = await visit();
+  const first = await onPhone(open, link, [`${v.path}/closeout`]);
+  await first.getByLabel('Hours').fill('1');
+  await first.getByRole('button', { name: 'Next: notes' }).click();
+  await link.cut();
+  await first.getByLabel('What should we remember?').fill('From the first phone.');
+  await first.getByRole('button', { name: 'Next: next visit' }).click();
+  await first.getByLabel('No next visit').check();
+  await first.getByRole('button', { name: 'Next: review' }).click();
+  await first.getByText('the review then waits for you').waitFor();
+
+  const second = await open('owner');
+  await second.goto(`${v.path}/closeout`);
+  await second.getByLabel('Hours').fill('3');
+  await second.getByRole('button', { name: 'Next: notes' }).click();
+  await second.getByLabel('What should we remember?').fill('From the second phone.');
+  await second.getByRole('button', { name: 'Next: next visit' }).click();
+  await second.getByLabel('No next visit').check();
+  await second.getByRole('button', { name: 'Next: review' }).click();
+  await second.getByRole('button', { name: 'Complete ticket' }).waitFor();
+  await second.locator('[data-review-into] .card').first().waitFor();
+
+  await link.mend();
+  await first.goto('/');
+  const refused = strip(first).locator('li.bad');
+  await refused.waitFor();
+  assert.match(await refused.innerText(), /saved this close-out too/);
+  await refused.getByRole('button', { name: 'Look at it' }).click();
+  await first.locator('[data-theirs]').waitFor();
+  assert.match(await first.locator('[data-theirs]').innerText(), /From the second phone/);
+  assert.equal(await first.locator('textarea[name=notes]').inputValue(), 'From the first phone.');
+  assert.equal((await data('owner', `type=closeouts&ticket_id=${v.id}`))[0].draft.notes, 'From the second phone.');
+}));
+
+check('signing out asks about what is unsent, keeps it, and erases the pages', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, [v.path, '/more']);
+  await link.cut();
+  await page.goto(v.path);
+  await page.getByRole('button', { name: 'Clock in' }).click();
+  await page.getByText('Waiting for the link').first().waitFor();
+  link.dropRequests(1000, /clock-in/);
+  await link.mend();
+  await page.goto('/more');
+  let asked = '';
+  page.once('dialog', (d) => { asked = d.message(); d.dismiss(); });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await within(5, 'question', () => asked);
+  assert.match(asked, /not sent yet/);
+  assert.equal(new URL(page.url()).pathname, '/more');
+  page.once('dialog', (d) => d.accept());
+  await Promise.all([page.waitForURL(/\/sign-in/), page.getByRole('button', { name: 'Sign out' }).click()]);
+  await within(10, 'erased pages', () => page.evaluate(async () => (await caches.keys()).every((name) => !name.startsWith('kept:'))));
+  assert.equal((await queue(page)).length, 1);
+}));
