@@ -120,6 +120,10 @@ async function canKeep() {
   return !room?.quota || room.quota - room.usage > 2e6;
 }
 
+// The close-out is complete: what was typed for it, and sent ahead of it, has done its service.
+const done = $('meta[name=draft-done]')?.content;
+if (done) localStorage.removeItem(`draft:${who}:${done}`);
+
 async function begin() {
   const can = await canKeep().catch(() => false);
   if (!can && shownIn && $('form[data-queue],form[data-wizard]')) {
@@ -129,8 +133,6 @@ async function begin() {
   }
   if (!worker || !shownIn) return;
   await worker.register('/sw.js', { updateViaCache: 'all' });
-  // The close-out is complete: what was sent ahead of it has done its service.
-  const done = $('meta[name=draft-done]')?.content;
   for (const e of done ? await entries() : []) if (e.step && e.about.endsWith(done.slice(9))) await dropEntry(e.n);
   await render();
   ring();

@@ -6,8 +6,6 @@ import { entries } from './store.js';
 const wizard = $('form[data-wizard]');
 const signal = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const draftName = (name) => `draft:${document.body.dataset.who}:${name}`;
-const done = $('meta[name=draft-done]');
-if (done) localStorage.removeItem(draftName(done.content));
 // `bar`, `head` and the like stay inside: top-level names are shared by all scripts.
 function startWizard(form) {
   const steps = $$('[data-step]', form);

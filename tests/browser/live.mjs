@@ -14,12 +14,18 @@ async function visit(name, far) {
   return { id, day, path: `/tickets/${id}` };
 }
 
-/** Opens a path and waits until its stream is there; marks the page, so that a reload shows. */
+/** Opens a path and waits until its stream is there; marks the page, so that a reload shows. A page that was slow to come (a busy machine
+ * looks like a weak link) opens none: then once more. */
 async function follow(page, path) {
-  const stream = page.waitForResponse((answer) => answer.url().includes('/live'));
-  await page.goto(path);
-  assert.equal((await stream).headers()['content-type'], 'text/event-stream');
-  await page.evaluate(() => { window.here = true; });
+  for (let tries = 0; tries < 6; tries += 1) {
+    const stream = page.waitForResponse((answer) => answer.url().includes('/live'), { timeout: 4000 }).catch(() => null);
+    await page.goto(path);
+    const answer = await stream;
+    if (!answer) continue;
+    assert.equal(answer.headers()['content-type'], 'text/event-stream');
+    return page.evaluate(() => { window.here = true; });
+  }
+  assert.fail(`no stream on ${path}`);
 }
 
 const isSame = (page) => page.evaluate(() => window.here === true);

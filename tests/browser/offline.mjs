@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { startProxy } from './engines/proxy.mjs';
-import { act, check, data, port, signInLink, within } from './support.mjs';
+import { act, check, data, forget, port, signInLink, within } from './support.mjs';
 
 const at = (page, heading) => page.getByRole('heading', { level: 1, name: heading }).waitFor();
 const strip = (page) => page.locator('#queue');
@@ -44,7 +44,7 @@ async function onPhone(open, link, paths, role = 'technician') {
   const page = await open(role, { through: link });
   await page.goto('/');
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await within(10, 'worker behind the page', () => page.evaluate(() => Boolean(navigator.serviceWorker.controller)));
   for (const path of paths) {
     await page.goto(path);
     await kept(page, path);
@@ -52,10 +52,10 @@ async function onPhone(open, link, paths, role = 'technician') {
   return page;
 }
 
-const kept = (page, path) => page.waitForFunction(async (p) => {
+const kept = (page, path) => within(30, `kept ${path}`, () => page.evaluate(async (p) => {
   for (const name of await caches.keys()) if (name.startsWith('kept:') && await (await caches.open(name)).match(p, { ignoreVary: true })) return true;
   return false;
-}, path);
+}, path));
 
 const queue = (page) => page.evaluate(() => new Promise((done, fail) => {
   const asked = indexedDB.open('rounds', 1);
@@ -398,7 +398,38 @@ check('signing out asks about what is unsent, keeps it, and erases the pages', (
   assert.match(asked, /not sent yet/);
   assert.equal(new URL(page.url()).pathname, '/more');
   page.once('dialog', (d) => d.accept());
+  forget('technician');
   await Promise.all([page.waitForURL(/\/sign-in/), page.getByRole('button', { name: 'Sign out' }).click()]);
   await within(10, 'erased pages', () => page.evaluate(async () => (await caches.keys()).every((name) => !name.startsWith('kept:'))));
   assert.equal((await queue(page)).length, 1);
+}));
+
+check('today and tomorrow are fetched ahead on a good link, and a line changed without a link is sent once, both sides shown', (open) => withLink(async (link) => {
+  const [v, w] = [await visit(), await visit()];
+  const page = await onPhone(open, link, []);
+  const ahead = () => page.evaluate(() => navigator.serviceWorker.ready.then((r) => r.active.postMessage({ ahead: 1 })));
+  await ahead();
+  const lines = async (t) => (await data('owner', `type=tickets&id=${t.id}&include=line_items`)).line_items;
+  const [mine, theirs] = [(await lines(v))[0], (await lines(w))[0]];
+  for (const path of [v.path, `${v.path}/closeout`, `/contacts/${v.contact}`, `${v.path}/lines/new`, `${v.path}/lines/${mine.id}`, `${w.path}/lines/${theirs.id}`, '/calendar']) await kept(page, path);
+  await link.cut();
+  // Never opened on this phone before.
+  await page.goto(v.path);
+  await page.getByText(/No link\. This page is as of/).waitFor();
+  for (const [t, line] of [[v, mine], [w, theirs]]) {
+    await page.goto(`${t.path}/lines/${line.id}`);
+    await page.getByLabel('Price each').fill('175');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.waitForURL((url) => url.pathname === t.path);
+  }
+  await act('owner', 'ticket.update_line', { line_id: theirs.id, unit_price: '190.00' });
+  await link.mend();
+  const refused = strip(page).locator('li.bad');
+  await within(20, 'one refused, one sent', async () => (await refused.count()) === 1 && (await queue(page)).length === 1);
+  assert.equal(Number((await lines(v))[0].unit_price), 175);
+  assert.equal(Number((await lines(w))[0].unit_price), 190);
+  await refused.getByRole('button', { name: 'Look at it' }).click();
+  await page.getByRole('heading', { name: 'Both versions' }).waitFor();
+  assert.match(await page.locator('main table').innerText(), /190\.00[\s\S]*175/);
+  assert.equal(await page.getByLabel('Price each').inputValue(), '175');
 }));

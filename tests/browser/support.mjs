@@ -145,6 +145,9 @@ export function signInLink(role) {
   return made.stdout.trim().split('\n').at(-1);
 }
 
+/** The session of `role` has ended: the next page of theirs needs another. */
+export const forget = (role) => sessions.delete(role);
+
 async function comeIn(role, link) {
   const context = await browser.newContext({ javaScriptEnabled: false, extraHTTPHeaders: network() });
   const page = await context.newPage();
