@@ -66,6 +66,7 @@ async fn f3_a_late_clock_in_counts_once_and_at_its_time_whatever_the_phone_says_
         now - Duration::minutes(38)
     );
     assert!(entries[0]["sent_at"].is_string(), "marked as sent later: {entries}");
+    assert!(tech.get(&format!("/tickets/{id}")).await.body.contains("tapped without a link, arrived"));
 }
 
 #[tokio::test]
