@@ -139,8 +139,7 @@ async fn one(read: &mut Read, ticket: TicketId) -> Result<Option<Closeout>> {
 /// What the wizard begins with: the clocked time and the ticket's lines.
 pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<Utc>) -> Result<Draft> {
     let clock = tickets::data::clock(db, ticket.id).await?;
-    let spans: Vec<_> = clock.iter().map(|c| (c.clocked_in_at, c.clocked_out_at.unwrap_or(now))).collect();
-    let minutes = tickets::union_minutes(spans);
+    let minutes = tickets::clocked_minutes(&clock, now);
     let lines = tickets::data::lines(db, ticket.id).await?;
     let lines = lines
         .into_iter()

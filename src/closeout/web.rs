@@ -29,8 +29,6 @@ use crate::{
 /// `POST /tickets/{id}/closeout`: begins the wizard, or goes on with it.
 pub async fn start(w: Write, Path(id): Path<TicketId>, form: Posted<Vec<(String, String)>>) -> Result<Response> {
     w.act(&form.meta, StartCloseout { ticket_id: id }).await?;
-    let r = w.read().await?;
-    drop(r);
     Ok(ui::redirect(&format!("/tickets/{id}/closeout/what"), ""))
 }
 

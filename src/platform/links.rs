@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{
     action::Cx,
     app::App,
-    error::Result,
+    error::{Error, Result},
     ids::LinkId,
     secrets::{digest, token_for_link},
     tenant::Read,
@@ -93,4 +93,26 @@ async fn live_id(db: &mut sqlx::PgConnection, kind: LinkKind, subject: Uuid) -> 
     )
     .fetch_optional(db)
     .await?)
+}
+
+/// The record a public link opens, if it is alive: by kind and subject.
+pub struct LinkRow {
+    pub id: LinkId,
+    pub kind: String,
+    pub subject_id: Uuid,
+    pub revoked: bool,
+}
+
+impl Read {
+    /// The link this read came through (`Door::Link`).
+    pub async fn link(&mut self) -> Result<LinkRow> {
+        let id = self.who.link.ok_or(Error::NotFound)?;
+        let row = sqlx::query!(
+            r#"select kind::text as "kind!", subject_id, revoked_at is not null as "revoked!" from links where id = $1"#,
+            id.0
+        )
+        .fetch_one(self.db())
+        .await?;
+        Ok(LinkRow { id, kind: row.kind, subject_id: row.subject_id, revoked: row.revoked })
+    }
 }

@@ -10,7 +10,6 @@ use axum::{
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
-use uuid::Uuid;
 
 use super::{
     app::App,
@@ -389,27 +388,5 @@ impl FromRequestParts<App> for SignedIn {
             },
             Loaded::Nobody => Err(Error::Unauthorized),
         }
-    }
-}
-
-/// The record a public link opens, if it is alive: by kind and subject.
-pub struct LinkRow {
-    pub id: LinkId,
-    pub kind: String,
-    pub subject_id: Uuid,
-    pub revoked: bool,
-}
-
-impl Read {
-    /// The link this read came through (`Door::Link`).
-    pub async fn link(&mut self) -> Result<LinkRow> {
-        let id = self.who.link.ok_or(Error::NotFound)?;
-        let row = sqlx::query!(
-            r#"select kind::text as "kind!", subject_id, revoked_at is not null as "revoked!" from links where id = $1"#,
-            id.0
-        )
-        .fetch_one(self.db())
-        .await?;
-        Ok(LinkRow { id, kind: row.kind, subject_id: row.subject_id, revoked: row.revoked })
     }
 }

@@ -170,8 +170,13 @@ pub fn median(mut minutes: Vec<i32>) -> Option<i32> {
     }
 }
 
-/// The time at least one technician was there: the union of the spans, in whole minutes.
-pub fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
+/// The time at least one technician was there, in whole minutes; a clock still running counts until `now`.
+pub fn clocked_minutes(clock: &[data::ClockEntry], now: DateTime<Utc>) -> i32 {
+    union_minutes(clock.iter().map(|e| (e.clocked_in_at, e.clocked_out_at.unwrap_or(now))).collect())
+}
+
+/// The union of the spans, in whole minutes.
+fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
     spans.sort_unstable();
     let mut total = chrono::Duration::zero();
     let mut end: Option<DateTime<Utc>> = None;

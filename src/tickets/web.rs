@@ -4,6 +4,7 @@ mod calendar;
 mod change;
 mod clock;
 pub mod fields;
+mod grid;
 mod index;
 mod lines;
 mod moving;

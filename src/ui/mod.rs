@@ -19,7 +19,7 @@ use crate::platform::error::{Error, Result};
 pub use field::{Choice, Field, Meta, Value, area, check, date, email, input, meta, money, number, radios, select, tel, text, time};
 pub use head::{Can, Counts, Current, Head};
 pub use more::more;
-pub use parts::{Empty, Icon, Pager, Pill, Steps, Summary, Tone, empty, icon, pager, pill, place, steps, summary};
+pub use parts::{Empty, Icon, Pager, Pill, Steps, Summary, Tone, empty, icon, pager, pill, steps, summary};
 
 /// A rendered page. Never kept by caches: it belongs to whoever is signed in.
 #[derive(Debug)]

@@ -134,14 +134,6 @@ pub fn steps(at: impl super::format::Given<usize>, of: impl super::format::Given
     Steps { at: at.given(), of: of.given() }
 }
 
-/// Where a visit stands in the calendar's grid of quarter hours: `<a class="block {{ ui::place(from, to, start) }}">`.
-/// All three in minutes since local midnight; `start` is when the grid begins. At least half an hour tall.
-pub fn place(from: impl super::format::Whole, to: impl super::format::Whole, start: impl super::format::Whole) -> String {
-    let row = ((from.whole() - start.whole()) / 15).clamp(0, 95);
-    let span = ((to.whole() - from.whole() + 14) / 15).clamp(2, 96 - row.min(94));
-    format!("t{row} s{span}")
-}
-
 /// A line drawing, decorative (the word beside it says what it is).
 #[derive(Debug, Clone, Copy)]
 pub struct Icon(&'static str);
@@ -193,12 +185,5 @@ mod tests {
         assert_eq!(summary(&FieldErrors::default()).to_string(), "");
         let field = super::super::money("lines[0].price", "Price").to_string();
         assert!(field.contains("id=\"f-lines-0--price\""), "{field}");
-    }
-
-    #[test]
-    fn blocks_stand_on_quarter_hours() {
-        assert_eq!(place(9 * 60, 12 * 60 + 30, 8 * 60), "t4 s14");
-        assert_eq!(place(7 * 60, 7 * 60 + 10, 8 * 60), "t0 s2");
-        assert_eq!(place(23 * 60 + 45, 24 * 60 + 300, 0), "t95 s2");
     }
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, book, bookable};
+use super::{about, book, bookable, meanwhile::still_open};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -37,7 +37,7 @@ impl Action for Assign {
     async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         let members = bookable(cx, &self.member_ids).await?;
         let running = data::clock(cx.db(), ticket.id).await?;
         if let Some(entry) = running.iter().find(|e| e.clocked_out_at.is_none() && !members.contains(&e.member_id)) {

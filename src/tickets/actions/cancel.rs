@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, reason_given, tell_customer};
+use super::{about, meanwhile::still_open, reason_given, tell_customer};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -46,7 +46,7 @@ impl Action for CancelTicket {
         if ticket.state == TicketState::Cancelled {
             return Ok(ticket.id);
         }
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         let now = cx.now();
         sqlx::query!(
             "update clock_entries set clocked_out_at = greatest($2, clocked_in_at) where ticket_id = $1 and clocked_out_at is null",

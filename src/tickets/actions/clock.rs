@@ -271,7 +271,7 @@ impl Action for UndoClockIn {
     async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         let member = whose(cx, self.member_id)?;
         let entry = running_here(cx, ticket.id, member).await?;
         one(&sqlx::query!("delete from clock_entries where id = $1", entry.id.0).execute(cx.db()).await?)?;
@@ -314,7 +314,7 @@ impl Action for CorrectClock {
         .fetch_one(cx.db())
         .await?;
         let ticket = data::locked(cx.db(), who, row.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         whose(cx, Some(row.member_id))?;
         if self.clocked_in_at > now || self.clocked_out_at.is_some_and(|o| o > now) {
             return Err(FieldErrors::one("clocked_out_at", "This is in the future."));

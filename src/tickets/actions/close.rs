@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{NewLine, UpdateLine, about, lines};
+use super::{NewLine, UpdateLine, about, lines, meanwhile::still_open};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -12,9 +12,8 @@ use crate::{
         role::{Capability, ModelLevel, Permission},
     },
     tickets::{
-        Settlement, TicketState,
+        Settlement, TicketState, clocked_minutes,
         data::{self, Ticket},
-        union_minutes,
     },
 };
 
@@ -76,7 +75,7 @@ impl Action for CloseTicket {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Closed> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         if let Some(done) = &self.lines {
             set_lines(cx, &ticket, done).await?;
         }
@@ -157,8 +156,7 @@ async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Resu
         return Ok(minutes);
     }
     let clock = data::clock(cx.db(), ticket.id).await?;
-    let spans = clock.iter().map(|e| (e.clocked_in_at, e.clocked_out_at.unwrap_or(now))).collect();
-    Some(union_minutes(spans))
+    Some(clocked_minutes(&clock, now))
         .filter(|m| (1..=10_080).contains(m))
         .ok_or_else(|| FieldErrors::one("worked_minutes", "How long did it take? The clock does not tell."))
 }

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, one};
+use super::{about, meanwhile::still_open, one};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -170,7 +170,7 @@ impl Action for AddLine {
     async fn run(self, cx: &mut Cx<'_>) -> Result<LineId> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         let next =
             sqlx::query_scalar!(r#"select coalesce(max(position), 0) + 1 as "next!" from ticket_lines where ticket_id = $1"#, ticket.id.0)
                 .fetch_one(cx.db())
@@ -219,7 +219,7 @@ impl Action for UpdateLine {
         let who = cx.who;
         let id = ticket_of(cx, self.line_id).await?;
         let ticket = data::locked(cx.db(), who, id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         change(cx, &self).await?;
         recount(cx, ticket.id).await?;
         cx.event("ticket.line_updated", about(&ticket), json!({ "line": self.line_id })).await?;
@@ -267,7 +267,7 @@ impl Action for RemoveLine {
         let who = cx.who;
         let id = ticket_of(cx, self.line_id).await?;
         let ticket = data::locked(cx.db(), who, id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         one(&sqlx::query!("delete from ticket_lines where id = $1", self.line_id.0).execute(cx.db()).await?)?;
         recount(cx, ticket.id).await?;
         cx.event("ticket.line_removed", about(&ticket), json!({ "line": self.line_id })).await?;

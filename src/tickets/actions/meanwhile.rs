@@ -30,18 +30,21 @@ async fn who_and_when(cx: &mut Cx<'_>, ticket: &Ticket, event: &str) -> Result<S
     Ok(last.map_or_else(|| "Someone".into(), |l| format!("{} on {}", l.by.unwrap_or_else(|| "Someone".into()), moment(l.at, zone))))
 }
 
-/// The ticket may still be worked on. A conflict says who closed or cancelled it.
-pub(super) async fn still_open(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<()> {
+/// What ended the ticket, in a sentence with who and when; none while it may be worked on.
+pub(crate) async fn ended(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Option<String>> {
     let (event, did) = match ticket.state {
-        TicketState::Scheduled | TicketState::InProgress => return Ok(()),
+        TicketState::Scheduled | TicketState::InProgress => return Ok(None),
         TicketState::Closed => ("ticket.closed", "closed"),
         TicketState::Cancelled => ("ticket.cancelled", "cancelled"),
     };
     let by = who_and_when(cx, ticket, event).await?;
-    Err(Error::Conflict {
-        message: format!("This visit was {did} in the meantime, by {by}. Yours was not put on record."),
-        current: Some(serde_json::to_value(ticket)?),
-    })
+    Ok(Some(format!("This visit was {did} in the meantime, by {by}.")))
+}
+
+/// The ticket may still be worked on. A conflict says who closed or cancelled it.
+pub(super) async fn still_open(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<()> {
+    let Some(ended) = ended(cx, ticket).await? else { return Ok(()) };
+    Err(Error::Conflict { message: format!("{ended} Yours was not put on record."), current: Some(serde_json::to_value(ticket)?) })
 }
 
 /// The ticket is still on the day for which the act was tapped; moved within the day it is the same visit. `planned`: the start that the

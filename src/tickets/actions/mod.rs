@@ -21,6 +21,7 @@ pub use close::{CloseTicket, Closed, FinalLine, Settle};
 pub use confirmation::{AnswerByLink, Channel, MarkAsked, RecordAnswer, answers_until};
 pub use create::{CreateTicket, Created};
 pub use lines::{AddLine, NewLine, RemoveLine, UpdateLine};
+pub(crate) use meanwhile::ended;
 pub use reschedule::Reschedule;
 pub use update::UpdateTicket;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, book, bookable, check_slot, tell_customer};
+use super::{about, book, bookable, check_slot, meanwhile::still_open, tell_customer};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -49,7 +49,7 @@ impl Action for Reschedule {
         check_slot(self.starts_at, self.ends_at)?;
         let (who, slot) = (cx.who, (self.starts_at, self.ends_at));
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         if ticket.state == TicketState::InProgress {
             return Err(Error::conflict("Work on this ticket has begun. Take the clock-in back before moving it."));
         }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, create};
+use super::{about, create, meanwhile::still_open};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -44,7 +44,7 @@ impl Action for UpdateTicket {
     async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
-        ticket.must_be_open()?;
+        still_open(cx, &ticket).await?;
         let contact = self.contact_id.unwrap_or(ticket.contact_id);
         // A new customer's visit is not at the old one's address.
         let address = if contact == ticket.contact_id { self.address_id.or(ticket.address_id) } else { self.address_id };

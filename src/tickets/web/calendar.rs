@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{fields::Fields, pills, price};
+use super::{fields::Fields, grid::arrange, pills, price};
 use crate::{
     platform::{
         error::Result,
@@ -62,17 +62,17 @@ struct Column {
     blocks: Vec<Block>,
 }
 
-struct Block {
-    class: String,
-    href: String,
-    name: String,
-    words: String,
-    when: String,
-    pills: Vec<ui::Pill>,
-    from: i64,
-    to: i64,
+pub(super) struct Block {
+    pub class: String,
+    pub href: String,
+    pub name: String,
+    pub words: String,
+    pub when: String,
+    pub pills: Vec<ui::Pill>,
+    pub from: i64,
+    pub to: i64,
     /// May be dragged to another time.
-    moves: bool,
+    pub moves: bool,
 }
 
 /// `GET /calendar?view=day|week|list&date=&technician=`
@@ -94,15 +94,21 @@ pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Ht
     let window = window(&hours, &tickets, who.zone);
     let one = technician.or_else(|| (technicians.len() == 1).then(|| technicians[0].id));
     let mut columns = match view {
-        "day" => day_columns(&who, first, &tickets, &technicians, technician, &hours, window.0),
+        "day" => day_columns(&who, first, &tickets, &technicians, technician, &hours),
         _ => first
             .iter_days()
             .take(usize::try_from(days).unwrap_or(7))
-            .map(|d| day_column(&who, d, &tickets, &hours, window.0, one.filter(|_| view == "week")))
+            .map(|d| day_column(&who, d, &tickets, &hours, one.filter(|_| view == "week")))
             .collect(),
     };
     if view == "week" && columns.iter().skip(5).all(|c| c.is_off && c.blocks.is_empty()) {
         columns.truncate(5);
+    }
+    if view != "list" {
+        let of = technician.filter(|_| view == "week").map(|t| format!("&technician={t}")).unwrap_or_default();
+        for c in &mut columns {
+            arrange(&mut c.blocks, window.0, &format!("/calendar?view=list&{}{of}", c.drop));
+        }
     }
     let class = match (view, columns.len()) {
         ("day", 1) => "cal one d1".into(),
@@ -180,13 +186,12 @@ fn money_in_head(who: &Who, tickets: &[&DayTicket]) -> String {
     money(who, tickets.iter().copied()).map(|total| currency(who).whole(total)).unwrap_or_default()
 }
 
-fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, start: i64, one: Option<MemberId>) -> Column {
+fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, one: Option<MemberId>) -> Column {
     let mine = on(tickets, date, who.zone);
     let mut blocks: Vec<Block> = mine.iter().map(|t| block(who, t, date, true)).collect();
     if let Some(member) = one {
         blocks.extend(gaps(who, &mine, date, hours, Some(member)));
     }
-    arrange(&mut blocks, start);
     Column {
         label: ui::format::date(date),
         weekday: date.format("%a").to_string(),
@@ -208,13 +213,11 @@ fn day_columns(
     technicians: &[Technician],
     only: Option<MemberId>,
     hours: &Hours,
-    start: i64,
 ) -> Vec<Column> {
     let today = on(tickets, date, who.zone);
     let column = |name: &str, mine: Vec<&DayTicket>, member: Option<MemberId>| {
         let mut blocks: Vec<Block> = mine.iter().map(|t| block(who, t, date, false)).collect();
         blocks.extend(gaps(who, &mine, date, hours, member));
-        arrange(&mut blocks, start);
         let href = member.map(|m| format!("/calendar?view=week&date={date}&technician={m}")).unwrap_or_default();
         let money = money_in_head(who, &mine);
         Column {
@@ -309,28 +312,6 @@ fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: 
     out
 }
 
-/// Puts each block on the grid; those at the same time side by side, up to three.
-fn arrange(blocks: &mut [Block], start: i64) {
-    blocks.sort_by_key(|b| (b.from, b.to));
-    let mut i = 0;
-    while i < blocks.len() {
-        let (mut end, mut last) = (blocks[i].to, i + 1);
-        while last < blocks.len() && blocks[last].from < end {
-            end = end.max(blocks[last].to);
-            last += 1;
-        }
-        let lanes = (last - i).min(3);
-        let mut free = vec![i64::MIN; lanes];
-        for b in &mut blocks[i..last] {
-            let lane = free.iter().position(|until| *until <= b.from).unwrap_or(0);
-            free[lane] = b.to;
-            let side = if lanes > 1 { format!(" n{lanes} x{lane}") } else { String::new() };
-            b.class = format!("block{}{side} {}", b.class, ui::place(b.from, b.to, start));
-        }
-        i = last;
-    }
-}
-
 #[derive(Template)]
 #[template(path = "tickets/sheet.html")]
 struct Sheet {
@@ -362,31 +343,4 @@ pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html>
         zone: who.zone,
         total,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(from: i64, to: i64) -> Block {
-        Block {
-            class: String::new(),
-            href: String::new(),
-            name: String::new(),
-            words: String::new(),
-            when: String::new(),
-            pills: vec![],
-            from,
-            to,
-            moves: false,
-        }
-    }
-
-    #[test]
-    fn blocks_at_the_same_time_stand_side_by_side() {
-        let mut blocks = vec![at(600, 660), at(540, 630), at(660, 700)];
-        arrange(&mut blocks, 480);
-        let classes: Vec<&str> = blocks.iter().map(|b| b.class.as_str()).collect();
-        assert_eq!(classes, ["block n2 x0 t4 s6", "block n2 x1 t8 s4", "block t12 s3"]);
-    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{price, state_pill, zone_note};
 use crate::{
     platform::{error::Result, ids::TicketId, role::Capability, tenant::Read},
-    tickets::{Confirmation, TicketState, allowed_actions, currency, data},
+    tickets::{Confirmation, TicketState, allowed_actions, clocked_minutes, currency, data},
     ui,
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Show {
     zone_note: String,
     total: String,
     lines: Vec<(String, String, String)>,
-    clocked_minutes: i64,
+    clocked_minutes: i32,
     last: Option<Last>,
     alerts: Vec<String>,
     state: ui::Pill,
@@ -112,7 +112,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
         trouble,
         zone_note: zone_note(t.starts_at, zone, who.zone),
         total: price(&who, t.total, t.has_open_price),
-        clocked_minutes: parts.clock.iter().map(|e| e.minutes(who.now)).sum(),
+        clocked_minutes: clocked_minutes(&parts.clock, who.now),
         running_mine: parts.clock.iter().any(|e| e.clocked_out_at.is_none() && Some(e.member_id) == who.member),
         last: last.map(|l| Last {
             id: l.ticket_id,

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+mod extraction;
+
+pub use extraction::RecordExtraction;
+
 use super::{CloseoutState, Draft, DraftLine, Next, Step, data, filling::Filling};
 use crate::{
     contacts::{
         self,
         actions::{CreateNote, SetAttribute},
-        extract::Found,
     },
     messages::actions::{ScheduleMessage, out_of_reach},
     platform::{
@@ -25,8 +28,8 @@ use crate::{
         role::{Capability, ModelLevel, Permission},
     },
     tickets::{
-        self, TicketState,
-        actions::{CloseTicket, CreateTicket, FinalLine},
+        self,
+        actions::{CloseTicket, CreateTicket, FinalLine, ended},
         data::Ticket,
     },
 };
@@ -39,19 +42,9 @@ fn subject(ticket: &Ticket) -> Subject {
 async fn open_ticket(cx: &mut Cx<'_>, id: TicketId) -> Result<Ticket> {
     let who = cx.who;
     let ticket = tickets::data::locked(cx.db(), who, id).await?;
-    match ticket.state {
-        TicketState::Scheduled | TicketState::InProgress => Ok(ticket),
-        TicketState::Cancelled => Err(Error::conflict("This ticket was cancelled in the meantime. What you typed is kept.")),
-        TicketState::Closed => {
-            let done = data::live(cx.db(), id).await?;
-            let by = done.as_ref().and_then(|d| d.completed_by.clone()).unwrap_or_else(|| "someone else".into());
-            let at = ticket.closed_at.map(|at| at.with_timezone(&who.zone).format("%-d %b, %H:%M").to_string()).unwrap_or_default();
-            Err(Error::Conflict {
-                message: format!("{by} closed this ticket out on {at}. What you typed is still here."),
-                current: done.map(serde_json::to_value).transpose()?,
-            })
-        }
-    }
+    let Some(ended) = ended(cx, &ticket).await? else { return Ok(ticket) };
+    let done = data::live(cx.db(), id).await?;
+    Err(Error::Conflict { message: format!("{ended} What you typed is still here."), current: done.map(serde_json::to_value).transpose()? })
 }
 
 /// `closeout.start`: begins the wizard, or goes on with the one that is under way.
@@ -345,81 +338,5 @@ impl Action for AbandonCloseout {
         .await?;
         cx.event("closeout.abandoned", subject(&ticket), json!({ "reason": reason })).await?;
         Ok(live.id)
-    }
-}
-
-/// `closeout.record_extraction`: what a model read from the notes. Before the review is on screen it joins the draft; afterwards it becomes
-/// proposals on the contact. Nothing is swapped on screen, nothing is confirmed by it.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
-#[garde(allow_unvalidated)]
-pub struct RecordExtraction {
-    pub ticket_id: TicketId,
-    pub closeout_id: CloseoutId,
-    /// None: the model failed.
-    pub found: Option<Vec<Found>>,
-    #[serde(default)]
-    pub prompt_tokens: i32,
-    #[serde(default)]
-    pub completion_tokens: i32,
-    #[serde(default)]
-    pub model: String,
-}
-
-impl Action for RecordExtraction {
-    const NAME: &'static str = "closeout.record_extraction";
-    const NEEDS: Permission = Permission::OwnBusiness;
-    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
-    type Output = bool;
-
-    async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
-        if !self.model.is_empty() {
-            sqlx::query!(
-                "insert into llm_usage (id, purpose, model, prompt_tokens, completion_tokens) values ($1, 'extraction', $2, $3, $4)",
-                Uuid::now_v7(),
-                self.model,
-                self.prompt_tokens,
-                self.completion_tokens
-            )
-            .execute(cx.db())
-            .await?;
-        }
-        let Some(live) = data::live(cx.db(), self.ticket_id).await?.filter(|l| l.id == self.closeout_id) else { return Ok(false) };
-        let Some(found) = self.found else {
-            sqlx::query!("update closeouts set model_state = 'failed' where id = $1", live.id.0).execute(cx.db()).await?;
-            return Ok(false);
-        };
-        let joins = live.state == CloseoutState::Open;
-        let mut draft = live.draft;
-        if joins {
-            draft.merge_found(&found, super::Origin::Model);
-        } else {
-            let ticket = tickets::data::ticket(cx.db(), self.ticket_id).await?;
-            for f in &found {
-                let known = draft.attributes.iter().any(|a| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value));
-                if !known {
-                    let proposal = SetAttribute {
-                        id: None,
-                        contact_id: ticket.contact_id,
-                        key: f.key.clone(),
-                        value: f.value.clone(),
-                        source: "model".into(),
-                        confidence: Some(f.confidence.score()),
-                        note_id: None,
-                        ticket_id: Some(ticket.id),
-                        is_confirmed: false,
-                    };
-                    cx.run(proposal).await?;
-                }
-            }
-        }
-        sqlx::query!(
-            "update closeouts set model_state = 'answered', model_extracted = $2, draft = $3 where id = $1",
-            live.id.0,
-            serde_json::to_value(&found)?,
-            serde_json::to_value(&draft)?
-        )
-        .execute(cx.db())
-        .await?;
-        Ok(joins)
     }
 }
