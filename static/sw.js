@@ -2,7 +2,7 @@
 // It renders nothing and knows no rule of the product: it keeps what the server made, and repeats what a page sent.
 const FILES = 'files', NEXT = 'next';
 // Pages of customers, of people not signed in, and of programs are none of our business.
-const passed = /^\/(c|i|u|api|demo\/stripe|sign-in|live|healthz|readyz|metrics)(\/|$)/;
+const passed = /^\/(c|i|u|api|demo\/stripe|businesses|live|healthz|readyz|metrics)(\/|$)/;
 const keptOf = (who) => `kept:${who}`;
 const tell = async (words) => (await clients.matchAll({ includeUncontrolled: true })).forEach((c) => c.postMessage(words));
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -20,7 +20,9 @@ self.addEventListener('activate', (e) => e.waitUntil((async () => {
 
 // Only one member's pages are ever here.
 async function erase(but) {
-  for (const name of await caches.keys()) if (name.startsWith('kept:') && name !== but) await caches.delete(name);
+  const others = (await caches.keys()).filter((name) => name.startsWith('kept:') && name !== but);
+  if (others.length || !but) coming.clear();
+  for (const name of others.length || !but ? [...others, NEXT] : []) await caches.delete(name);
 }
 
 async function whoIsHere() {
@@ -71,7 +73,7 @@ async function once(url) {
   const found = await next.match(url, { ignoreVary: true });
   if (!found) return;
   await next.delete(url, { ignoreVary: true });
-  return Date.now() - found.headers.get('x-next-at') < 60e3 ? found : undefined;
+  return Date.now() - found.headers.get('x-next-at') < 10e3 ? found : undefined;
 }
 
 async function forOnce(url, answer) {
@@ -80,11 +82,27 @@ async function forOnce(url, answer) {
   await (await caches.open(NEXT)).put(plainUrl(url), new Response(await answer.blob(), { status: answer.status, headers }));
 }
 
+// A page fetched while the finger goes down is there when it comes up; held for a moment, shown once.
+const coming = new Map();
+async function hold(url) {
+  if (coming.has(url)) return;
+  coming.set(url, fetch(url, { headers: { accept: 'text/html' } }).catch(() => {}));
+  await wait(5000);
+  coming.delete(url);
+}
+
+async function ask(request, url) {
+  const held = coming.get(url);
+  coming.delete(url);
+  const answer = await held;
+  return answer?.ok && !answer.redirected ? answer : fetch(request);
+}
+
 async function page(e) {
   const url = plainUrl(e.request.url);
   const told = await once(url);
   if (told) return told;
-  const asked = fetch(e.request);
+  const asked = ask(e.request, url);
   const arrived = asked.then((answer) => {
     const copy = answer.status === 200 && !answer.redirected && answer.clone();
     if (copy) e.waitUntil(keep(url, copy).catch(() => {}));
@@ -115,11 +133,10 @@ self.addEventListener('fetch', (e) => {
   const { request } = e;
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
-  if (request.mode === 'navigate' && /^\/(sign-in|sign-out|businesses)(\/|$)/.test(url.pathname)) {
-    // Whoever comes here has left, or is about to be somebody else.
-    if (request.method === 'POST' || url.pathname.startsWith('/sign-in')) e.waitUntil(erase());
-    if (request.method === 'GET') e.respondWith(once(plainUrl(url)).then(async (told) => told || fetch(request)));
-    return;
+  // Whoever comes here has left, or, once the server knows it, is at another business.
+  if (request.mode === 'navigate' && /^\/sign-(in|out)(\/|$)/.test(url.pathname)) return e.waitUntil(erase());
+  if (request.mode === 'navigate' && request.method === 'POST' && /^\/businesses(\/|$)/.test(url.pathname)) {
+    return e.respondWith(fetch(request).then(async (answer) => (await erase(), answer)));
   }
   if (request.method !== 'GET' || passed.test(url.pathname)) return;
   if (url.pathname.startsWith('/assets/')) return e.respondWith(file(request));
@@ -215,6 +232,7 @@ self.addEventListener('sync', (e) => e.tag === 'queue' && e.waitUntil(flush().th
 self.addEventListener('message', (e) => {
   const { data } = e;
   if (data.flush) e.waitUntil(flush());
+  if (data.hold) e.waitUntil(hold(plainUrl(data.hold)));
   if (data.ahead) e.waitUntil(ahead().catch(() => {}));
   // The page that a form's answer brought: shown once, at its own address.
   if (data.next) e.waitUntil(forOnce(data.next, new Response(data.html, { status: data.status, headers: data.headers })).then(() => e.ports[0].postMessage(1)));

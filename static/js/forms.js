@@ -1,6 +1,6 @@
 // A form says that it is sending, is sent once, and keeps its key for a repeated try. Where a service worker stands behind the page,
 // the answer comes with the next page in one round trip, and a lost link leaves the page, and what was typed, as they are.
-import { $$, on, say, freshKey } from './dom.js';
+import { $, $$, on, say, freshKey } from './dom.js';
 import { mended, queued } from './queue.js';
 
 const keyOf = (form) => form.elements._key;
@@ -38,6 +38,8 @@ function plainly(form, submitter) {
   HTMLFormElement.prototype.submit.call(form);
 }
 
+const reason = (html) => $('[data-reason]', new DOMParser().parseFromString(html, 'text/html'))?.textContent || '';
+
 async function send(form, body, submitter) {
   const key = body.get('_key') || freshKey();
   let answer;
@@ -49,6 +51,11 @@ async function send(form, body, submitter) {
     if (answer.headers.get('x-rounds-key') !== key) throw new Error('not ours');
     if (!/html/.test(answer.headers.get('content-type'))) return plainly(form, submitter);
     const html = await answer.text();
+    // A page that says no without the form would take what was typed with it: its words come here instead.
+    if (!answer.ok && !html.includes('<body class="app"')) {
+      rest(form);
+      return say(`${answer.status === 401 ? 'You are signed out; sign in again in another tab.' : reason(html)} This was not saved; what you typed is still here.`);
+    }
     if (answer.ok) {
       sessionStorage.arrived = key;
       await mended(form.action);

@@ -97,5 +97,7 @@ function takeOver(page) {
 }
 
 on('input', (e) => e.target.closest('[method=post]')?.setAttribute('data-typed', ''));
+on('dragstart', (e) => e.target.setAttribute?.('data-typed', ''));
+on('dragend', (e) => e.target.removeAttribute?.('data-typed'));
 on('visibilitychange', follow);
 for (const type of ['pageshow', 'online']) addEventListener(type, follow);

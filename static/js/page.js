@@ -24,10 +24,7 @@ function ahead(e) {
   const a = e.target.closest?.('a[href]');
   if (!a || a.origin !== location.origin || a.hash || a.target || a.download || 'noAhead' in a.dataset || fetched.has(a.href) || !canFetchAhead()) return;
   fetched.add(a.href);
-  const hint = document.createElement('link');
-  hint.rel = 'prefetch';
-  hint.href = a.href;
-  document.head.append(hint);
+  navigator.serviceWorker?.controller?.postMessage({ hold: a.href });
 }
 on('touchstart', ahead, { passive: true });
 let hover;

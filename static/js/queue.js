@@ -74,6 +74,7 @@ export async function queued(form, body) {
   if (outcome.at) return location.assign(outcome.at), true;
   rest(form);
   form.reset();
+  form.removeAttribute('data-typed');
   if (form.elements._key) form.elements._key.value = freshKey();
   if (outcome.refused) return await render(), shownIn.scrollIntoView(), true;
   if (form.dataset.then) location.assign(form.dataset.then);

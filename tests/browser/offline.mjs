@@ -433,3 +433,34 @@ check('today and tomorrow are fetched ahead on a good link, and a line changed w
   assert.match(await page.locator('main table').innerText(), /190\.00[\s\S]*175/);
   assert.equal(await page.getByLabel('Price each').inputValue(), '175');
 }));
+
+check('f3_a_form_that_meets_a_page_saying_no_stays_with_what_was_typed', (open) => withLink(async (link) => {
+  const page = await onPhone(open, link, [], 'owner');
+  await page.goto('/contacts/new');
+  await page.getByLabel('First name').fill('Nora');
+  await page.getByLabel('Last name').fill(`Outlast ${Date.now()}`);
+  const save = page.getByRole('button', { name: /^(Save|Create|Add)/ }).first();
+  const cookies = await page.context().cookies();
+  await page.context().clearCookies();
+  await save.click();
+  await page.getByText('You are signed out; sign in again in another tab.').waitFor();
+  assert.equal(await page.getByLabel('First name').inputValue(), 'Nora');
+  // Signed in again, the same page goes on.
+  await page.context().addCookies(cookies);
+  await Promise.all([page.waitForURL(/\/contacts\/[0-9a-f-]{36}/), save.click()]);
+  await at(page, /Nora Outlast/);
+}));
+
+check('a page asked for under the finger is fetched once', (open) => withLink(async (link) => {
+  const v = await visit();
+  const page = await onPhone(open, link, []);
+  await page.goto('/calendar?view=list');
+  const fetched = () => link.seen.filter(({ line }) => line === `GET ${v.path}`).length;
+  const there = page.locator(`a[href="${v.path}"]`).first();
+  const before = fetched();
+  await there.dispatchEvent('touchstart');
+  await within(5, 'fetched ahead', () => fetched() === before + 1);
+  await Promise.all([page.waitForURL((url) => url.pathname === v.path), there.click()]);
+  await at(page, new RegExp(v.name));
+  assert.equal(fetched(), before + 1);
+}));
