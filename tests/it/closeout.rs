@@ -153,7 +153,11 @@ async fn p3_the_second_one_keeps_what_was_typed() {
     t.advance(Duration::minutes(5));
     one.act("closeout.complete", json!({ "ticket_id": id })).await.data();
     let late = two.post(&step("review"), &fields("complete", &[("notes", "Left the blue ladder")])).await.expect(409);
-    assert!(late.body.contains("This visit was closed in the meantime, by Marcy") && late.body.contains("Left the blue ladder"), "{}", late.body);
+    assert!(
+        late.body.contains("This visit was closed in the meantime, by Marcy") && late.body.contains("Left the blue ladder"),
+        "{}",
+        late.body
+    );
     let late = two.post(&step("what"), &fields("next", &[("line_price_0", "731.25")])).await.expect(409);
     assert!(late.body.contains("731.25"));
     assert_eq!(t.count("select count(*) from notes where body like '%[REDACTED]%'").await, 1);

@@ -43,7 +43,7 @@ struct Calendar {
     hours: Vec<(i64, i64)>,
     /// Minutes since midnight where the grid begins.
     start: i64,
-    class: String,
+    class: &'static str,
     is_empty: bool,
     may_create: bool,
 }
@@ -110,11 +110,7 @@ pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Ht
             arrange(&mut c.blocks, window.0, &format!("/calendar?view=list&{}{of}", c.drop));
         }
     }
-    let class = match (view, columns.len()) {
-        ("day", 1) => "cal one d1".into(),
-        (_, n @ (2..=6)) => format!("cal full d{n}"),
-        _ => "cal full".into(),
-    };
+    let class = if view == "day" && columns.len() == 1 { "cal one" } else { "cal full" };
     let title = match view {
         "day" => ui::format::long_day(first),
         _ => ui::format::day_range(first, plus(first, u64::try_from(columns.len()).unwrap_or(1) - 1)),

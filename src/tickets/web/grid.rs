@@ -59,8 +59,8 @@ fn side_by_side(blocks: &mut [Block], start: i64, list: &str) -> Option<Block> {
     is_full.then(|| Block {
         class: class(" more", LANES - 1, span),
         href: list.into(),
-        name: format!("{count} more"),
-        words: String::new(),
+        name: format!("+{count}"),
+        words: "more".into(),
         when: String::new(),
         pills: vec![],
         from: 0,
