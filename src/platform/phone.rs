@@ -95,6 +95,24 @@ pub fn display(e164: &str, region: &str) -> String {
     number.format().mode(mode).to_string()
 }
 
+/// A number as it was typed, shown as a person in `region` writes it. Words in it ("1-800-FLOWERS") and what is no number stay as typed.
+pub fn shown(typed: &str, region: &str) -> String {
+    match parse(typed, region) {
+        Ok(phone) if !split_extension(&phone.typed).0.chars().any(char::is_alphabetic) => {
+            let number = display(&phone.e164, region);
+            phone.extension.map_or(number.clone(), |ext| format!("{number} ext. {ext}"))
+        }
+        _ => typed.to_owned(),
+    }
+}
+
+/// What a telephone dials for a number as typed or in E.164: digits, and the extension after a pause.
+pub fn dialled(typed: &str) -> String {
+    let (main, extension) = split_extension(typed.trim());
+    let number: String = spell_out(main).chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    extension.map_or(number.clone(), |ext| format!("{number},{ext}"))
+}
+
 /// Spreadsheets wrap: `="2"`, or a leading apostrophe.
 fn unwrap_cell(typed: &str) -> &str {
     let typed = typed.trim();
@@ -222,9 +240,23 @@ mod tests {
         assert_eq!(display("+442079460958", "US"), "+44 20 7946 0958");
     }
 
+    #[test]
+    fn shown_alike_and_dialled_with_the_extension() {
+        for typed in ["2566887695", "+1 256.688.7695", "256-688-7695"] {
+            assert_eq!(shown(typed, "US"), "(256) 688-7695");
+        }
+        assert_eq!(shown("256-688-7695 x12", "US"), "(256) 688-7695 ext. 12");
+        assert_eq!(shown("1-800-FLOWERS", "US"), "1-800-FLOWERS");
+        assert_eq!(shown("ask Bob", "US"), "ask Bob");
+        assert_eq!(dialled("+1 (256) 688-7695 ext. 12"), "+12566887695,12");
+        assert_eq!(dialled("1-800-FLOWERS"), "18003569377");
+    }
+
     proptest! {
         #[test]
         fn never_panics(typed in "\\PC{0,24}") {
+            shown(&typed, "US");
+            dialled(&typed);
             if let Ok(phone) = parse(&typed, "US") {
                 prop_assert!(phone.e164.starts_with('+'));
                 display(&phone.e164, "US");

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::platform::form::percent_encode;
+use crate::platform::{form::percent_encode, phone};
 
 /// A value given as itself or through references: templates pass fields, loop variables and bindings with one `&` or several.
 pub trait Given<T> {
@@ -164,10 +164,14 @@ pub fn sentence(key: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// A phone number as typed, as one writes it in `country` (ISO 3166): "(256) 688-7695".
+pub fn phone(typed: &str, country: &str) -> String {
+    phone::shown(typed, country)
+}
+
 /// `tel:` link of a phone number as typed or in E.164.
 pub fn tel(number: &str) -> String {
-    let digits: String = number.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    format!("tel:{digits}")
+    format!("tel:{}", phone::dialled(number))
 }
 
 /// A link that opens the address in the phone's map application: iOS and Android both hand `google.com/maps/dir` to an

@@ -30,6 +30,7 @@ pub struct Wanted {
 #[template(path = "contacts/index.html")]
 struct Index {
     head: ui::Head,
+    country: String,
     wanted: Wanted,
     rows: Vec<Row>,
     is_guess: bool,
@@ -73,6 +74,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     head.query.clone_from(&wanted.search);
     ui::page(&Index {
         head,
+        country: who.country.clone(),
         next: found.cursor.as_deref().map(|c| wanted.href(Some(c))),
         first: (!wanted.after.is_empty()).then(|| wanted.href(None)),
         rows: found.rows,

@@ -37,6 +37,8 @@ pub struct Refused {
 pub struct Show {
     head: ui::Head,
     contact: Contact,
+    /// Where the business is: phone numbers are shown as one writes them there.
+    country: String,
     emails: Vec<Email>,
     phones: Vec<Phone>,
     addresses: Vec<Address>,
@@ -86,6 +88,7 @@ pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show>
     let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
     Ok(Show {
         head: r.head("customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
+        country: who.country.clone(),
         emails,
         phones,
         addresses,

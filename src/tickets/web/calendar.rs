@@ -315,6 +315,7 @@ struct Sheet {
     business: String,
     tickets: Vec<(DayTicket, String)>,
     zone: Tz,
+    country: String,
     total: String,
 }
 
@@ -337,6 +338,7 @@ pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html>
             })
             .collect(),
         zone: who.zone,
+        country: who.country.clone(),
         total,
     })
 }

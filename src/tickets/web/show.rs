@@ -18,6 +18,7 @@ pub(super) struct Show {
     t: data::Ticket,
     parts: data::Parts,
     zone: chrono_tz::Tz,
+    country: String,
     zone_note: String,
     total: String,
     lines: Vec<(String, String, String)>,
@@ -110,6 +111,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
     let head = if is_today { head.back("/", "Today") } else { head.back(format!("/calendar?view=day&date={back}"), "Calendar") };
     Ok(Show {
         trouble,
+        country: who.country.clone(),
         zone_note: zone_note(t.starts_at, zone, who.zone),
         total: price(&who, t.total, t.has_open_price),
         clocked_minutes: clocked_minutes(&parts.clock, who.now),
