@@ -81,6 +81,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<messages::actions::UpdateMessage>(),
         action::entry::<messages::actions::CancelMessage>(),
         action::entry::<messages::actions::SendNow>(),
+        action::entry::<messages::actions::DoneByHand>(),
         action::entry::<messages::actions::RetryMessage>(),
         action::entry::<delivery::actions::MarkMessageSent>(),
         action::entry::<messages::actions::SetTemplate>(),

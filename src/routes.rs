@@ -228,6 +228,7 @@ pub fn table() -> Vec<Route> {
         post("/messages/{id}", Member(Send), delivery::web::desk::update),
         post("/messages/{id}/cancel", Member(Send), delivery::web::desk::cancel),
         post("/messages/{id}/send", Member(Send), delivery::web::desk::send_now),
+        post("/messages/{id}/done", Member(Send), delivery::web::desk::told),
         post("/messages/{id}/retry", Member(Send), delivery::web::desk::retry),
         post("/messages/{id}/sent", Member(Send), delivery::web::desk::mark_sent),
         get("/settings/messages", Member(ManageSettings), delivery::web::words::index),

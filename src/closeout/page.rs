@@ -271,6 +271,9 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
         Some(why) => later.off(why),
+        None if contact.email.is_none() => {
+            later.hint(format!("{} has no email address. When it is due, we ask you to call or text.", contact.name))
+        }
         None => later,
     };
     let page = Wizard {

@@ -40,6 +40,7 @@ pub async fn deliver(app: &App, org: OrgId, message: MessageId) -> Result<Option
     let Some(claimed) = write.act(&Meta::default(), Claim { message_id: message }).await? else { return Ok(None) };
     let outcome = match render::message(&mut Read::of_org(app, org).await?, app, &claimed).await {
         Ok(Rendering::Mail(rendered)) => send(app, &claimed, *rendered).await,
+        Ok(Rendering::ByHand { subject, text }) => Outcome::ByHand { subject, text },
         Ok(Rendering::Drop(reason)) => Outcome::Dropped { reason },
         Ok(Rendering::Refuse(error)) => Outcome::Failed { error },
         Err(error) => {
@@ -97,6 +98,7 @@ async fn record(write: &Write, message: MessageId, outcome: Outcome) -> Result<O
 fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Sent { .. } => "sent",
+        Outcome::ByHand { .. } => "by_hand",
         Outcome::Later { .. } => "later",
         Outcome::Failed { .. } => "failed",
         Outcome::InDoubt { .. } => "in_doubt",

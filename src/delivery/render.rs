@@ -37,6 +37,11 @@ pub struct Rendered {
 #[derive(Debug)]
 pub enum Rendering {
     Mail(Box<Rendered>),
+    /// There is nobody to mail it to: what a person says by phone or text.
+    ByHand {
+        subject: String,
+        text: String,
+    },
     /// No longer true or wanted.
     Drop(String),
     /// It can't go out as things are; a person has to see to it.
@@ -66,7 +71,11 @@ pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Re
     if message.kind.is_marketing() && contact.as_ref().is_some_and(|c| c.is_archived) {
         return Ok(Rendering::Drop("The customer is archived.".into()));
     }
-    let Some(address) = message.to_address.clone().or_else(|| contact.as_ref().and_then(|c| c.email.clone())) else {
+    let address = message.to_address.clone().or_else(|| contact.as_ref().and_then(|c| c.email.clone()));
+    if address.is_none() && message.kind == MessageKind::ReachOut {
+        return by_hand(read, app, message, letterhead, contact).await;
+    }
+    let Some(address) = address else {
         return Ok(Rendering::Refuse("There is no email address to send it to.".into()));
     };
     let to = Mailbox { name: contact.as_ref().map(|c| c.name.clone()).unwrap_or_default(), address };
@@ -142,6 +151,29 @@ impl Draft<'_> {
 }
 
 async fn reach_out(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
+    last_time(read, &mut draft).await?;
+    let url = link(draft.app, LinkKind::Unsubscribe, draft.message.link);
+    let email = Email { unsubscribe: Some(url.clone()), ..draft.words(read).await? };
+    Ok(draft.mail(email, vec![], Some(url)))
+}
+
+/// The words alone, without letterhead and unsubscribe link. Where nobody wrote any, ours for a text stand for ours for a mail.
+async fn by_hand(read: &mut Read, app: &App, message: &Claimed, letterhead: Letterhead, contact: Option<Summary>) -> Result<Rendering> {
+    let vars = common_vars(&letterhead, contact.as_ref());
+    let to = Mailbox { name: String::new(), address: String::new() };
+    let mut draft = Draft { app, message, letterhead, contact, to, vars };
+    last_time(read, &mut draft).await?;
+    let ours = templates::default(MessageKind::ReachOut).body;
+    let body = match &message.custom_body {
+        Some(own) => own.clone(),
+        None => templates::of(read.db(), MessageKind::ReachOut).await?.body,
+    };
+    let body = if body.trim() == ours { templates::REACH_OUT_TEXT } else { body.as_str() };
+    let text = templates::render(body, &draft.vars);
+    Ok(Rendering::ByHand { subject: draft.words(read).await?.subject, text })
+}
+
+async fn last_time(read: &mut Read, draft: &mut Draft<'_>) -> Result<()> {
     let zone = read.who.zone;
     if let Some(contact) = &draft.contact
         && let Some(last) = tickets::data::last_time(read.db(), contact.id, None, &[]).await?
@@ -149,9 +181,7 @@ async fn reach_out(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
         draft.vars.insert("last_visit", format::day_year(last.on, zone));
         draft.vars.insert("last_services", visit_lines(read, last.ticket_id).await?);
     }
-    let url = link(draft.app, LinkKind::Unsubscribe, draft.message.link);
-    let email = Email { unsubscribe: Some(url.clone()), ..draft.words(read).await? };
-    Ok(draft.mail(email, vec![], Some(url)))
+    Ok(())
 }
 
 async fn visit_lines(read: &mut Read, ticket: TicketId) -> Result<String> {

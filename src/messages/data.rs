@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{MessageKind, MessageState, templates};
+use super::{Channel, MessageKind, MessageState, templates};
 use crate::platform::{
     error::{Error, FieldErrors, Result},
     ids::{ContactId, MemberId, MessageId},
@@ -25,6 +25,8 @@ pub struct Row {
     pub contact_id: Option<ContactId>,
     pub contact_name: Option<String>,
     pub to_address: Option<String>,
+    /// How it goes, as the contact is now.
+    pub channel: Channel,
     pub subject_kind: String,
     pub subject_id: Uuid,
     /// As sent; else the owner's own words for this one.
@@ -72,9 +74,9 @@ pub struct Filter {
 pub fn states_of(name: &str) -> Option<Vec<MessageState>> {
     use MessageState as S;
     match name {
-        "pending" => Some(vec![S::Draft, S::Queued, S::Sending]),
+        "pending" => Some(vec![S::Draft, S::Queued, S::Sending, S::ByHand]),
         "trouble" => Some(vec![S::Failed, S::InDoubt, S::Bounced, S::Complained]),
-        "done" => Some(vec![S::Sent, S::Delivered]),
+        "done" => Some(vec![S::Sent, S::Delivered, S::Told]),
         "" | "all" => Some(vec![]),
         other => MessageState::of_name(other).map(|s| vec![s]),
     }
@@ -93,6 +95,10 @@ pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Opti
         r#"
         select m.id as "id: MessageId", m.kind as "kind: MessageKind", m.state as "state: MessageState", m.contact_id as "contact_id: ContactId",
                c.name as "contact_name?", m.to_address, m.subject_kind, m.subject_id,
+               case when m.state in ('by_hand', 'told')
+                      or (m.kind = 'reach_out' and m.state in ('draft', 'queued') and m.to_address is null
+                          and not exists (select from contact_emails e where e.org_id = m.org_id and e.contact_id = m.contact_id))
+                    then 'phone' else 'email' end as "channel!: Channel",
                coalesce(m.rendered_subject, m.custom_subject) as subject,
                m.send_at, m.sent_at, m.attempts, m.error, m.version
           from messages m
@@ -142,6 +148,10 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
         r#"
         select m.kind as "kind: MessageKind", m.state as "state: MessageState", m.contact_id as "contact_id: ContactId",
                c.name as "contact_name?", m.to_address, m.subject_kind, m.subject_id, m.send_at, m.sent_at, m.attempts, m.error, m.version,
+               case when m.state in ('by_hand', 'told')
+                      or (m.kind = 'reach_out' and m.state in ('draft', 'queued') and m.to_address is null
+                          and not exists (select from contact_emails e where e.org_id = m.org_id and e.contact_id = m.contact_id))
+                    then 'phone' else 'email' end as "channel!: Channel",
                m.custom_subject, m.custom_body, m.rendered_subject, m.rendered_text, m.expires_at, m.consent_basis, m.sequence, m.created_at, m.created_by
           from messages m
           left join contacts c on c.org_id = m.org_id and c.id = m.contact_id
@@ -161,6 +171,7 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
             contact_id: m.contact_id,
             contact_name: m.contact_name,
             to_address: m.to_address,
+            channel: m.channel,
             subject_kind: m.subject_kind,
             subject_id: m.subject_id,
             subject: m.rendered_subject.clone().or_else(|| m.custom_subject.clone()),
@@ -243,6 +254,9 @@ pub fn allowed_actions(who: &Who, state: MessageState) -> Vec<&'static str> {
     let mut actions = Vec::new();
     if !who.can(Permission::Send) {
         return actions;
+    }
+    if state == MessageState::ByHand {
+        actions.push("message.done");
     }
     if state.is_open() {
         actions.extend(["message.update", "message.cancel", "message.send_now"]);

@@ -86,8 +86,12 @@ pub enum MessageState {
     Draft,
     Queued,
     Sending,
+    /// Due, with no email address to mail it to: a person calls or texts.
+    ByHand,
     Sent,
     Delivered,
+    /// A person called or texted.
+    Told,
     Bounced,
     Complained,
     Failed,
@@ -98,12 +102,14 @@ pub enum MessageState {
 }
 
 impl MessageState {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Draft,
         Self::Queued,
         Self::Sending,
+        Self::ByHand,
         Self::Sent,
         Self::Delivered,
+        Self::Told,
         Self::Bounced,
         Self::Complained,
         Self::Failed,
@@ -117,8 +123,10 @@ impl MessageState {
             Self::Draft => "draft",
             Self::Queued => "queued",
             Self::Sending => "sending",
+            Self::ByHand => "by_hand",
             Self::Sent => "sent",
             Self::Delivered => "delivered",
+            Self::Told => "told",
             Self::Bounced => "bounced",
             Self::Complained => "complained",
             Self::Failed => "failed",
@@ -133,8 +141,10 @@ impl MessageState {
             Self::Draft => "Draft",
             Self::Queued => "Waiting",
             Self::Sending => "Sending",
+            Self::ByHand => "Call or text",
             Self::Sent => "Sent",
             Self::Delivered => "Delivered",
+            Self::Told => "Done",
             Self::Bounced => "Bounced",
             Self::Complained => "Complained",
             Self::Failed => "Failed",
@@ -146,8 +156,8 @@ impl MessageState {
 
     pub fn tone(self) -> Tone {
         match self {
-            Self::Sent | Self::Delivered => Tone::Good,
-            Self::Draft | Self::Queued => Tone::Wait,
+            Self::Sent | Self::Delivered | Self::Told => Tone::Good,
+            Self::Draft | Self::Queued | Self::ByHand => Tone::Wait,
             Self::Sending => Tone::Info,
             Self::Failed | Self::InDoubt | Self::Bounced | Self::Complained => Tone::Bad,
             Self::Cancelled | Self::Expired => Tone::Idle,
@@ -160,12 +170,32 @@ impl MessageState {
 
     /// Its words and time may still be changed, and it can be taken back.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Draft | Self::Queued)
+        matches!(self, Self::Draft | Self::Queued | Self::ByHand)
     }
 
     /// A person has to look at it.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::Failed | Self::InDoubt | Self::Bounced)
+    }
+}
+
+/// How a message goes, as things are now: decided when it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Channel {
+    Email,
+    /// A person calls or texts; Rounds sends nothing.
+    Phone,
+}
+
+impl Channel {
+    /// The words people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Email => "by email",
+            Self::Phone => "by phone or text",
+        }
     }
 }
 

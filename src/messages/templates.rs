@@ -43,6 +43,9 @@ pub fn default(kind: MessageKind) -> Template {
     Template { subject: subject.trim().to_owned(), body: body.trim().to_owned(), is_own: false }
 }
 
+/// Our words for reaching out by text: those for a mail ask for a reply to the mail.
+pub const REACH_OUT_TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/emails/reach_out/text.txt"));
+
 /// The words a business uses: its own, else ours.
 pub async fn of(db: &mut PgConnection, kind: MessageKind) -> Result<Template> {
     let own = sqlx::query!("select subject, body from message_templates where kind = $1", kind as MessageKind).fetch_optional(db).await?;

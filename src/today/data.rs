@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::platform::{
     error::{Error, FieldErrors, Result},
-    ids::{MessageId, NoticeId, TicketId},
+    ids::{ContactId, MessageId, NoticeId, TicketId},
     localtime::day_bounds,
     query::{Entry, Listing, Params},
     role::{Capability, May, Permission},
@@ -64,6 +64,17 @@ pub struct Trouble {
     pub in_doubt: bool,
 }
 
+/// A customer without email who is to be reached out to now, with what to say.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ByHand {
+    pub id: MessageId,
+    pub contact_id: ContactId,
+    pub contact: String,
+    pub phone: Option<String>,
+    pub text: String,
+    pub send_at: DateTime<Utc>,
+}
+
 /// A job given up after all its tries.
 #[derive(Debug, Clone, Deserialize)]
 pub struct GivenUp {
@@ -85,6 +96,7 @@ pub struct Summary {
     pub notices: Vec<Notice>,
     pub half_done: Vec<HalfDone>,
     pub messages: Vec<Trouble>,
+    pub by_hand: Vec<ByHand>,
     pub jobs: Vec<GivenUp>,
     pub unpaid: Sum,
     pub overdue: Sum,
@@ -111,6 +123,11 @@ const SUMMARY: &str = r"
                     order by x.created_at desc), '[]')
           from (select * from messages where state in ('failed', 'in_doubt', 'bounced') order by created_at desc limit 10) x
           left join contacts k on k.org_id = x.org_id and k.id = x.contact_id where $2),
+      'by_hand', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'contact_id', k.id, 'contact', k.name, 'send_at', x.send_at,
+                    'text', coalesce(x.rendered_text, ''), 'phone', (select p.typed from contact_phones p
+                        where p.org_id = k.org_id and p.contact_id = k.id order by p.position, p.id limit 1)) order by x.send_at, x.id), '[]')
+          from (select * from messages where state = 'by_hand' order by send_at, id limit 20) x
+          join contacts k on k.org_id = x.org_id and k.id = x.contact_id where $3),
       'jobs', (select coalesce(jsonb_agg(jsonb_build_object('id', j.id, 'task', t.identifier, 'failed_at', j.updated_at) order by j.updated_at desc), '[]')
           from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
          where $3 and j.attempts >= j.max_attempts and j.locked_at is null and j.payload ->> 'org' = app.org()::text),

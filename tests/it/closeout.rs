@@ -224,15 +224,18 @@ async fn a_clash_of_the_next_visit_closes_nothing() {
 }
 
 #[tokio::test]
-async fn reaching_out_to_nobody_is_refused_where_it_is_chosen() {
+async fn reaching_out_needs_no_email_and_is_refused_where_it_is_not_wanted() {
     let t = TestApp::new().await;
     let mut b = t.business("Crystal Clear").await;
     let lee = b.member(Role::Staff, "Lee").await;
-    let (contact, ticket) = ticket(&b, &lee).await;
-    sqlx::query("delete from contact_emails").execute(&t.admin).await.unwrap();
+    let (_, ticket) = ticket(&b, &lee).await;
     let to = |step: &str| format!("/tickets/{ticket}/closeout/{step}");
+    let wanted = async |consent: Option<bool>| {
+        sqlx::query("update contacts set email_consent = $1").bind(consent).execute(&t.admin).await.unwrap();
+    };
+    wanted(Some(false)).await;
     let page = lee.get(&to("what")).await.expect(200).body;
-    assert!(page.contains(r#"value="reach_out" disabled"#) && page.contains("Jane Smith has no email address."), "{page}");
+    assert!(page.contains(r#"value="reach_out" disabled"#) && page.contains("does not want messages like this."), "{page}");
     // Without script, and from a phone that did not know: at the step itself, with everything kept.
     let refused = lee.post(&to("next"), &fields("next", &[])).await.expect(422).body;
     assert!(refused.contains("book the next visit now, or say no") && refused.contains("Dog named Biscuit"), "{refused}");
@@ -241,6 +244,13 @@ async fn reaching_out_to_nobody_is_refused_where_it_is_chosen() {
     let late = lee.post(&to("review"), &fields("complete", &[])).await.expect(422).body;
     assert!(late.contains(r#"data-step="next" data-title="Next visit">"#), "{late}");
     assert_eq!(t.count("select count(*) from tickets where state = 'closed'").await, 0);
-    b.owner.act("contact.update", json!({ "contact_id": contact, "emails": [{ "address": "jane@example.com" }] })).await;
-    lee.post(&to("review"), &fields("complete", &[("next", "no")])).await.expect(303);
+    // Without an email address it is planned all the same, and the step says how it goes.
+    wanted(None).await;
+    sqlx::query("delete from contact_emails").execute(&t.admin).await.unwrap();
+    let page = lee.get(&to("next")).await.expect(200).body;
+    assert!(!page.contains(r#"value="reach_out" disabled"#) && page.contains("we ask you to call or text"), "{page}");
+    lee.post(&to("next"), &fields("next", &[])).await.expect(303);
+    lee.post(&to("review"), &fields("complete", &[])).await.expect(303);
+    let planned = b.owner.data("type=messages&kind=reach_out").await.data()[0].clone();
+    assert_eq!((planned["state"].clone(), planned["channel"].clone()), (json!("queued"), json!("phone")));
 }

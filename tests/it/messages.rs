@@ -3,7 +3,10 @@
 use chrono::Duration;
 use rounds::{
     delivery,
-    platform::ids::{MessageId, OrgId},
+    platform::{
+        ids::{MessageId, OrgId},
+        role::Role,
+    },
 };
 use serde_json::{Value, json};
 
@@ -347,4 +350,112 @@ async fn an_invoice_is_sent_when_its_mail_is() {
     let receipt = sink.received().last().unwrap().mail();
     assert_eq!(sink.received().len(), 2);
     assert!(receipt.subject.starts_with("Receipt: $120.00") && !receipt.text.contains("Still to pay"), "{}", receipt.text);
+}
+
+/// A customer with a phone alone is reached out to by a person; whoever presses Done first is on record, once.
+#[tokio::test]
+async fn without_email_a_person_is_asked_to_call_or_text() {
+    let (t, sink) = TestApp::with_post().await;
+    let mut b = t.business("Crystal Clear").await;
+    let ada = b.member(Role::Admin, "Ada").await;
+    let lee = b.member(Role::Staff, "Lee").await;
+    let new = async |name: &str, phones: Value| -> String {
+        b.owner.act("contact.create", json!({ "first_name": name, "last_name": "Lane", "phones": phones })).await.data()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let phone = json!([{ "number": "(256) 555-0199" }]);
+    let (ann, bea, cid) = (new("Ann", phone.clone()).await, new("Bea", phone).await, new("Cid", json!([])).await);
+    for contact in [&ann, &bea, &cid] {
+        let plan = json!({ "contact_id": contact, "send_at": "2026-11-25T15:00:00Z", "consent_basis": "Asked at the door" });
+        b.owner.act("message.schedule", plan).await.expect(200);
+    }
+    let of = async |contact: &str| message(&b, &format!("contact_id={contact}")).await;
+    assert_eq!((of(&ann).await["channel"].clone(), of(&bea).await["channel"].clone()), (json!("phone"), json!("phone")));
+    assert!(b.owner.get("/messages").await.expect(200).body.contains("by phone or text"));
+    // An address that comes in between: it is mailed.
+    b.owner.act("contact.update", json!({ "contact_id": bea, "emails": [{ "address": "bea@example.com" }] })).await.expect(200);
+    assert_eq!(of(&bea).await["channel"], json!("email"));
+    t.advance(Duration::days(2));
+    t.drain().await;
+    assert_eq!(sink.received().iter().map(|r| r.to.clone()).collect::<Vec<_>>(), [["bea@example.com"]]);
+    assert_eq!((of(&bea).await["state"].clone(), of(&ann).await["state"].clone()), (json!("sent"), json!("by_hand")));
+
+    let home = b.owner.get("/").await.expect(200).body;
+    assert!(home.contains("Reach out to Ann Lane: call or text") && home.contains("href=\"tel:2565550199\""), "{home}");
+    assert!(home.contains("href=\"sms:2565550199?&#38;body=Hello%20Ann%2C%20this%20is%20Crystal%20Clear."), "{home}");
+    assert!(home.contains("Reach out to Cid Lane: no phone, no email") && home.contains(&format!("/contacts/{cid}")), "{home}");
+    assert!(!home.contains("Bea Lane") && !home.contains("Reply to this mail"), "{home}");
+    assert!(!lee.get("/").await.expect(200).body.contains("Ann Lane"));
+
+    // Put off, and back when its time comes, once.
+    let id = of(&ann).await["id"].as_str().unwrap().to_owned();
+    let page = b.owner.get(&format!("/messages/{id}")).await.expect(200).body;
+    assert!(page.contains("What to say") && page.contains(">Done</button>"), "{page}");
+    b.owner.act("message.update", json!({ "id": id, "send_at": "2026-12-01T15:00:00Z" })).await.expect(200);
+    assert!(!b.owner.get("/").await.expect(200).body.contains("Ann Lane"));
+    b.owner.act("message.done", json!({ "id": id })).await.expect(409);
+    t.advance(Duration::days(7));
+    t.drain().await;
+
+    // Two press Done at the same time: one of them did it, and both are told so.
+    let path = format!("/messages/{id}/done");
+    let (first, second) = tokio::join!(b.owner.post(&path, &[("home", "true")]), ada.post(&path, &[("home", "true")]));
+    assert_eq!((first.expect(303).location(), second.expect(303).location()), ("/", "/"));
+    b.owner.act("message.done", json!({ "id": id })).await.expect(200);
+    assert_eq!(t.count("select count(*) from events where name = 'message.done'").await, 1);
+    assert_eq!(of(&ann).await["state"], json!("told"));
+    assert!(!b.owner.get("/").await.expect(200).body.contains("Ann Lane"));
+    let timeline = b.owner.get(&format!("/contacts/{ann}/timeline")).await.expect(200).body;
+    assert!(timeline.contains("Reached out by phone or text"), "{timeline}");
+    b.owner.act("message.cancel", json!({ "id": id })).await.expect(409);
+    // The other one is taken back on home; nothing was ever sent to either.
+    let other = of(&cid).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(b.owner.post(&format!("/messages/{other}/cancel"), &[("home", "true")]).await.expect(303).location(), "/");
+    assert!(!b.owner.get("/").await.expect(200).body.contains("Cid Lane"));
+    assert_eq!(sink.received().len(), 1);
+}
+
+/// An address that goes away before a message is due, and one that comes after: by phone, then by mail; a customer who said no is not called either.
+#[tokio::test]
+async fn the_way_is_chosen_when_it_is_due() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let (kept, gone) = (customer(&b, "jane@example.com", Some(true)).await, customer(&b, "joan@example.com", Some(true)).await);
+    for contact in [&kept, &gone] {
+        b.owner.act("message.schedule", json!({ "contact_id": contact, "send_at": "2026-11-25T15:00:00Z" })).await.expect(200);
+    }
+    b.owner.act("contact.update", json!({ "contact_id": gone, "emails": [] })).await.expect(200);
+    sqlx::query("update contacts set email_consent = false where id = $1::uuid").bind(&kept).execute(&t.admin).await.unwrap();
+    t.advance(Duration::days(2));
+    t.drain().await;
+    assert_eq!(sink.received().len(), 0);
+    assert_eq!(message(&b, &format!("contact_id={kept}")).await["state"], json!("cancelled"));
+    let waits = message(&b, &format!("contact_id={gone}")).await;
+    assert_eq!(waits["state"], json!("by_hand"));
+    b.owner.act("contact.update", json!({ "contact_id": gone, "emails": [{ "address": "joan@example.org" }] })).await.expect(200);
+    b.owner.act("message.send_now", json!({ "id": waits["id"] })).await.expect(200);
+    t.drain().await;
+    assert_eq!(sink.received()[0].to, ["joan@example.org"]);
+}
+
+/// The words' preview has an example for everything that can be put in, for a business without a single visit too.
+#[tokio::test]
+async fn a_preview_leaves_no_variable_as_it_is_written() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    for kind in ["confirmation", "moved", "cancellation", "invoice", "receipt", "reach_out"] {
+        let templates = b.owner.data(&format!("type=message_templates&kind={kind}")).await.data();
+        let variables = templates[0]["variables"].as_array().unwrap().clone();
+        let body = variables.iter().map(|v| format!("<{{{{{}}}}}>", v.as_str().unwrap())).collect::<Vec<_>>().join("\n");
+        let typed = [("subject", "For {{first_name}}"), ("body", body.as_str()), ("only", "preview")];
+        let page = b.owner.post(&format!("/settings/messages/{kind}"), &typed).await.expect(200).body;
+        let shown = page.split("<pre id=\"out\">").nth(1).unwrap().split("</pre>").next().unwrap();
+        assert!(!shown.contains("{{") && !shown.contains("&#60;&#62;"), "{kind}: {shown}");
+        assert!(shown.contains("Please leave the side gate unlocked."), "{kind}: {shown}");
+        // The script previews from the same values.
+        let vars = page.split("data-vars=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert!(variables.iter().all(|v| vars.contains(v.as_str().unwrap())), "{kind}: {vars}");
+    }
 }

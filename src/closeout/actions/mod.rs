@@ -221,13 +221,13 @@ impl Action for CompleteCloseout {
     }
 }
 
-/// Reaching out later needs somebody who can be reached: said while the person still chooses.
+/// Reaching out later needs somebody who wants to hear of us; an email address it does not need: said while the person still chooses.
 async fn may_reach_out(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
     if !matches!(draft.next, Next::ReachOut { .. }) {
         return Ok(());
     }
     match out_of_reach(&contacts::data::summary(cx.db(), ticket.contact_id).await?) {
-        Some(why) => Err(FieldErrors::one("next", format!("{why} Nothing could be sent: book the next visit now, or say no."))),
+        Some(why) => Err(FieldErrors::one("next", format!("{why} Nobody would be reached: book the next visit now, or say no."))),
         None => Ok(()),
     }
 }

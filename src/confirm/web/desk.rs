@@ -17,7 +17,7 @@ use crate::{
     platform::{
         app::App,
         error::{Error, FieldErrors, Result},
-        form::{Posted, percent_encode},
+        form::Posted,
         ids::TicketId,
         links::{self, LinkKind},
         money::Currency,
@@ -89,7 +89,7 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
             .back(format!("/tickets/{id}"), format!("T-{number}")),
         tone: tone(ticket.confirmation),
         email: contact.email,
-        sms: contact.phone.as_deref().map(|p| format!("{}?&body={}", format::tel(p).replacen("tel:", "sms:", 1), percent_encode(&text))),
+        sms: contact.phone.as_deref().map(|p| format::sms(p, &text)),
         phone: contact.phone,
         url,
         qr_svg,

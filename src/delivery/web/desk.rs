@@ -14,9 +14,10 @@ use super::super::{
     render::{self, Rendering},
 };
 use crate::{
+    contacts,
     messages::{
-        MessageKind, MessageState,
-        actions::{CancelMessage, Claimed, RetryMessage, SendNow, UpdateMessage},
+        Channel, MessageKind, MessageState,
+        actions::{CancelMessage, Claimed, DoneByHand, RetryMessage, SendNow, UpdateMessage},
         data::{self, Message, Row},
     },
     platform::{
@@ -128,6 +129,8 @@ struct Show {
     /// Why it would not be sent now.
     obstacle: Option<String>,
     about: Option<(String, &'static str)>,
+    /// The customer's phone number, where it is said by phone or text.
+    phone: Option<String>,
     can: Vec<&'static str>,
     form: Edit,
     errors: FieldErrors,
@@ -170,6 +173,10 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
         Some(typed) => typed,
         None => words_of(read, &m).await?,
     };
+    let phone = match (m.row.channel, m.row.contact_id) {
+        (Channel::Phone, Some(id)) => contacts::data::summary(read.db(), id).await?.phone,
+        _ => None,
+    };
     let about = match m.row.subject_kind.as_str() {
         "ticket" => Some((format!("/tickets/{}", m.row.subject_id), "The visit")),
         "invoice" => Some((format!("/invoices/{}", m.row.subject_id), "The invoice")),
@@ -185,6 +192,7 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
         text,
         obstacle,
         about,
+        phone,
         can: data::allowed_actions(&who, m.row.state),
         form,
         errors,
@@ -225,6 +233,7 @@ async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, Str
     }
     Ok(match render::message(read, app, &claimed).await {
         Ok(Rendering::Mail(mail)) => (mail.email.subject.clone(), mail.email.text()?, None),
+        Ok(Rendering::ByHand { subject, text }) => (subject, text, None),
         Ok(Rendering::Drop(why) | Rendering::Refuse(why)) => (m.row.subject.clone().unwrap_or_default(), String::new(), Some(why)),
         Err(Error::NotFound) => (m.row.subject.clone().unwrap_or_default(), String::new(), Some("What it is about is gone.".into())),
         Err(e) => return Err(e),
@@ -275,9 +284,29 @@ async fn again(write: &Write, id: MessageId, typed: Edit, why: Error) -> Result<
 #[derive(Debug, Deserialize)]
 pub struct Nothing {}
 
+/// Where a form stood: on the home page, else on the message's own.
+#[derive(Debug, Deserialize)]
+pub struct Back {
+    #[serde(default)]
+    home: bool,
+}
+
+impl Back {
+    fn href(&self, id: MessageId) -> String {
+        if self.home { "/".into() } else { format!("/messages/{id}") }
+    }
+}
+
 /// `POST /messages/{id}/cancel`
-pub async fn cancel(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing>) -> Result<Response> {
-    done(&write, form, CancelMessage { id }, id, "Taken back").await
+pub async fn cancel(write: Write, Path(id): Path<MessageId>, form: Posted<Back>) -> Result<Response> {
+    write.act(&form.meta, CancelMessage { id }).await?;
+    Ok(ui::redirect(&form.value.href(id), "Taken back"))
+}
+
+/// `POST /messages/{id}/done`
+pub async fn told(write: Write, Path(id): Path<MessageId>, form: Posted<Back>) -> Result<Response> {
+    write.act(&form.meta, DoneByHand { id }).await?;
+    Ok(ui::redirect(&form.value.href(id), "Done"))
 }
 
 /// `POST /messages/{id}/send`

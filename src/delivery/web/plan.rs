@@ -29,6 +29,8 @@ struct New {
     variables: Vec<(&'static str, &'static str)>,
     /// The customer was never asked: the form asks how the sender knows.
     asks_basis: bool,
+    /// There is no email address yet: a person will call or text.
+    by_phone: bool,
     errors: FieldErrors,
 }
 
@@ -81,12 +83,14 @@ pub async fn new(mut read: Read, Query(asked): Query<Asked>) -> Result<Response>
 }
 
 async fn page(read: &mut Read, mut form: Plan, errors: FieldErrors) -> Result<New> {
+    let mut by_phone = false;
     let mut asks_basis = errors.of("consent_basis").is_some();
     if let Ok(id) = form.contact_id.parse::<ContactId>() {
         let who = read.who.clone();
         contacts::data::visible(read.db(), &who, id).await?;
         let contact = contacts::data::summary(read.db(), id).await?;
         asks_basis |= contact.email_consent.is_none();
+        by_phone = contact.email.is_none();
         form.customer = contact.name;
     }
     Ok(New {
@@ -94,6 +98,7 @@ async fn page(read: &mut Read, mut form: Plan, errors: FieldErrors) -> Result<Ne
         form,
         variables: templates::variables(MessageKind::ReachOut),
         asks_basis,
+        by_phone,
         errors,
     })
 }

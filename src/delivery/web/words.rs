@@ -115,7 +115,18 @@ async fn page(read: &mut Read, kind: MessageKind, form: Words, errors: FieldErro
     })
 }
 
-/// A real customer's values: the one asked for, else whoever is next in the calendar, else who came last. Amounts are made up.
+/// What the preview shows where the sample has nothing.
+const EXAMPLES: [(&str, &str); 6] = [
+    ("business_phone", "(555) 010-0199"),
+    ("custom_message", "Please leave the side gate unlocked."),
+    ("appointment_time", "9:00–11:00"),
+    ("appointment_address", "12 Oak Lane"),
+    ("services", "Windows, inside and out"),
+    ("last_services", "Windows, inside and out"),
+];
+
+/// A real customer's values: the one asked for, else whoever is next in the calendar, else who came last. Amounts are made up, and so is whatever
+/// is not known of them: every variable has a value, so that the preview shows how the words read.
 async fn sample(read: &mut Read, contact: Option<ContactId>) -> Result<(String, Vars)> {
     let who = read.who.clone();
     let (from, to) = (who.now - Duration::days(60), who.now + Duration::days(60));
@@ -147,6 +158,16 @@ async fn sample(read: &mut Read, contact: Option<ContactId>) -> Result<(String, 
         ("due_date", ui::format::date(who.today() + Duration::days(14))),
         ("paid_on", ui::format::date(who.today())),
     ]);
+    let made_up = [
+        ("price", vars["invoice_total"].clone()),
+        ("appointment_date", vars["due_date"].clone()),
+        ("last_visit", ui::format::date(who.today() - Duration::days(182))),
+    ];
+    for (name, example) in EXAMPLES.map(|(name, example)| (name, example.to_owned())).into_iter().chain(made_up) {
+        if vars.get(name).is_none_or(String::is_empty) {
+            vars.insert(name, example);
+        }
+    }
     Ok((vars.get("customer_name").cloned().unwrap_or_default(), vars))
 }
 

@@ -88,17 +88,17 @@ impl Action for ScheduleMessage {
     }
 }
 
-/// Why no message of this kind can reach the customer; None: it can.
+/// Why the customer is not to be reached out to; None: they may be. Without an email address a person calls or texts when it is due.
 pub fn out_of_reach(to: &contacts::Summary) -> Option<String> {
     match to {
         to if to.is_archived => Some(format!("{} is archived.", to.name)),
-        to if to.email.is_none() => Some(format!("{} has no email address.", to.name)),
         to if to.email_consent == Some(false) => Some(format!("{} does not want messages like this.", to.name)),
         _ => None,
     }
 }
 
-/// Changes the words or the time of a message that has not gone out.
+/// Changes the words or the time of a message that has not gone out. One that waits to be said by hand goes back into the queue: put together
+/// again, and mailed if there is an email address by then.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateMessage {
@@ -132,7 +132,8 @@ impl Action for UpdateMessage {
             update messages
                set custom_subject = case when $2 then $3 else custom_subject end,
                    custom_body = case when $4 then $5 else custom_body end,
-                   send_at = coalesce($6, send_at)
+                   send_at = coalesce($6, send_at), state = case when state = 'by_hand' then 'queued' else state end,
+                   rendered_subject = null, rendered_text = null
              where id = $1 returning send_at
             "#,
             self.id.0,
@@ -244,6 +245,29 @@ impl Action for MarkSent {
     }
 }
 
+/// A person has called or texted: a message that waited to be said by hand is done. Done twice is done once.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct DoneByHand {
+    pub id: MessageId,
+}
+
+impl Action for DoneByHand {
+    const NAME: &'static str = "message.done";
+    const NEEDS: Permission = Permission::Send;
+    type Output = MessageId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<MessageId> {
+        let may = |s| matches!(s, MessageState::ByHand | MessageState::Told);
+        let now = lock(cx, self.id, may, "is not waiting for a call or a text").await?;
+        if now.state == MessageState::ByHand {
+            sqlx::query!("update messages set state = 'told', sent_at = app.now() where id = $1", self.id.0).execute(cx.db()).await?;
+            tell(cx, "message.done", self.id, now.contact_id).await?;
+        }
+        Ok(self.id)
+    }
+}
+
 struct Locked {
     kind: MessageKind,
     state: MessageState,
@@ -267,7 +291,8 @@ async fn lock(cx: &mut Cx<'_>, id: MessageId, allowed: fn(MessageState) -> bool,
 
 async fn requeue(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
     sqlx::query!(
-        "update messages set state = 'queued', send_at = app.now(), attempts = 0, error = null, expires_at = null where id = $1",
+        "update messages set state = 'queued', send_at = app.now(), attempts = 0, error = null, expires_at = null,
+                rendered_subject = null, rendered_text = null where id = $1",
         id.0
     )
     .execute(cx.db())

@@ -4,6 +4,6 @@ pub mod desk;
 pub mod outbox;
 pub mod words;
 
-pub use desk::{CancelMessage, MarkSent, RetryMessage, ScheduleMessage, SendNow, UpdateMessage, out_of_reach};
+pub use desk::{CancelMessage, DoneByHand, MarkSent, RetryMessage, ScheduleMessage, SendNow, UpdateMessage, out_of_reach};
 pub use outbox::{Claim, Claimed, Outcome, Record};
 pub use words::{ResetTemplate, SetTemplate};

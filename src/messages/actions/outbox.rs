@@ -156,6 +156,8 @@ pub enum Outcome {
     Failed { error: String },
     /// Nobody knows whether it went out.
     InDoubt { error: String },
+    /// There is no email address: a person calls or texts, with these words.
+    ByHand { subject: String, text: String },
     /// No longer true or no longer wanted: not sent.
     Dropped { reason: String },
 }
@@ -213,6 +215,11 @@ impl Action for Record {
                 notice(cx, id, "message_in_doubt", &body).await?;
                 Ok(Some(MessageState::InDoubt))
             }
+            Outcome::ByHand { subject, text } => {
+                by_hand(cx, id, &subject, &text).await?;
+                cx.event("message.by_hand", about, json!({ "kind": row.kind })).await?;
+                Ok(Some(MessageState::ByHand))
+            }
             Outcome::Dropped { reason } => {
                 set_state(cx, id, MessageState::Cancelled, &reason).await?;
                 cx.event("message.cancelled", about, json!({ "kind": row.kind })).await?;
@@ -229,6 +236,19 @@ async fn sent(cx: &mut Cx<'_>, id: MessageId, to: &str, subject: &str, text: &st
         id.0,
         now,
         to,
+        subject,
+        text
+    )
+    .execute(cx.db())
+    .await?;
+    resolve(cx, id).await
+}
+
+/// Home asks a person to say it.
+async fn by_hand(cx: &mut Cx<'_>, id: MessageId, subject: &str, text: &str) -> Result<()> {
+    sqlx::query!(
+        "update messages set state = 'by_hand', error = null, rendered_subject = $2, rendered_text = $3 where id = $1",
+        id.0,
         subject,
         text
     )
