@@ -38,6 +38,8 @@ pub struct Act {
 /// `POST /api/actions`: runs one action; `Idempotency-Key` makes it safe to send again.
 pub async fn act(write: Write, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response> {
     let act: Act = serde_json::from_slice(&body).map_err(|e| FieldErrors::one("", format!("This is not the JSON we expect: {e}")))?;
+    // It may hold a whole file.
+    drop(body);
     let name = format!("{}.{}", act.domain, act.action);
     let entry = registry::actions().into_iter().find(|a| a.name == name).ok_or_else(|| {
         let known: Vec<_> =

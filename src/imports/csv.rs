@@ -24,9 +24,46 @@ pub struct Sheet {
 pub struct Row {
     pub line: u64,
     /// Cleaned, as many as there are headers.
-    pub cells: Vec<String>,
+    pub cells: Cells,
     /// Cells beyond the last header.
     pub surplus: Vec<String>,
+}
+
+/// The cells of a row in one piece: a file of many thousand rows stands in memory as a whole, and a string a cell takes thrice that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cells {
+    text: Box<str>,
+    /// Where each cell ends in `text`.
+    ends: Box<[u32]>,
+}
+
+impl Cells {
+    /// The first cells, filled up with empty ones to `count`.
+    fn new(cells: &[&str], count: usize) -> Self {
+        let (mut text, mut ends) = (String::with_capacity(cells.iter().map(|c| c.len()).sum()), Vec::with_capacity(count));
+        for cell in cells.iter().copied().chain(std::iter::repeat("")).take(count) {
+            text.push_str(cell);
+            ends.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
+
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let start = if index == 0 { 0 } else { *self.ends.get(index - 1)? };
+        self.text.get(start as usize..*self.ends.get(index)? as usize)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|i| &self[i])
+    }
+}
+
+impl std::ops::Index<usize> for Cells {
+    type Output = str;
+
+    fn index(&self, index: usize) -> &str {
+        self.get(index).expect("a row has as many cells as the header")
+    }
 }
 
 /// Why a file is no table at all.
@@ -66,14 +103,14 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, FileProblem> {
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(|_| FileProblem::NotText)? {
         let line = record.position().map_or(0, |at| first_line(&text, at));
-        let cells: Vec<String> = record.iter().map(clean).collect();
-        if cells.iter().all(String::is_empty) {
+        let cells: Vec<&str> = record.iter().map(clean).collect();
+        if cells.iter().all(|c| c.is_empty()) {
             sheet.blank_lines += 1;
         } else if sheet.headers.is_empty() {
             sheet.keys = cells.iter().map(|h| header_key(h)).collect();
-            sheet.headers = cells;
+            sheet.headers = cells.into_iter().map(str::to_owned).collect();
         } else {
-            sheet.push(line, cells);
+            sheet.push(line, &cells);
         }
     }
     match (sheet.headers.is_empty(), sheet.rows.is_empty()) {
@@ -92,20 +129,19 @@ impl Sheet {
 
     /// The cell of a row in a named column; "" when the file lacks the column.
     pub fn get<'r>(&self, row: &'r Row, name: &str) -> &'r str {
-        self.column(name).map_or("", |i| row.cells[i].as_str())
+        self.column(name).map_or("", |i| &row.cells[i])
     }
 
     /// All values of a named column, with their lines.
     pub fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = (u64, &'s str)> + use<'s> {
         let index = self.column(name);
-        self.rows.iter().filter_map(move |row| Some((row.line, row.cells[index?].as_str())))
+        self.rows.iter().filter_map(move |row| Some((row.line, &row.cells[index?])))
     }
 
-    fn push(&mut self, line: u64, mut cells: Vec<String>) {
+    fn push(&mut self, line: u64, cells: &[&str]) {
         let wanted = self.headers.len();
         let had = cells.len();
-        let surplus = if had > wanted { cells.split_off(wanted) } else { Vec::new() };
-        cells.resize(wanted, String::new());
+        let surplus: Vec<String> = cells.iter().skip(wanted).map(|&s| s.to_owned()).collect();
         if had < wanted {
             let message = format!("The row has {had} of {wanted} columns; the rest was taken as empty");
             self.problems.push(RowProblem::new(line, None, message));
@@ -113,7 +149,7 @@ impl Sheet {
             let message = format!("The row has {had} columns where the header has {wanted}; check for a comma without quotes");
             self.problems.push(RowProblem::new(line, None, message));
         }
-        self.rows.push(Row { line, cells, surplus });
+        self.rows.push(Row { line, cells: Cells::new(cells, wanted), surplus });
     }
 }
 
@@ -125,11 +161,11 @@ pub fn header_key(header: &str) -> String {
 
 /// One cell without what spreadsheets wrap around it: `="2"` → `2`, `'+1256…` → `+1256…`, outer spaces.
 /// An apostrophe also guards formulas in our own exports (`'=1+1`), so it goes before `= + - @` and digits only.
-pub fn clean(cell: &str) -> String {
+pub fn clean(cell: &str) -> &str {
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0'));
     let cell = cell.strip_prefix("=\"").and_then(|c| c.strip_suffix('"')).unwrap_or(cell);
     let guarded = cell.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@(".contains(c)));
-    guarded.unwrap_or(cell).trim().to_owned()
+    guarded.unwrap_or(cell).trim()
 }
 
 /// The reader's position may lie before blank lines that it skipped.
@@ -190,7 +226,7 @@ mod tests {
     use super::*;
 
     fn cells(bytes: &[u8]) -> Vec<Vec<String>> {
-        read(bytes).unwrap().rows.into_iter().map(|r| r.cells).collect()
+        read(bytes).unwrap().rows.into_iter().map(|r| r.cells.iter().map(str::to_owned).collect()).collect()
     }
 
     #[test]

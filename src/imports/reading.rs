@@ -77,9 +77,11 @@ pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
         }
     };
     let encoding = encoding_rs::Encoding::for_label(sheet.encoding.as_bytes()).unwrap_or(encoding_rs::UTF_8);
+    let sha256 = sheet.sha256;
+    drop(sheet);
     let (text, _, _) = encoding.decode(bytes);
     let redacted = redact::redact(&text);
-    Ok(Kept { text: redacted.text, sha256: sheet.sha256, kind, was_redacted: redacted.found })
+    Ok(Kept { text: redacted.text, sha256, kind, was_redacted: redacted.found })
 }
 
 /// Reads a kept file as the person wants it read. The error is what the person reads.
@@ -110,7 +112,7 @@ pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Resul
 const SAMPLE: usize = 40;
 
 fn seen(sheet: &csv::Sheet, mapping: &Mapping) -> Vec<SeenColumn> {
-    let sample = |i: usize| sheet.rows.iter().map(|r| r.cells[i].as_str()).find(|c| !c.is_empty()).unwrap_or_default();
+    let sample = |i: usize| sheet.rows.iter().map(|r| &r.cells[i]).find(|c| !c.is_empty()).unwrap_or_default();
     let column = |(i, header): (usize, &String)| SeenColumn {
         column: i,
         header: header.clone(),
@@ -148,7 +150,7 @@ pub fn refused_csv(bytes: &[u8], reasons: &BTreeMap<u64, String>) -> Result<Stri
     write(sheet.headers.iter().cloned().chain(["Line".into(), "Reason".into()]).collect())?;
     for row in &sheet.rows {
         if let Some(reason) = reasons.get(&row.line) {
-            write(row.cells.iter().cloned().chain([row.line.to_string(), reason.clone()]).collect())?;
+            write(row.cells.iter().map(str::to_owned).chain([row.line.to_string(), reason.clone()]).collect())?;
         }
     }
     String::from_utf8(out.into_inner().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
@@ -183,17 +185,19 @@ impl Reading {
         self
     }
 
-    /// Splits into portions that are committed one by one.
-    pub fn portions(self, size: usize) -> Vec<Rows> {
-        fn chunks<T: Clone>(rows: &[T], size: usize, into: fn(Vec<T>) -> Rows) -> Vec<Rows> {
-            rows.chunks(size).map(|c| into(c.to_vec())).collect()
+    /// Splits into portions that are committed one by one; each is let go of once it is done.
+    pub fn portions(self, size: usize) -> Box<dyn Iterator<Item = Rows> + Send> {
+        fn chunks<T: Send + 'static>(rows: Vec<T>, size: usize, into: fn(Vec<T>) -> Rows) -> Box<dyn Iterator<Item = Rows> + Send> {
+            let mut rows = rows.into_iter();
+            let portion = move || Some(rows.by_ref().take(size).collect::<Vec<T>>()).filter(|p| !p.is_empty());
+            Box::new(std::iter::from_fn(portion).map(into))
         }
         match self.rows {
-            Rows::Customers(rows) => chunks(&rows, size, Rows::Customers),
-            Rows::Catalogue(rows) => chunks(&rows, size, Rows::Catalogue),
-            Rows::Transactions(rows) => chunks(&rows, size, Rows::Transactions),
-            Rows::Items(rows) => chunks(&rows, size / 2, Rows::Items),
-            Rows::Appointments(rows) => chunks(&rows, size, Rows::Appointments),
+            Rows::Customers(rows) => chunks(rows, size, Rows::Customers),
+            Rows::Catalogue(rows) => chunks(rows, size, Rows::Catalogue),
+            Rows::Transactions(rows) => chunks(rows, size, Rows::Transactions),
+            Rows::Items(rows) => chunks(rows, size / 2, Rows::Items),
+            Rows::Appointments(rows) => chunks(rows, size, Rows::Appointments),
         }
     }
 

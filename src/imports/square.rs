@@ -77,7 +77,7 @@ impl<'s> Cells<'s> {
     /// The cell of a column by Square's name; "" without the column.
     fn text(&self, name: &str) -> &'s str {
         let index = self.mapping.index(name);
-        index.and_then(|i| self.row.cells.get(i)).map_or("", String::as_str)
+        index.and_then(|i| self.row.cells.get(i)).unwrap_or_default()
     }
 
     fn owned(&self, name: &str) -> String {
@@ -127,8 +127,7 @@ type Orders = BTreeMap<String, DateOrder>;
 /// differ, each column speaks for itself, and what is left is asked column by column.
 fn date_orders(sheet: &Sheet, mapping: &Mapping, columns: &[&str], options: &Options) -> (Orders, Vec<DateQuestion>) {
     let there: Vec<(&str, usize)> = columns.iter().filter_map(|c| Some((*c, mapping.index(c)?))).collect();
-    let infer =
-        |of: &[(&str, usize)]| dates::infer(sheet.rows.iter().flat_map(|row| of.iter().map(|(_, i)| (row.line, row.cells[*i].as_str()))));
+    let infer = |of: &[(&str, usize)]| dates::infer(sheet.rows.iter().flat_map(|row| of.iter().map(|(_, i)| (row.line, &row.cells[*i]))));
     let (mut orders, mut questions) = (Orders::new(), Vec::new());
     match infer(&there) {
         ColumnDates::Plain => return (orders, questions),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use super::InvoiceState;
 use crate::platform::{
@@ -237,6 +237,24 @@ pub async fn taxes(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Tax>> {
     )
     .fetch_all(db)
     .await?)
+}
+
+/// An invoice's lines and tax rows at once, each in the order they are printed in.
+pub async fn lines_and_taxes(db: &mut PgConnection, id: InvoiceId) -> Result<(Vec<Line>, Vec<Tax>)> {
+    let row = sqlx::query!(
+        r#"select (select coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'position', l.position, 'service_id', l.service_id, 'description', l.description,
+                            'quantity', l.quantity::text, 'unit_price', l.unit_price::text, 'tax_rate_id', l.tax_rate_id, 'tax_name', l.tax_name,
+                            'tax_percent', l.tax_percent::text, 'tax_inclusive', l.tax_inclusive, 'total', l.total::text)
+                          order by l.position, l.id), '[]')
+                     from invoice_lines l where l.invoice_id = $1) as "lines!: Json<Vec<Line>>",
+                  (select coalesce(jsonb_agg(jsonb_build_object('name', t.name, 'percent', t.percent::text, 'is_inclusive', t.is_inclusive,
+                            'base', t.base::text, 'amount', t.amount::text) order by t.is_inclusive, t.percent, t.id), '[]')
+                     from invoice_taxes t where t.invoice_id = $1) as "taxes!: Json<Vec<Tax>>""#,
+        id.0
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((row.lines.0, row.taxes.0))
 }
 
 /// The one live invoice of a ticket.

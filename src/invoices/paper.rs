@@ -20,9 +20,9 @@ use crate::{
 pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_url: Option<String>) -> Result<InvoiceDocument> {
     let invoice = data::invoice(&mut *db, id).await?;
     let sender = data::sender(&mut *db).await?;
-    let (included, taxes): (Vec<_>, Vec<_>) = data::taxes(&mut *db, id).await?.into_iter().partition(|t| t.is_inclusive);
+    let (lines, taxes) = data::lines_and_taxes(&mut *db, id).await?;
+    let (included, taxes): (Vec<_>, Vec<_>) = taxes.into_iter().partition(|t| t.is_inclusive);
     let row = |t: data::Tax| AmountRow { label: t.label(), amount: t.amount };
-    let lines = data::lines(&mut *db, id).await?;
     let mut facts = Vec::new();
     if let Some(ticket) = invoice.ticket_id {
         let ticket = tickets::data::ticket(&mut *db, ticket).await?;

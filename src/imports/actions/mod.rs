@@ -86,6 +86,7 @@ impl Action for PreviewImport {
         let wanted = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?;
         let refuse = |message: String| FieldErrors::one("file", message);
         let kept = reading::keep(&bytes, wanted).map_err(refuse)?;
+        drop(bytes);
         let reading = reading::read(kept.text.as_bytes(), kept.kind, &cx.who.country, &Choices::default()).map_err(refuse)?;
         let name = file_name(&self.file_name);
         let (id, file) = (self.id.unwrap_or_default(), FileId::new());

@@ -120,7 +120,7 @@ fn customer(
         is_blocked_online: cells.yes("Blocked from online booking"),
         extra: unknown
             .iter()
-            .filter_map(|(i, header)| Some(((*header).to_owned(), cells.row.cells.get(*i)?.clone())))
+            .filter_map(|(i, header)| Some(((*header).to_owned(), cells.row.cells.get(*i)?.to_owned())))
             .filter(|(_, value)| !value.is_empty())
             .collect(),
         source_id,

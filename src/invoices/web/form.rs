@@ -372,7 +372,7 @@ pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) ->
         Err(Error::Conflict { current: Some(_), .. }) => {
             let mut r = w.read().await?;
             let invoice = data::visible(r.db(), &w.who, id).await?;
-            let (lines, taxes) = (data::lines(r.db(), id).await?, data::taxes(r.db(), id).await?);
+            let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
             let mut form = page(&mut r, Some(id), typed, FieldErrors::default()).await?;
             (form.version, form.is_of_ticket) = (Some(invoice.version), invoice.ticket_id.is_some());
             form.stale = Some(printed(&invoice, &lines, &taxes));

@@ -64,7 +64,7 @@ async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: Fiel
     r.who.require_capability(Some(Capability::Invoices))?;
     let who = r.who.clone();
     let invoice = data::visible(r.db(), &who, id).await?;
-    let (lines, taxes) = (data::lines(r.db(), id).await?, data::taxes(r.db(), id).await?);
+    let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
     let contact = contacts::data::summary(r.db(), invoice.contact_id).await?;
     let link = links::live(r, LinkKind::Invoice, id.0).await?;
     let template = templates::of(r.db(), MessageKind::Invoice).await?;
@@ -190,7 +190,7 @@ struct PrintPage {
 pub async fn print(app: axum::extract::State<App>, mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
     let who = r.who.clone();
     let invoice = data::visible(r.db(), &who, id).await?;
-    let (lines, taxes) = (data::lines(r.db(), id).await?, data::taxes(r.db(), id).await?);
+    let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
     let link = links::live(&mut r, LinkKind::Invoice, id.0).await?.map(|l| links::url(&app, LinkKind::Invoice, l));
     let link = link.filter(|_| invoice.state.is_open());
     let qr_svg = link.as_deref().map(|url| qr::svg(url, "Code to pay this invoice")).transpose().map_err(Error::internal)?;

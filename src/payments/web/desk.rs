@@ -58,7 +58,7 @@ pub async fn show(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>
     data::must_see_money(&r.who)?;
     let who = r.who.clone();
     let invoice = data::visible(r.db(), &who, id).await?;
-    let (lines, taxes) = (data::lines(r.db(), id).await?, data::taxes(r.db(), id).await?);
+    let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
     let payments = payments::data::by_invoice(r.db(), id).await?.into_iter().map(|p| row(&who, p)).collect();
     let filter = messages::data::Filter { kind: Some(MessageKind::Invoice), subject: Some(id.0), ..Default::default() };
     let deliveries = messages::data::list(r.db(), &who, &filter, None, 10).await?;

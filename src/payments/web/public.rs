@@ -74,10 +74,9 @@ struct Replaced {
     sender: Sender,
 }
 
-async fn page(visitor: &Visitor, read: &mut Read, id: InvoiceId, is_back: bool) -> Result<Page> {
-    let org = read.who.org;
-    let invoice = invoices::data::invoice(read.db(), id).await?;
-    let (lines, taxes) = (invoices::data::lines(read.db(), id).await?, invoices::data::taxes(read.db(), id).await?);
+async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: bool) -> Result<Page> {
+    let (org, id) = (read.who.org, invoice.id);
+    let (lines, taxes) = invoices::data::lines_and_taxes(read.db(), id).await?;
     let is_pending = data::by_invoice(read.db(), id).await?.iter().any(|p| p.state == PaymentState::Pending);
     let can_pay = invoice.state.is_open()
         && invoice.amount_due > Decimal::ZERO
@@ -109,14 +108,13 @@ fn share(due: Decimal, percent: i64, money: Currency) -> Decimal {
 }
 
 /// The link's invoice, if the link is alive and there is something to show.
-async fn opened(visitor: &Visitor) -> Result<(Read, Option<InvoiceId>)> {
+async fn opened(visitor: &Visitor) -> Result<(Read, Option<Invoice>)> {
     let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
     if opened.is_revoked {
         return Ok((read, None));
     }
-    let id = InvoiceId(opened.subject);
-    let state = invoices::data::invoice(read.db(), id).await?.state;
-    Ok((read, Some(id).filter(|_| state != InvoiceState::Draft)))
+    let invoice = invoices::data::invoice(read.db(), InvoiceId(opened.subject)).await?;
+    Ok((read, Some(invoice).filter(|i| i.state != InvoiceState::Draft)))
 }
 
 async fn replaced(read: &mut Read) -> Result<Response> {
@@ -126,16 +124,16 @@ async fn replaced(read: &mut Read) -> Result<Response> {
 
 /// `GET /i/{token}`
 pub async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response> {
-    let (mut read, id) = opened(&visitor).await?;
-    let Some(id) = id else { return replaced(&mut read).await };
-    Ok(ui::page(&page(&visitor, &mut read, id, !asked.paid.is_empty()).await?)?.into_response())
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
+    Ok(ui::page(&page(&visitor, &mut read, invoice, !asked.paid.is_empty()).await?)?.into_response())
 }
 
 /// `GET /i/{token}/pdf`: the stored bytes.
 pub async fn pdf(visitor: Visitor) -> Result<Response> {
-    let (mut read, id) = opened(&visitor).await?;
-    let Some(id) = id else { return replaced(&mut read).await };
-    let (name, bytes) = invoices::paper::file(read.db(), id).await?.ok_or(Error::NotFound)?;
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
+    let (name, bytes) = invoices::paper::file(read.db(), invoice.id).await?.ok_or(Error::NotFound)?;
     Ok(pdf_answer(&name, bytes))
 }
 
@@ -152,9 +150,8 @@ fn tip(typed: &Pay, due: Decimal, money: Currency) -> Result<Decimal> {
 
 /// `POST /i/{token}`: on to the payment page. However often it is pressed, one page can be paid.
 pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
-    let (mut read, id) = opened(&visitor).await?;
-    let Some(id) = id else { return replaced(&mut read).await };
-    let invoice = invoices::data::invoice(read.db(), id).await?;
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
     let here = format!("/i/{}", visitor.token);
     let address = visitor.app().url(&here);
     let result = match tip(&form.value, invoice.amount_due, invoice.money()) {
@@ -170,8 +167,9 @@ pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
         Err(why @ (Error::Invalid(_) | Error::Conflict { .. } | Error::Provider(_))) => why,
         Err(e) => return Err(e),
     };
-    let (mut read, _) = visitor.read(LinkKind::Invoice).await?;
-    let mut page = page(&visitor, &mut read, id, false).await?;
+    let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
+    let invoice = invoices::data::invoice(read.db(), InvoiceId(opened.subject)).await?;
+    let mut page = page(&visitor, &mut read, invoice, false).await?;
     let status = why.status();
     page.typed = form.value;
     match why {
