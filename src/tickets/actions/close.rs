@@ -108,16 +108,19 @@ impl Action for CloseTicket {
 /// Makes the ticket's lines the ones that were done.
 async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Result<()> {
     let keep: Vec<_> = done.iter().filter_map(|l| l.id.map(|id| id.0)).collect();
-    sqlx::query!("delete from ticket_lines where ticket_id = $1 and not id = any ($2)", ticket.id.0, &keep).execute(cx.db()).await?;
-    let there: Vec<LineId> = data::lines(cx.db(), ticket.id).await?.iter().map(|l| l.id).collect();
+    let there = data::lines(cx.db(), ticket.id).await?;
+    if there.iter().any(|l| !keep.contains(&l.id.0)) {
+        sqlx::query!("delete from ticket_lines where ticket_id = $1 and not id = any ($2)", ticket.id.0, &keep).execute(cx.db()).await?;
+    }
     for (done, position) in done.iter().zip(1..) {
-        match done.id.filter(|id| there.contains(id)) {
-            Some(line_id) => {
+        match there.iter().find(|l| done.id == Some(l.id)) {
+            Some(old) => {
+                let line_id = old.id;
                 let l = done.line.clone();
                 let (description, quantity, unit_price) = (l.description, l.quantity, l.unit_price);
                 let (duration_minutes, tax_rate_id) = (l.duration_minutes, l.tax_rate_id);
                 let new = UpdateLine { line_id, description, quantity, unit_price, no_price: false, duration_minutes, tax_rate_id };
-                lines::change(cx, &new).await?;
+                lines::change_from(cx, &new, old.quantity, old.unit_price).await?;
             }
             None => {
                 lines::insert(cx, ticket.id, done.id, position, done.line.clone()).await?;

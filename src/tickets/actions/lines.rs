@@ -230,8 +230,13 @@ impl Action for UpdateLine {
 /// Writes a changed line; the ticket is locked by the caller.
 pub(super) async fn change(cx: &mut Cx<'_>, new: &UpdateLine) -> Result<()> {
     let old = sqlx::query!("select quantity, unit_price from ticket_lines where id = $1", new.line_id.0).fetch_one(cx.db()).await?;
-    let quantity = new.quantity.unwrap_or(old.quantity);
-    let unit_price = if new.no_price { None } else { new.unit_price.or(old.unit_price) };
+    change_from(cx, new, old.quantity, old.unit_price).await
+}
+
+/// Likewise, of a line that the caller has read under its lock.
+pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Decimal, unit_price: Option<Decimal>) -> Result<()> {
+    let quantity = new.quantity.unwrap_or(quantity);
+    let unit_price = if new.no_price { None } else { new.unit_price.or(unit_price) };
     let total = line_total(quantity, unit_price, currency(cx.who));
     let done = sqlx::query!(
         r#"update ticket_lines set description = coalesce($2, description), quantity = $3, unit_price = $4,
