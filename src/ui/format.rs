@@ -174,9 +174,11 @@ pub fn tel(number: &str) -> String {
     format!("tel:{}", phone::dialled(number))
 }
 
-/// A link that opens the phone's own messages with the text ready to send: `?&body=` is read by iOS (which wants `&`) and Android (`?`) alike.
+/// A link that opens the phone's own messages with the text ready to send: `?&body=` is read by iOS (which wants `&`) and Android (`?`) alike. An extension
+/// has no text messages of its own: it is left out.
 pub fn sms(number: &str, text: &str) -> String {
-    format!("{}?&body={}", tel(number).replacen("tel:", "sms:", 1), percent_encode(text))
+    let dialled = phone::dialled(number);
+    format!("sms:{}?&body={}", dialled.split(',').next().unwrap_or_default(), percent_encode(text))
 }
 
 /// A link that opens the address in the phone's map application: iOS and Android both hand `google.com/maps/dir` to an

@@ -10,9 +10,9 @@ on('click', async (e) => {
   try {
     if (share && navigator.share) return await navigator.share({ url: share, title });
     await navigator.clipboard.writeText(copy || share);
-    say('Link copied');
+    say('Copied');
   } catch (error) {
-    if (error.name !== 'AbortError') window.prompt('Copy this link', copy || share);
+    if (error.name !== 'AbortError') window.prompt('Copy this', copy || share);
   }
 });
 

@@ -131,6 +131,8 @@ struct Show {
     about: Option<(String, &'static str)>,
     /// The customer's phone number, where it is said by phone or text.
     phone: Option<String>,
+    /// Where the business is: how the number is written.
+    country: String,
     can: Vec<&'static str>,
     form: Edit,
     errors: FieldErrors,
@@ -193,6 +195,7 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
         obstacle,
         about,
         phone,
+        country: read.who.country.clone(),
         can: data::allowed_actions(&who, m.row.state),
         form,
         errors,
