@@ -71,16 +71,16 @@ impl Requests {
             What::Search | What::SearchOfMany => format!("/contacts?search={}", WORDS[n as usize % WORDS.len()]),
             What::Ticket => format!("/tickets/{}", id(9, org, 760 + n)),
             What::Invoice => format!("/invoices/{}", id(15, org, invoice)),
-            What::PublicInvoice => {
-                let [_, a, b, c] = turn.to_be_bytes();
-                format!("x-forwarded-for: 10.{a}.{b}.{c}\r\n")
-            }
+            What::PublicInvoice => format!("/i/bench-link-{org}-{invoice}"),
             What::Data => "/api/data?type=tickets&limit=20".to_owned(),
             What::Complete => return self.complete(),
         };
         let who = match what {
             // Customers come from everywhere; one network may only ask so often.
-            What::PublicInvoice => format!("x-forwarded-for: 10.{}.{}.{}\r\n", turn >> 16 & 255, turn >> 8 & 255, turn & 255),
+            What::PublicInvoice => {
+                let [_, a, b, c] = turn.to_be_bytes();
+                format!("x-forwarded-for: 10.{a}.{b}.{c}\r\n")
+            }
             What::Data => format!("authorization: Bearer bench-token-{org}\r\n"),
             What::HomeTechnician | What::Ticket => session(org, 2),
             What::ContactsOfMany | What::SearchOfMany => session(0, 1),

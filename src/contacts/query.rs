@@ -47,6 +47,7 @@ async fn list_contacts(read: &mut Read, params: &Params) -> Result<Listing> {
         archived,
         tag: params.filter("tag").map(str::to_owned),
         after: params.after()?,
+        emails: true,
         limit: params.limit,
     };
     let found = search::find(read.db(), &who, &asked).await?;

@@ -23,6 +23,8 @@ pub struct Asked {
     pub archived: bool,
     pub tag: Option<String>,
     pub after: Option<Place>,
+    /// Email addresses as well, which a list does not show.
+    pub emails: bool,
     pub limit: i64,
 }
 
@@ -89,7 +91,7 @@ struct Raw {
 
 /// The columns of a page, one query whatever the page: what differs is the rank, what is looked at for "why", and where the contacts come from.
 macro_rules! rows {
-    ($rank:literal, $why:literal, $from:literal, $($arg:expr),+) => {
+    ($rank:literal, $email:literal, $why:literal, $from:literal, $($arg:expr),+) => {
         sqlx::query_as!(
             Raw,
             r#"
@@ -97,7 +99,8 @@ macro_rules! rows {
                    c.relation as "relation!: Relation", c.is_organisation as "is_organisation!", c.tags as "tags!",
                    c.deleted_at as "archived_at?", c.version as "version!",
                    (select p.typed from contact_phones p where p.org_id = c.org_id and p.contact_id = c.id order by p.position, p.id limit 1) as "phone?",
-                   (select e.address from contact_emails e where e.org_id = c.org_id and e.contact_id = c.id order by e.position, e.id limit 1) as "email?",
+                   case when "# + $email + r#" then (select e.address from contact_emails e where e.org_id = c.org_id and e.contact_id = c.id
+                     order by e.position, e.id limit 1) end as "email?",
                    (select nullif(a.city, '') from addresses a where a.org_id = c.org_id and a.contact_id = c.id and a.deleted_at is null
                      order by a.is_primary desc, a.id limit 1) as "town?",
             "# + $rank + r#" as "rank!", "# + $why + $from,
@@ -166,6 +169,7 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
     let raw = if asked.archived {
         rows!(
             "0",
+            "$6::bool",
             r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#,
             r#" from contacts c where c.deleted_at is not null and (c.name_key, c.id) > ($1, $2) and ($3::text is null or $3 = any (c.tags))
                  and ($4::uuid is null or app.is_own_contact(c.id, $4)) order by c.name_key, c.id limit $5"#,
@@ -173,13 +177,15 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
             id,
             tag,
             own,
-            limit
+            limit,
+            asked.emails
         )
         .fetch_all(db)
         .await?
     } else {
         rows!(
             "0",
+            "$6::bool",
             r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#,
             r#" from contacts c where c.deleted_at is null and (c.name_key, c.id) > ($1, $2) and ($3::text is null or $3 = any (c.tags))
                  and ($4::uuid is null or app.is_own_contact(c.id, $4)) order by c.name_key, c.id limit $5"#,
@@ -187,7 +193,8 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
             id,
             tag,
             own,
-            limit
+            limit,
+            asked.emails
         )
         .fetch_all(db)
         .await?
@@ -200,6 +207,7 @@ macro_rules! hits {
     ($from:literal, $($arg:expr),+) => {
         rows!(
             "h.rank",
+            "true",
             r#"
             (select p.typed from contact_phones p where p.contact_id = c.id
                 and (p.match_key || ' ' || regexp_replace(p.typed, '\D', '', 'g')) like any (select app.like_pattern(w) from unnest($2::text[]) w) limit 1) as "hit_phone?",

@@ -97,13 +97,22 @@ pub fn display(e164: &str, region: &str) -> String {
 
 /// A number as it was typed, shown as a person in `region` writes it. Words in it ("1-800-FLOWERS") and what is no number stay as typed.
 pub fn shown(typed: &str, region: &str) -> String {
-    match parse(typed, region) {
-        Ok(phone) if !split_extension(&phone.typed).0.chars().any(char::is_alphabetic) => {
-            let number = display(&phone.e164, region);
-            phone.extension.map_or(number.clone(), |ext| format!("{number} ext. {ext}"))
-        }
-        _ => typed.to_owned(),
+    let (main, extension) = split_extension(unwrap_cell(typed));
+    if main.chars().any(char::is_alphabetic) {
+        return typed.to_owned();
     }
+    let number = digits(main);
+    let local = if number.len() == 11 { number.strip_prefix('1') } else { Some(number.as_str()).filter(|_| !main.starts_with('+')) };
+    // Ten digits are written like any ten, assigned or not: lists are shown often, and the library takes a moment.
+    let e164 = match local.filter(|l| l.len() == 10 && is_north_american(region)) {
+        Some(local) => format!("+1{local}"),
+        None => match parse(main, region) {
+            Ok(phone) => phone.e164,
+            Err(_) => return typed.to_owned(),
+        },
+    };
+    let number = display(&e164, region);
+    extension.map_or(number.clone(), |ext| format!("{number} ext. {ext}"))
 }
 
 /// What a telephone dials for a number as typed or in E.164: digits, and the extension after a pause.
@@ -173,9 +182,10 @@ fn north_american(typed: &str, number: &str, region: &str) -> Option<String> {
 }
 
 fn by_library(typed: &str, region: &str) -> Option<String> {
-    let number = phonenumber::parse(country::Id::from_str(region).ok(), typed).ok()?;
-    // A number without a country needs the default region's own plan; one with `+` need only be possible.
+    // A number without a country needs the default region's own plan; one with `+` need only be possible, and is read without that region,
+    // whose trunk prefix would be taken off it (a German mobile's 1, in the US).
     let plus = typed.trim_start().starts_with('+');
+    let number = phonenumber::parse(country::Id::from_str(region).ok().filter(|_| !plus), typed).ok()?;
     (plus || phonenumber::is_valid(&number)).then(|| number.format().mode(Mode::E164).to_string())
 }
 
@@ -248,6 +258,9 @@ mod tests {
         assert_eq!(shown("256-688-7695 x12", "US"), "(256) 688-7695 ext. 12");
         assert_eq!(shown("1-800-FLOWERS", "US"), "1-800-FLOWERS");
         assert_eq!(shown("ask Bob", "US"), "ask Bob");
+        assert_eq!(shown("+49 1512 3456789", "US"), "+49 1512 3456789");
+        assert_eq!(parse("+49 1512 3456789", "US").unwrap().e164, "+4915123456789");
+        assert_eq!(shown("", "US"), "");
         assert_eq!(dialled("+1 (256) 688-7695 ext. 12"), "+12566887695,12");
         assert_eq!(dialled("1-800-FLOWERS"), "18003569377");
     }

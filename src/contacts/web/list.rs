@@ -67,6 +67,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
         archived: wanted.archived(),
         tag: Some(wanted.tag.clone()).filter(|t| !t.is_empty()),
         after: if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) },
+        emails: false,
         limit: PAGE,
     };
     let found = search::find(r.db(), &who, &asked).await?;
