@@ -13,6 +13,7 @@ mod binaries;
 mod cluster;
 mod folder;
 mod lock;
+mod memory;
 
 pub use binaries::{Binaries, Version, program};
 use cluster::Server;

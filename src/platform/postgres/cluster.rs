@@ -13,6 +13,7 @@ use sqlx::Connection as _;
 use tokio::process::{Child, Command};
 
 use super::folder::{Folder, denied};
+use super::memory::shared_buffers;
 use super::{Binaries, Error, PORT, Result, SUPERUSER};
 
 /// Recovery after a crash may take long; a live server is waited for, a dead one is not.
@@ -22,11 +23,10 @@ const POLL: Duration = Duration::from_millis(20);
 /// Bytes; the log begins anew above it.
 const LOG_LIMIT: u64 = 10_000_000;
 
-/// What each start sets; the rest is Postgres's default.
-const SETTINGS: [&str; 12] = [
+/// What each start sets, beside `shared_buffers`; the rest is Postgres's default.
+const SETTINGS: [&str; 11] = [
     "listen_addresses=",
     "unix_socket_permissions=0700",
-    "shared_buffers=128MB",
     "max_connections=60",
     "synchronous_commit=on",
     "fsync=on",
@@ -150,6 +150,7 @@ fn launch(folder: &Folder, binaries: &Binaries) -> Result<Server> {
     }
     let mut postgres = command(folder, binaries, "postgres");
     postgres.arg("-D").arg(&folder.data).arg("-k").arg(&socket_dir).arg("-p").arg(PORT.to_string());
+    postgres.arg("-c").arg(format!("shared_buffers={}MB", shared_buffers()));
     for setting in SETTINGS {
         postgres.arg("-c").arg(setting);
     }

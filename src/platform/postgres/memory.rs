@@ -1,0 +1,33 @@
+//! How much memory the embedded database keeps pages in.
+
+use std::fs;
+
+/// `shared_buffers` in MB: an eighth of the machine's memory (of the container's, where that is less), from 128 to 1,024. Postgres takes it
+/// as it needs it; a small business never does.
+pub fn shared_buffers() -> u64 {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text)).unwrap_or(0);
+    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
+    share(machine.min(container))
+}
+
+/// Bytes of memory, from `MemTotal: 24615188 kB`.
+fn total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+fn share(bytes: u64) -> u64 {
+    (bytes / 8 / 1_048_576).clamp(128, 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_eighth_within_bounds() {
+        assert_eq!(total("MemFree: 5 kB\nMemTotal:       24615188 kB\n"), Some(24_615_188 * 1024));
+        assert_eq!(total("nothing"), None);
+        assert_eq!((share(0), share(512 << 20), share(4 << 30), share(24 << 30)), (128, 128, 512, 1024));
+    }
+}
