@@ -74,13 +74,16 @@ function startWizard(form) {
     minutes.value = worked % 60;
     save();
   };
-  const post = (url, step) => fetch(url, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'x-step': step, 'x-rounds-key': key, 'x-rounds-who': document.body.dataset.who }, keepalive: true, signal: AbortSignal.timeout(step === 'notes' ? 60e3 : 12e3) });
+  // What is sent later holds all that was sent before: an earlier one still on its way could arrive last, and is given up.
+  let early;
+  const post = (url, step, signal = AbortSignal.timeout(12e3)) => fetch(url, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'x-step': step, 'x-rounds-key': key, 'x-rounds-who': document.body.dataset.who }, keepalive: true, signal });
   const review = async () => {
     const into = $('[data-review-into]', form);
     if (!form.dataset.review || !into) return;
     into.setAttribute('aria-busy', 'true');
     // Completing comes after the review is on screen.
     finish.hidden = true;
+    early?.abort();
     try {
       const answer = await post(form.dataset.review, 'review');
       if (answer.headers.get('x-rounds-key') !== key || answer.status >= 500 || answer.status === 401) throw new Error(answer.status);
@@ -119,7 +122,11 @@ function startWizard(form) {
     const notes = names.indexOf('notes');
     if (form.dataset.notesAhead && from === notes && at > notes) {
       const words = $$('textarea', steps[notes]).map((t) => t.value).join('\n');
-      if (words !== ahead) post(form.dataset.notesAhead, 'notes').then(() => { ahead = words; }, () => {});
+      if (words !== ahead) {
+        early?.abort();
+        early = new AbortController();
+        post(form.dataset.notesAhead, 'notes', early.signal).then(() => { ahead = words; }, () => {});
+      }
     }
     if (last && focus) review();
   };

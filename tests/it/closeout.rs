@@ -165,6 +165,24 @@ async fn p3_the_second_one_keeps_what_was_typed() {
     assert_eq!(t.count("select count(*) from closeouts where draft::text like '%4111%'").await, 0);
 }
 
+/// Notes sent ahead while the next visit was not chosen yet, and held up on the way, take nothing back from the review that came before them.
+#[tokio::test]
+async fn p3_notes_sent_ahead_may_arrive_last() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let tech = b.member(Role::Staff, "Marcy").await;
+    let (_, id) = ticket(&b, &tech).await;
+    let draft = |next: serde_json::Value| {
+        json!({ "worked_minutes": 60, "prices_confirmed": true, "notes": "Dog named Biscuit", "next": next,
+            "lines": [{ "kind": "flexible", "description": "Windows", "quantity": "1", "unit_price": "100" }] })
+    };
+    let reach = json!({ "kind": "reach_out", "months": 6, "body": null });
+    tech.act("closeout.save", json!({ "ticket_id": id, "draft": draft(reach.clone()), "step": "review" })).await.data();
+    let late = tech.act("closeout.save", json!({ "ticket_id": id, "draft": draft(json!({ "kind": "undecided" })) })).await.data();
+    assert_eq!((&late["step"], &late["draft"]["next"]), (&json!("review"), &reach));
+    tech.act("closeout.complete", json!({ "ticket_id": id })).await.expect(200);
+}
+
 /// P3 under fire: the same completing sent twenty times at once closes once.
 #[tokio::test]
 async fn p3_a_double_tap_completes_once() {

@@ -135,6 +135,10 @@ impl Action for SaveCloseout {
         if self.draft.attributes.is_empty() {
             self.draft.attributes = kept.draft.attributes;
         }
+        // Notes sent ahead may arrive after what came later: a choice made by then stands.
+        if self.step.is_none() && self.draft.next == Next::Undecided {
+            self.draft.next = kept.draft.next;
+        }
         self.draft.read_notes();
         let step = self.step.or_else(|| Step::from_name(&kept.step)).unwrap_or(Step::What);
         let state = if step == Step::Review { CloseoutState::Reviewed } else { CloseoutState::Open };
