@@ -77,6 +77,8 @@ async function once(url) {
 }
 
 async function forOnce(url, answer) {
+  // Something was written: a page held from before it is old.
+  coming.clear();
   const headers = plain(answer.headers);
   headers.set('x-next-at', Date.now());
   await (await caches.open(NEXT)).put(plainUrl(url), new Response(await answer.blob(), { status: answer.status, headers }));
