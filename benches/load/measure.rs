@@ -80,6 +80,26 @@ fn quantile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
 }
 
+/// Asks so many times over the busy connections, unmeasured.
+pub async fn warm(port: u16, requests: &Arc<Requests>, what: What, times: usize) {
+    let mut running = Vec::new();
+    for _ in 0..BUSY {
+        let requests = requests.clone();
+        running.push(tokio::spawn(async move {
+            let Ok(mut connection) = Connection::open(port).await else { return };
+            for _ in 0..times.div_ceil(BUSY) {
+                let Some(request) = requests.next(what) else { break };
+                if connection.send(&request).await.is_err() {
+                    break;
+                }
+            }
+        }));
+    }
+    for task in running {
+        drop(task.await);
+    }
+}
+
 /// Closed loop: each connection asks again as soon as it was answered.
 pub async fn throughput(port: u16, pids: Pids, requests: &Arc<Requests>, what: What, time: Duration, into: &mut Measured) {
     let before = pids.processor_time();

@@ -76,10 +76,10 @@ pub async fn seal(app: &App, org: OrgId) -> Result<usize> {
 /// One sealer a business at a time.
 async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     let mut total = 0;
+    let mut done = Done { xid: since.to_owned(), id: 0, until: None };
     loop {
         let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
-        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('seal:' || $1::text, 0))", org.0.to_string()).execute(&mut *tx).await?;
-        let sealed = seal_batch(&mut tx, since).await?;
+        let sealed = seal_batch(&mut tx, org, &mut done).await?;
         tx.commit().await?;
         total += sealed;
         if i64::try_from(sealed).unwrap_or(i64::MAX) < BATCH {
@@ -88,7 +88,22 @@ async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     }
 }
 
-async fn seal_batch(db: &mut PgConnection, since: &str) -> Result<usize> {
+/// How far a sealer has come: by transaction, then by entry, so that each batch begins where the one before ended and an import's hundred
+/// thousand entries are not gone through anew for every two thousand. What is before `until` has ended: nothing appears there any more.
+struct Done {
+    xid: String,
+    id: i64,
+    until: Option<String>,
+}
+
+async fn seal_batch(db: &mut PgConnection, org: OrgId, done: &mut Done) -> Result<usize> {
+    let horizon = sqlx::query_scalar!(
+        r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "until!" from pg_advisory_xact_lock(hashtextextended('seal:' || $1::text, 0))"#,
+        org.0.to_string()
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let until = &*done.until.get_or_insert(horizon);
     let last = sqlx::query!("select seq, hash from audit_seals order by seq desc limit 1").fetch_optional(&mut *db).await?;
     let (mut seq, mut hash) = last.map_or((0, Vec::new()), |l| (l.seq, l.hash));
     let entries = sqlx::query_as!(
@@ -96,18 +111,19 @@ async fn seal_batch(db: &mut PgConnection, since: &str) -> Result<usize> {
         r#"
         select e.id, e.at, e.table_name, e.record_id, e.op, e.actor, e.digest, e.xid::text as "xid!"
           from audit_entries e
-         where e.xid >= $2::text::xid8 and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+         where (e.xid, e.id) > ($1::text::xid8, $2) and e.xid < $3::text::xid8
            and not exists (select from audit_seals s where s.org_id = e.org_id and s.entry_id = e.id)
-         order by e.id limit $1
+         order by e.xid, e.id limit $4
         "#,
-        BATCH,
-        since
+        done.xid,
+        done.id,
+        until,
+        BATCH
     )
     .fetch_all(&mut *db)
     .await?;
-    if entries.is_empty() {
-        return Ok(0);
-    }
+    let Some(end) = entries.last() else { return Ok(0) };
+    (done.xid, done.id) = (end.xid.clone(), end.id);
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in &entries {
         seq += 1;
