@@ -158,6 +158,7 @@ fn words(name: &str, number: Option<&str>, payload: &Value, who: &Who) -> String
         }
         "address.created" | "address.updated" | "address.archived" => return format!("{}: {}", sentence(name), text("address")),
         "ticket.imported" => "Visit, imported".to_owned(),
+        "ticket.asked" => return number.map_or("Asked to confirm".into(), |n| format!("Asked to confirm {n}")),
         "message.by_hand" => return "Reach out due: call or text".into(),
         "message.done" => return "Reached out by phone or text".into(),
         "message.sent" | "message.failed" | "message.scheduled" | "message.cancelled" if !text("kind").is_empty() => {
