@@ -1,6 +1,6 @@
 //! The doors for programs (`api.md`): envelopes around actions, data types and the registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     Json,
@@ -50,8 +50,28 @@ pub async fn act(write: Write, headers: HeaderMap, body: axum::body::Bytes) -> R
     let key = key.map_err(|_| FieldErrors::one("idempotency_key", "A key has 1 to 255 ASCII characters."))?;
     let meta = Meta { key, if_version: act.if_version, reasoning: act.reasoning, org: None };
     let data = if act.data.is_null() { json!({}) } else { act.data };
-    let output = (entry.run)(&write, &meta, data).await?;
-    Ok(envelope(&write.who, output, None).into_response())
+    match (entry.run)(&write, &meta, data).await {
+        Ok(output) => Ok(envelope(&write.who, output, None).into_response()),
+        Err(Error::Conflict { message, current: Some(now) }) => {
+            Err(Error::Conflict { message, current: Some(as_shown(&write, &now).await?.unwrap_or(now)) })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The record that was changed meanwhile, as its data type shows it to this member. `None`: not named by type and id, or not shown to them.
+async fn as_shown(write: &Write, now: &Value) -> Result<Option<Value>> {
+    let (Some(kind), Some(id)) = (now["type"].as_str(), now["id"].as_str().and_then(|id| id.parse().ok())) else { return Ok(None) };
+    let Some(entry) = registry::queries().into_iter().find(|e| e.name == kind) else { return Ok(None) };
+    if !write.who.can(entry.needs) || write.who.require_capability(entry.capability).is_err() {
+        return Ok(None);
+    }
+    let params = Params { id: Some(id), limit: 1, ..Params::default() };
+    match (entry.run)(&mut write.read().await?, &params).await {
+        Ok(listing) => Ok(listing.data.into_iter().next()),
+        Err(Error::NotFound | Error::Forbidden) => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 /// `GET /api/data?type=…`: one page, or the record with `id`.
@@ -71,13 +91,26 @@ pub async fn data(mut read: Read, headers: HeaderMap, Query(mut asked): Query<BT
     let listing = (entry.run)(&mut read, &params).await?;
     let mut data = listing.data;
     if let Some(fields) = fields {
-        let wanted: Vec<&str> = fields.split(',').map(str::trim).chain(["id"]).collect();
-        for row in data.iter_mut().filter_map(Value::as_object_mut) {
-            row.retain(|k, _| wanted.contains(&k.as_str()));
-        }
+        trim(&mut data, &fields)?;
     }
     let data = if one { data.into_iter().next().ok_or(Error::NotFound)? } else { Value::Array(data) };
     Ok(tagged(&headers, &read.who, data, listing.cursor))
+}
+
+/// Keeps the fields asked for, and the id. A field that no row of the answer has is not known.
+fn trim(rows: &mut [Value], fields: &str) -> Result<()> {
+    let wanted: Vec<&str> = fields.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
+    let known: BTreeSet<String> = rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys().cloned()).collect();
+    let mut errors = FieldErrors::default();
+    for field in wanted.iter().filter(|f| !known.is_empty() && !known.contains(**f)) {
+        let all: Vec<&str> = known.iter().map(String::as_str).collect();
+        errors.add("fields", format!("There is no field {field}. There are: {}.", all.join(", ")));
+    }
+    errors.into_result()?;
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|k, _| k == "id" || wanted.contains(&k.as_str()));
+    }
+    Ok(())
 }
 
 fn params(entry: &query::Entry, mut asked: BTreeMap<String, String>) -> Result<Params> {

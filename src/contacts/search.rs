@@ -54,7 +54,6 @@ pub struct Row {
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
     /// Why it was found, where the name does not show it: `Note: “…gate 4411…”`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 

@@ -151,11 +151,18 @@ impl Write {
         if let Some(first) = begin(&mut tx, &who, A::NAME, meta, &action).await? {
             return Ok(serde_json::from_value(first)?);
         }
-        if let (Some(version), Some((table, id))) = (meta.if_version, action.versioned()) {
-            check_version(&mut tx, table, id, version).await?;
-        }
+        let meanwhile = match (meta.if_version, action.versioned()) {
+            (Some(version), Some((table, id))) => changed_meanwhile(&mut tx, table, id, version).await?,
+            _ => None,
+        };
         let mut cx = Cx { tx: &mut tx, who: &who, app: &self.app };
-        let output = action.run(&mut cx).await?;
+        let done = action.run(&mut cx).await;
+        // Only the action knows whether this member may see the record at all; what it made of an old version is rolled back.
+        let output = match (done, meanwhile) {
+            (Err(e @ (Error::NotFound | Error::Forbidden)), _) => return Err(e),
+            (_, Some(conflict)) => return Err(conflict),
+            (done, None) => done?,
+        };
         if let Some(key) = &meta.key {
             let response = json!({ "answer": serde_json::to_value(&output)? });
             sqlx::query!("update idempotency_keys set response = $3 where actor = $1 and key = $2", who.actor(), key, response)
@@ -219,14 +226,14 @@ async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &M
     }
 }
 
-async fn check_version(tx: &mut PgConnection, table: &'static str, id: Uuid, version: i32) -> Result<()> {
-    let sql = format!("select version, to_jsonb(t) - 'org_id' from {table} t where id = $1 for update");
-    let row: Option<(i32, Value)> = sqlx::query_as(AssertSqlSafe(sql)).bind(id).fetch_optional(tx).await?;
-    let (now, current) = row.ok_or(Error::NotFound)?;
-    if now == version {
-        return Ok(());
-    }
-    Err(Error::Conflict { message: "Someone saved a change in the meantime.".into(), current: Some(current) })
+/// Locks the record; a conflict where it has another version by now. `current` names the record, for the door to show as it shows records.
+async fn changed_meanwhile(tx: &mut PgConnection, table: &'static str, id: Uuid, version: i32) -> Result<Option<Error>> {
+    let sql = format!("select version from {table} where id = $1 for update");
+    let now: Option<i32> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(tx).await?;
+    let now = now.ok_or(Error::NotFound)?;
+    let current = json!({ "type": table, "id": id, "version": now });
+    let conflict = || Error::Conflict { message: "Someone saved a change in the meantime.".into(), current: Some(current) };
+    Ok((now != version).then(conflict))
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
@@ -251,7 +258,7 @@ pub fn entry<A: Action>() -> Entry {
         schema: || schemars::schema_for!(A).to_value(),
         run: |write, meta, input| {
             Box::pin(async move {
-                let action: A = serde_json::from_value(input).map_err(|e| FieldErrors::one("data", e.to_string()))?;
+                let action: A = super::input::read(input, &schemars::schema_for!(A).to_value())?;
                 Ok(serde_json::to_value(write.act(meta, action).await?)?)
             })
         },

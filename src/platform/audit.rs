@@ -1,5 +1,6 @@
 //! The audit chain: a background sealer links the entries of each business by hash, so that a removed or edited row shows.
-//! It covers salted digests of the values, so that values can be erased and the chain still verifies.
+//! It covers salted digests of the values, so that values can be erased and the chain still verifies. Seals are made with the server's key:
+//! who can write to the database can't make them anew.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -8,7 +9,7 @@ use super::{
     app::App,
     error::Result,
     ids::OrgId,
-    secrets::digest,
+    secrets::{digest, hmac_matches, hmac_sha256},
     tenant::{Door, Origin, open},
 };
 
@@ -25,10 +26,16 @@ struct Entry {
     actor: String,
     digest: Vec<u8>,
     xid: String,
+    action: Option<String>,
+    source: Option<String>,
+    request_id: Option<String>,
 }
 
+/// How seals are made now; 1 was without a key.
+const VERSION: i16 = 2;
+
 impl Entry {
-    fn hash(&self, previous: &[u8]) -> [u8; 32] {
+    fn hash(&self, previous: &[u8], key: &[u8], version: i16) -> [u8; 32] {
         let mut bytes = previous.to_vec();
         let text = format!(
             "{}|{}|{}|{}|{}|{}|{}|",
@@ -42,8 +49,20 @@ impl Entry {
         );
         bytes.extend_from_slice(text.as_bytes());
         bytes.extend_from_slice(&self.digest);
-        digest(&bytes)
+        if version == 1 {
+            return digest(&bytes);
+        }
+        for part in [&self.action, &self.source, &self.request_id] {
+            bytes.extend_from_slice(part.as_deref().unwrap_or_default().as_bytes());
+            bytes.push(0);
+        }
+        hmac_sha256(key, &bytes)
     }
+}
+
+/// What vouches for the chain's end.
+fn head(org: OrgId, seq: i64, hash: &[u8]) -> Vec<u8> {
+    [format!("audit-head:{}:{seq}:", org.0).as_bytes(), hash].concat()
 }
 
 /// Seals what came since the last round, in the businesses it came to; returns how many entries.
@@ -79,7 +98,7 @@ async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     let mut done = Done { xid: since.to_owned(), id: 0, until: None };
     loop {
         let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
-        let sealed = seal_batch(&mut tx, org, &mut done).await?;
+        let sealed = seal_batch(&mut tx, &app.server_key, org, &mut done).await?;
         tx.commit().await?;
         total += sealed;
         if i64::try_from(sealed).unwrap_or(i64::MAX) < BATCH {
@@ -96,7 +115,7 @@ struct Done {
     until: Option<String>,
 }
 
-async fn seal_batch(db: &mut PgConnection, org: OrgId, done: &mut Done) -> Result<usize> {
+async fn seal_batch(db: &mut PgConnection, key: &[u8], org: OrgId, done: &mut Done) -> Result<usize> {
     let horizon = sqlx::query_scalar!(
         r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "until!" from pg_advisory_xact_lock(hashtextextended('seal:' || $1::text, 0))"#,
         org.0.to_string()
@@ -109,7 +128,7 @@ async fn seal_batch(db: &mut PgConnection, org: OrgId, done: &mut Done) -> Resul
     let entries = sqlx::query_as!(
         Entry,
         r#"
-        select e.id, e.at, e.table_name, e.record_id, e.op, e.actor, e.digest, e.xid::text as "xid!"
+        select e.id, e.at, e.table_name, e.record_id, e.op, e.actor, e.digest, e.xid::text as "xid!", e.action, e.source, e.request_id
           from audit_entries e
          where (e.xid, e.id) > ($1::text::xid8, $2) and e.xid < $3::text::xid8
            and not exists (select from audit_seals s where s.org_id = e.org_id and s.entry_id = e.id)
@@ -127,16 +146,24 @@ async fn seal_batch(db: &mut PgConnection, org: OrgId, done: &mut Done) -> Resul
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in &entries {
         seq += 1;
-        hash = entry.hash(&hash).to_vec();
+        hash = entry.hash(&hash, key, VERSION).to_vec();
         seqs.push(seq);
         ids.push(entry.id);
         hashes.push(hash.clone());
     }
+    let mac = hmac_sha256(key, &head(org, seq, &hash)).to_vec();
     sqlx::query!(
-        "insert into audit_seals (org_id, seq, entry_id, hash) select app.org(), * from unnest($1::bigint[], $2::bigint[], $3::bytea[])",
+        "with sealed as (
+             insert into audit_seals (org_id, seq, entry_id, hash, version)
+             select app.org(), s.seq, s.id, s.hash, $4 from unnest($1::bigint[], $2::bigint[], $3::bytea[]) s (seq, id, hash))
+         insert into audit_heads (org_id, seq, mac) values (app.org(), $5, $6)
+         on conflict (org_id) do update set seq = excluded.seq, mac = excluded.mac",
         &seqs,
         &ids,
-        &hashes
+        &hashes,
+        VERSION,
+        seq,
+        mac
     )
     .execute(db)
     .await?;
@@ -151,17 +178,23 @@ pub struct Verdict {
     pub faults: Vec<String>,
 }
 
-/// Verifies the whole chain of one business: each seal's hash, each sealed entry still there, each kept value still matching its digest.
+/// Verifies the whole chain of one business: each seal's hash, each sealed entry still there, each kept value still matching its digest, and
+/// that it ends where it ended.
 pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
     let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), true).await?;
     let mut verdict = Verdict { sealed: 0, faults: Vec::new() };
     let mut hash: Vec<u8> = Vec::new();
+    let mut is_keyed = false;
+    // Read first: the chain may grow meanwhile.
+    let end = sqlx::query!("select seq, mac from audit_heads").fetch_optional(&mut *tx).await?;
     loop {
         let rows = sqlx::query!(
             r#"
-            select s.seq, s.hash, s.entry_id, e.id as "id?", e.at as "at?", e.table_name as "table_name?", e.record_id as "record_id?", e.op as "op?",
-                   e.actor as "actor?", e.digest as "digest?", e.xid::text as "xid?",
-                   (e.salt is null or e.digest = sha256(e.salt || convert_to(coalesce(e.changes::text, ''), 'UTF8'))) as "values_match?"
+            select s.seq, s.hash, s.version, s.entry_id, e.id as "id?", e.at as "at?", e.table_name as "table_name?", e.record_id as "record_id?", e.op as "op?",
+                   e.actor as "actor?", e.digest as "digest?", e.xid::text as "xid?", e.action, e.source, e.request_id,
+                   -- Erased values have lost their salt with them.
+                   case when e.salt is null then e.changes is null
+                        else e.digest = sha256(e.salt || convert_to(coalesce(e.changes::text, ''), 'UTF8')) end as "values_match?"
               from audit_seals s left join audit_entries e on e.org_id = s.org_id and e.id = s.entry_id
              where s.seq > $1 order by s.seq limit 5000
             "#,
@@ -170,7 +203,7 @@ pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
         .fetch_all(&mut *tx)
         .await?;
         if rows.is_empty() {
-            return Ok(verdict);
+            break;
         }
         for row in rows {
             verdict.sealed += 1;
@@ -188,11 +221,28 @@ pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
             if row.values_match == Some(false) {
                 verdict.faults.push(format!("the values of entry {id} were edited"));
             }
-            let entry = Entry { id, at, table_name, record_id, op, actor, digest, xid };
-            if entry.hash(&hash).as_slice() != row.hash.as_slice() {
+            let (action, source, request_id) = (row.action, row.source, row.request_id);
+            let entry = Entry { id, at, table_name, record_id, op, actor, digest, xid, action, source, request_id };
+            is_keyed = row.version > 1;
+            if entry.hash(&hash, &app.server_key, row.version).as_slice() != row.hash.as_slice() {
                 verdict.faults.push(format!("entry {id} was edited, or one before it was removed"));
+            }
+            if let Some(end) = end.as_ref().filter(|end| end.seq == row.seq)
+                && !hmac_matches(&app.server_key, &[&head(org, end.seq, &row.hash)], &end.mac)
+            {
+                verdict.faults.push("the note of where the chain ends was edited".into());
             }
             hash = row.hash;
         }
     }
+    match end {
+        Some(end) if end.seq > verdict.sealed => {
+            verdict.faults.push(format!("seals {} to {} were removed from the end", verdict.sealed + 1, end.seq));
+        }
+        None if is_keyed && sqlx::query!("select seq from audit_heads").fetch_optional(&mut *tx).await?.is_none() => {
+            verdict.faults.push("the note of where the chain ends was removed".into());
+        }
+        _ => {}
+    }
+    Ok(verdict)
 }

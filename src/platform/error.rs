@@ -166,6 +166,16 @@ const CONSTRAINTS: &[(&str, &str, &str)] = &[
     ("clock_entries_order_check", "clocked_out_at", "Clocking out can't be before clocking in."),
 ];
 
+/// What the database can't hold, whoever should have noticed before, by SQLSTATE.
+fn unfit(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "22003" => "A number in it is larger than can be kept.",
+        "22007" | "22008" => "A date in it is outside of what can be kept.",
+        "22021" | "22P05" => "There is a character in it that can't be kept (a zero byte). Please take it out.",
+        _ => return None,
+    })
+}
+
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match &e {
@@ -187,12 +197,19 @@ impl From<sqlx::Error> for Error {
                     Some((_, field, message)) => FieldErrors::one(field, *message),
                     // A reference to a record this business does not have: the same as an unknown one.
                     None if d.is_foreign_key_violation() => Self::NotFound,
+                    // An id that the sender made, sent again under another key.
+                    None if d.is_unique_violation() && name.ends_with("_pkey") => {
+                        Self::conflict("There is already a record with this id. Reload the page to make a new one.")
+                    }
                     None => Self::Internal(Box::new(e)),
                 },
-                None if d.code().as_deref() == Some("57P01") || d.code().as_deref() == Some("57P03") => {
-                    Self::Unavailable("The database is restarting. Nothing was changed; please try again.".into())
-                }
-                None => Self::Internal(Box::new(e)),
+                None => match d.code().as_deref().and_then(unfit) {
+                    Some(message) => FieldErrors::one("", message),
+                    None if matches!(d.code().as_deref(), Some("57P01" | "57P03")) => {
+                        Self::Unavailable("The database is restarting. Nothing was changed; please try again.".into())
+                    }
+                    None => Self::Internal(Box::new(e)),
+                },
             },
             _ => Self::Internal(Box::new(e)),
         }

@@ -11,6 +11,7 @@ pub mod form;
 pub mod housekeeping;
 pub mod ics;
 pub mod ids;
+pub mod input;
 pub mod jobs;
 pub mod links;
 pub mod llm;

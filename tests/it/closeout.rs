@@ -125,7 +125,7 @@ async fn a_technician_closes_a_ticket_out_step_by_step_without_script() {
     assert_eq!(t.count("select count(*) from notes where ticket_id is not null").await, 1);
 
     // Closed is closed, for the app's role too.
-    b.owner.act("ticket.update", json!({ "ticket_id": id, "id": id, "instructions": "x" })).await.expect(409);
+    b.owner.act("ticket.update", json!({ "ticket_id": id, "instructions": "x" })).await.expect(409);
     let (org, sql) = (b.org.0.to_string(), format!("update tickets set instructions = 'x' where id = '{id}'"));
     let mut db = <sqlx::PgConnection as sqlx::Connection>::connect(&t.url("rounds_app")).await.unwrap();
     sqlx::query("select set_config('app.org_id', $1, false)").bind(org).execute(&mut db).await.unwrap();

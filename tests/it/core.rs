@@ -1,6 +1,6 @@
 //! The foundations: isolation by the database itself, idempotency, the audit chain, the cursor over events.
 
-use rounds::platform::audit;
+use rounds::platform::{audit, role::Role};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -53,13 +53,30 @@ async fn the_audit_chain_shows_tampering() {
     let a = t.business("Crystal Clear").await;
     seal_at_least(&t, a.org, 1).await;
     assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults, Vec::<String>::new());
-    sqlx::query("update audit_entries set changes = jsonb_set(changes, '{name}', '[null, \"Someone else\"]') where table_name = 'orgs'")
+    // Each by whoever has the database, and not the server's key; what was taken is put back.
+    sqlx::raw_sql("create table kept_entries as select * from audit_entries; create table kept_seals as select * from audit_seals")
         .execute(&t.admin)
         .await
         .unwrap();
-    assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults.len(), 1);
-    sqlx::query("delete from audit_entries where table_name = 'members'").execute(&t.admin).await.unwrap();
-    assert!(audit::verify(&t.app, a.org).await.unwrap().faults.iter().any(|f| f.contains("removed")));
+    for (tampering, shows) in [
+        (
+            r#"update audit_entries set changes = jsonb_set(changes, '{name}', '[null, "Someone else"]') where table_name = 'orgs'"#,
+            "values",
+        ),
+        (r#"update audit_entries set salt = null, changes = '{"name": [null, "Someone else"]}' where table_name = 'orgs'"#, "values"),
+        ("update audit_entries set action = 'import.run' where table_name = 'orgs'", "edited"),
+        ("update audit_entries set source = 'model' where table_name = 'members'", "edited"),
+        ("delete from audit_entries where table_name = 'members'", "removed"),
+        ("delete from audit_seals where seq = (select max(seq) from audit_seals)", "from the end"),
+    ] {
+        sqlx::raw_sql(tampering).execute(&t.admin).await.unwrap();
+        let faults = audit::verify(&t.app, a.org).await.unwrap().faults;
+        assert!(faults.iter().any(|f| f.contains(shows)), "{tampering}: {faults:?}");
+        let back = "delete from audit_seals; delete from audit_entries; insert into audit_seals select * from kept_seals;
+                    insert into audit_entries overriding system value select * from kept_entries";
+        sqlx::raw_sql(back).execute(&t.admin).await.unwrap();
+        assert_eq!(audit::verify(&t.app, a.org).await.unwrap().faults, Vec::<String>::new(), "{tampering}, put back");
+    }
     let app_role = PgConnection::connect(&t.url("rounds_app")).await.unwrap();
     drop(app_role);
 }
@@ -71,7 +88,17 @@ async fn every_tenant_table_is_built_by_the_helper() {
     // Global by design: identity, counters of the network, the sealer's place, the migrations' own.
     let global = ["users", "sessions", "sign_ins", "rate_limits", "seal_progress", "_sqlx_migrations"];
     // Derived or append-only: isolated, without audit of their own.
-    let bare = ["audit_entries", "audit_seals", "events", "idempotency_keys", "counters", "contact_search", "import_rows", "import_keys"];
+    let bare = [
+        "audit_entries",
+        "audit_seals",
+        "audit_heads",
+        "events",
+        "idempotency_keys",
+        "counters",
+        "contact_search",
+        "import_rows",
+        "import_keys",
+    ];
     let tables: Vec<(String, bool, bool, bool, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, c.relrowsecurity, c.relforcerowsecurity,
                 exists (select from pg_policies p where p.tablename = c.relname and p.policyname = 'tenant' and p.qual like '%app.org()%' and p.with_check like '%app.org()%'),
@@ -192,4 +219,54 @@ async fn a_malformed_address_gets_the_page_of_an_unknown_one() {
     let odd = b.owner.get("/notices?state=open&state=resolved").await.expect(422).body;
     assert!(odd.contains("<h1>") && !odd.contains("deserialize"), "{odd}");
     t.nobody().get("/tickets/abc").await.expect(303);
+}
+
+/// What a program sends is taken whole or refused by its field; nothing it sends brings the server down.
+#[tokio::test]
+async fn input_that_does_not_fit_is_told_by_its_field() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = uuid::Uuid::now_v7();
+    b.owner.act("contact.create", json!({ "id": contact, "first_name": "Edith" })).await.data();
+    let again = b.owner.act("contact.create", json!({ "id": contact, "first_name": "Edith" })).await.expect(409).json();
+    assert_eq!(again["error"]["code"], "CONFLICT");
+    for (action, data, field) in [
+        ("contact.update", json!({ "contact_id": contact, "fristname": "Ida" }), "fristname"),
+        ("contact.update", json!({ "first_name": "Ida" }), "contact_id"),
+        (
+            "invoice.create",
+            json!({ "contact_id": contact, "lines": [{ "description": "a", "quantity": "1", "unit_price": "1.00", "discuont": "1" }] }),
+            "lines[0].discuont",
+        ),
+        ("note.create", json!({ "contact_id": contact, "body": "gate\u{0}4411" }), ""),
+    ] {
+        let refused = b.owner.act(action, data).await.expect(422).json();
+        assert_eq!(refused["error"]["details"][0]["field"], field, "{refused}");
+    }
+    let asked = b.owner.get("/api/data?type=contacts&fields=last_nmae").await.expect(422).json();
+    assert!(asked["error"]["message"].as_str().unwrap().contains("company"), "{asked}");
+    b.owner.get("/contacts?search=a%00b").await.expect(422);
+    b.owner.get("/invoices?search=%00").await.expect(422);
+}
+
+/// A stale version tells nobody what they may not see, and shows a record as its type shows it.
+#[tokio::test]
+async fn a_stale_version_shows_no_more_than_the_record_does() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let agent = b.member(Role::Agent, "Nico").await;
+    let contact = b.owner.act("contact.create", json!({ "first_name": "Edith" })).await.data()["id"].clone();
+    let lines = json!([{ "description": "Windows", "quantity": "1", "unit_price": "109.00" }]);
+    let invoice = b.owner.act("invoice.create", json!({ "contact_id": contact, "lines": lines })).await.data()["id"].clone();
+    let old = || json!({ "if_version": 99 });
+    for (action, data) in [
+        ("contact.update", json!({ "contact_id": contact, "first_name": "Ida" })),
+        ("invoice.update", json!({ "invoice_id": invoice, "lines": lines })),
+    ] {
+        agent.act_with(action, data.clone(), &[], old()).await.expect(404);
+        let stale = b.owner.act_with(action, data, &[], old()).await.expect(409).json();
+        assert!(stale["error"]["current"]["version"].is_number() && stale["error"]["current"].get("name_key").is_none(), "{stale}");
+    }
+    let stale = b.owner.act_with("invoice.update", json!({ "invoice_id": invoice, "lines": lines }), &[], old()).await.json();
+    assert!(stale["error"]["current"]["total"].is_string(), "money is a decimal string: {stale}");
 }

@@ -33,6 +33,8 @@ impl Server {
             .env("ROUNDS_LISTEN", format!("127.0.0.1:{}", self.port))
             .env("ROUNDS_PUBLIC_URL", format!("http://127.0.0.1:{}", self.port))
             .env("ROUNDS_DATA_DIR", &self.data)
+            // The harness's own: it verifies the audit chain.
+            .env("ROUNDS_SECRETS__SERVER_KEY", "a server key of at least thirty-two bytes")
             .env("DATABASE_URL", &self.database_url)
             .env("ROUNDS_MAIL__SMTP_URL", &self.smtp)
             .stdout(Stdio::null())
