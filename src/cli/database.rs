@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rounds::platform::config::Config;
 use rounds::platform::migrate::{self, migrate};
-use rounds::platform::postgres::{Embedded, program};
+use rounds::platform::postgres::{Embedded, Error, Lock, program};
 use rounds::platform::secrets::Secret;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection};
@@ -44,6 +44,14 @@ impl Database {
         match &config.database_url {
             Some(url) => Ok(Self::external(config, url)),
             None => Ok(Self::of(Embedded::start(config).await?)),
+        }
+    }
+
+    /// What there is to say where another process has this data folder.
+    pub fn held_elsewhere(config: &Config) -> Option<Failure> {
+        match Lock::take(&config.data_dir) {
+            Err(running @ Error::Running { .. }) if config.database_url.is_none() => Some(running.into()),
+            _ => None,
         }
     }
 

@@ -42,7 +42,11 @@ pub async fn run(args: Args, config: Config) -> Result {
 /// down again in whatever way it ended.
 pub async fn until_stopped(args: Args, config: Config, prepare: impl AsyncFnOnce(&App) -> Result) -> Result {
     // Before anything is started: a taken port is the commonest mistake.
-    let listener = listen("listen", config.listen).await?;
+    let listener = match listen("listen", config.listen).await {
+        Ok(listener) => listener,
+        // Started twice: that is worth knowing, not whose port it is.
+        Err(taken) => return Err(Database::held_elsewhere(&config).unwrap_or(taken)),
+    };
     let mut database = Database::hold(&config).await?;
     let stop = stop_signal()?;
     let served = match database.pool(&config).await {
