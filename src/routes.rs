@@ -214,7 +214,7 @@ pub fn table() -> Vec<Route> {
         post("/tickets/{id}/closeout/{step}", Member(WriteRecords), closeout::web::save),
         // Asking for confirmation, and the customer's answer.
         get("/tickets/{id}/confirmation", Member(ReadRecords), confirm::web::desk::show),
-        get("/tickets/{id}/confirmation/print", Member(ReadRecords), confirm::web::desk::print),
+        get("/tickets/{id}/confirmation/print", Member(Send), confirm::web::desk::print),
         post("/tickets/{id}/confirmation/ask", Member(Send), confirm::web::desk::ask),
         post("/tickets/{id}/confirmation/record", Member(WriteRecords), confirm::web::desk::record),
         post("/tickets/{id}/confirmation/renew", Member(Send), confirm::web::desk::renew),

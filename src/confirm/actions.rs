@@ -1,5 +1,6 @@
 //! Asking and answering.
 
+use chrono::Duration;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,8 @@ impl Action for Tell {
     }
 }
 
-/// Asks the customer to confirm, by hand: marks the visit as asked, makes the link, queues the mail where there is an address.
+/// Asks the customer to confirm, by hand: marks the visit as asked, makes the link, queues the mail where there is an address. Without one it is
+/// the link that asks: whoever gets it here prints, shows or texts it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Ask {
@@ -119,7 +121,7 @@ impl Action for Ask {
         }
         let link = links::ensure(cx, LinkKind::Confirm, ticket.id.0).await?;
         let url = links::url(cx.app, LinkKind::Confirm, link);
-        let message_id = if self.link_only {
+        let message_id = if self.link_only || !has_mail(cx, &ticket).await? {
             cx.run(MarkAsked { ticket_id: ticket.id, sequence: ticket.sequence }).await?;
             None
         } else {
@@ -137,20 +139,29 @@ fn key(ticket: &Ticket, is_cancelling: bool, before: i64) -> String {
     format!("{act}:{}:{}:{before}", ticket.id, ticket.sequence)
 }
 
+/// Asks by mail. Without an address nobody is asked: that takes a person with the link in hand.
 async fn ask(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str, before: i64) -> Result<Option<MessageId>> {
+    if !has_mail(cx, ticket).await? {
+        return Ok(None);
+    }
     cx.run(MarkAsked { ticket_id: ticket.id, sequence: ticket.sequence }).await?;
     links::ensure(cx, LinkKind::Confirm, ticket.id.0).await?;
     queue(cx, ticket, kind, words, key(ticket, false, before)).await
 }
 
+/// Whether the customer can be written to.
+async fn has_mail(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<bool> {
+    let contact = contacts::data::summary(cx.db(), ticket.contact_id).await?;
+    Ok(contact.email.is_some() && !contact.is_archived)
+}
+
 /// Queues a mail where there is an address.
 async fn queue(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str, key: String) -> Result<Option<MessageId>> {
-    let contact = contacts::data::summary(cx.db(), ticket.contact_id).await?;
-    if contact.email.is_none() || contact.is_archived {
+    if !has_mail(cx, ticket).await? {
         return Ok(None);
     }
     let message = NewMessage {
-        contact_id: Some(contact.id),
+        contact_id: Some(ticket.contact_id),
         custom_body: (!words.trim().is_empty()).then(|| redact(words.trim()).text),
         expires_at: (kind != MessageKind::Cancellation).then_some(ticket.starts_at),
         cancel_group: Some(cancel_group(ticket.id)),
@@ -160,6 +171,9 @@ async fn queue(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str,
     };
     messages::queue(cx, message).await.map(Some)
 }
+
+/// How long the owners' mail waits: who changes their mind meanwhile is told of once.
+const SECOND_THOUGHTS: Duration = Duration::minutes(2);
 
 /// The customer answers on the page of their link: recorded, and a no or a wish told to the owners.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
@@ -184,31 +198,44 @@ impl Action for Respond {
             AnswerByLink { ticket_id: self.ticket_id, answer: self.answer, wish: self.wish.clone(), sequence: Some(self.sequence) };
         let id = cx.run(answer).await?;
         let ticket = tickets::data::ticket(cx.db(), self.ticket_id).await?;
-        if self.answer != Answer::Accepted {
-            tell_owners(cx, &ticket, self.answer, &self.wish, id).await?;
-        }
+        tell_owners(cx, &ticket, self.answer, &self.wish, id).await?;
         Ok(id)
     }
 }
 
+/// Takes back what waits about an earlier answer, and says the new one if it wants a person.
 async fn tell_owners(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str, id: AnswerId) -> Result<()> {
+    let owners = messages::data::owners(cx.db()).await?;
+    let key = |member| format!("answer:{id}:{member}");
+    // The answer that stands was given again: it was told.
+    if let Some((first, _)) = owners.first()
+        && messages::data::by_key(cx.db(), &key(*first)).await?.is_some()
+    {
+        return Ok(());
+    }
+    let group = format!("answer:{}", ticket.id);
+    messages::withdraw(cx, &group).await?;
     let slot = format::span(ticket.starts_at, ticket.ends_at, ticket.zone());
     let name = &ticket.contact_name;
     let subject = match answer {
+        Answer::Accepted => return Ok(()),
         Answer::Declined => format!("{name} declined: {slot}"),
-        _ => format!("{name} wants another time: {slot}"),
+        Answer::ChangeRequested => format!("{name} wants another time: {slot}"),
     };
     let mut body = format!("{name} answered for T-{}, {slot}.", ticket.number);
     if !wish.trim().is_empty() {
         body.push_str("\n\nIn their words:\n");
         body.push_str(&redact(wish.trim()).text);
     }
-    for (member, address) in messages::data::owners(cx.db()).await? {
+    let send_at = cx.now() + SECOND_THOUGHTS;
+    for (member, address) in owners {
         let message = NewMessage {
             to_address: Some(address),
             custom_subject: Some(subject.clone()),
             custom_body: Some(body.clone()),
-            dedup_key: Some(format!("answer:{id}:{member}")),
+            send_at: Some(send_at),
+            cancel_group: Some(group.clone()),
+            dedup_key: Some(key(member)),
             ..NewMessage::about(MessageKind::OwnerNotice, "ticket", ticket.id.0)
         };
         messages::queue(cx, message).await?;

@@ -17,6 +17,7 @@ use crate::{
     },
     tickets::{
         Confirmation, TicketState,
+        actions::answers_until,
         data::{self, Ticket},
     },
 };
@@ -34,7 +35,11 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
     let is_cancelled = draft.message.kind == MessageKind::Cancellation;
     let mut email = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
     let url = (!is_cancelled).then(|| link(draft.app, LinkKind::Confirm, draft.message.link));
-    if let Some(url) = &url {
+    if url.is_some() && read.who.now >= answers_until(&ticket) {
+        // Three links to a page that takes no answer any more would be three dead ends.
+        let reach = draft.letterhead.phone.as_deref().map_or_else(|| "just reply to this mail.".into(), |p| format!("please call {p}."));
+        email = email.fact("Price", price).fact("To answer", reach);
+    } else if let Some(url) = &url {
         // The links only show a page; answering takes a button there.
         let page = |to: &str| format!("{url}?v={}&to={to}", ticket.sequence);
         email = email.fact("Price", price).button("Accept", page("accept"), true).button("Decline", page("decline"), false).button(

@@ -1,5 +1,7 @@
 //! Reads of histories and of the event stream.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -58,11 +60,39 @@ pub async fn of(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid, before:
         let parts: Vec<Uuid> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_all(&mut *db).await?;
         records.extend(parts);
     }
-    let changes = trail::of(db, who, &records, before, limit + 1).await?;
+    let mut changes = trail::of(db, who, &records, before, limit + 1).await?;
+    if !who.can(Permission::Send) {
+        // A mail's text carries the customer's link, which answers for them.
+        changes.iter_mut().filter_map(|c| c.changes.as_mut()?.as_object_mut()).for_each(|map| {
+            map.remove("rendered_text");
+        });
+    }
     if changes.is_empty() && before.is_none() {
         return Err(Error::NotFound);
     }
     Ok(changes)
+}
+
+/// Names of members, customers and addresses among these ids, as far as this member may see them.
+pub async fn names(db: &mut PgConnection, who: &Who, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"
+        select id as "id!", name as "name!" from members where id = any ($1)
+        union all
+        select c.id, c.name from contacts c where c.id = any ($1) and ($2::uuid is null or app.is_own_contact(c.id, $2))
+        union all
+        select a.id, concat_ws(', ', nullif(concat_ws(' ', nullif(a.street, ''), nullif(a.unit, '')), ''), nullif(a.city, ''))
+          from addresses a where a.id = any ($1) and ($2::uuid is null or app.is_own_contact(a.contact_id, $2))
+        "#,
+        ids,
+        contacts::data::only_own(who).map(|m| m.0)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.id, r.name)).collect())
 }
 
 /// The members there are, for the filter of the list: actor and name.

@@ -1,7 +1,9 @@
 //! The history of a record, and the searchable list of all changes.
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, Query};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -42,8 +44,45 @@ struct Values {
     new: String,
 }
 
+/// What the pages know of those whom changes lead to.
+type Names = HashMap<Uuid, String>;
+
+/// The entries as lines, with the names of whom they lead to.
+async fn lines(r: &mut Read, changes: Vec<Change>) -> Result<Vec<Line>> {
+    let who = r.who.clone();
+    let mut ids: Vec<Uuid> = changes.iter().flat_map(led_to).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let names = data::names(r.db(), &who, &ids).await?;
+    Ok(changes.into_iter().map(|c| Line::of(c, who.zone, &names)).collect())
+}
+
+/// The ids that stand in columns with a name of their own.
+fn led_to(change: &Change) -> Vec<Uuid> {
+    let columns = change.changes.as_ref().and_then(Value::as_object).into_iter().flatten();
+    let leading = columns.filter(|(column, _)| leads_to(&change.table_name, column).is_some());
+    leading.flat_map(|(_, pair)| [&pair[0], &pair[1]]).filter_map(|v| v.as_str()?.parse().ok()).collect()
+}
+
+/// What people call a column that leads to a member, a customer or an address.
+fn leads_to(table: &str, column: &str) -> Option<&'static str> {
+    match (table, column) {
+        ("assignments" | "clock_entries", "member_id") => Some("Technician"),
+        (_, "member_id") => Some("Member"),
+        ("tickets" | "invoices", "contact_id") => Some("Customer"),
+        ("tickets", "address_id") => Some("Address"),
+        ("contacts", "preferred_member_id") => Some("Preferred technician"),
+        (_, "corrected_by") => Some("Corrected by"),
+        (_, "closed_by") => Some("Closed by"),
+        (_, "completed_by") => Some("Completed by"),
+        (_, "confirmed_by") => Some("Confirmed by"),
+        (_, "saved_by") => Some("Saved by"),
+        _ => None,
+    }
+}
+
 impl Line {
-    fn of(change: Change, zone: Tz) -> Self {
+    fn of(change: Change, zone: Tz, names: &Names) -> Self {
         let verb = match change.op.as_str() {
             "insert" => "added",
             "delete" => "removed",
@@ -60,7 +99,7 @@ impl Line {
         Self {
             words: format!("{} {verb}", noun(&change.table_name)),
             how: change.action.as_ref().map_or_else(|| how.to_owned(), |a| format!("{how} · {a}")),
-            values: values(change.changes.as_ref(), &change.op, zone),
+            values: values(&change.table_name, change.changes.as_ref(), &change.op, zone, names),
             href: kind(&change.table_name).map(|k| format!("/history/{}/{}", k.table, change.record_id)),
             change,
         }
@@ -84,12 +123,28 @@ fn noun(table: &str) -> String {
 }
 
 /// What people read of a change: not what only the machinery knows a row by.
-fn values(changes: Option<&Value>, op: &str, zone: Tz) -> Vec<Values> {
+fn values(table: &str, changes: Option<&Value>, op: &str, zone: Tz, names: &Names) -> Vec<Values> {
     let columns = changes.and_then(Value::as_object).into_iter().flatten();
-    columns
-        .filter(|(column, pair)| !is_machinery(column) && (op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1])))
-        .map(|(column, pair)| Values { column: ui::format::sentence(column), old: shown(&pair[0], zone), new: shown(&pair[1], zone) })
-        .collect()
+    let told = columns.filter(|(_, pair)| op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1]));
+    told.filter_map(|(column, pair)| match leads_to(table, column) {
+        Some(word) => Some(Values { column: word.into(), old: name_of(&pair[0], names), new: name_of(&pair[1], names) }),
+        None if is_machinery(column) => None,
+        None => Some(Values { column: ui::format::sentence(column), old: shown(&pair[0], zone), new: shown(&pair[1], zone) }),
+    })
+    .collect()
+}
+
+/// Whom an id leads to; "unknown" where they are gone, or not to be seen.
+fn name_of(value: &Value, names: &Names) -> String {
+    let Some(id) = value.as_str() else { return String::new() };
+    id.parse().ok().and_then(|id: Uuid| names.get(&id)).cloned().unwrap_or_else(|| "unknown".into())
+}
+
+/// A stretch of time as Postgres writes it: `["2026-11-25 15:00:00+00","2026-11-25 16:00:00+00")`.
+fn stretch(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let (from, until) = text.strip_prefix('[')?.strip_suffix(')')?.split_once(',')?;
+    let at = |t: &str| Some(DateTime::parse_from_str(t.trim_matches('"'), "%Y-%m-%d %H:%M:%S%.f%#z").ok()?.to_utc());
+    Some((at(from)?, at(until)?))
 }
 
 /// Ids, hashes, bytes and keys: `/api/data` tells them.
@@ -112,10 +167,11 @@ fn is_empty(value: &Value) -> bool {
 fn shown(value: &Value, zone: Tz) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(s) => DateTime::parse_from_rfc3339(s).map_or_else(
-            |_| s.clone(),
-            |at| format!("{}, {}", ui::format::day_year(at.to_utc(), zone), ui::format::time(at.to_utc(), zone)),
-        ),
+        Value::String(s) => match (stretch(s), DateTime::parse_from_rfc3339(s)) {
+            (Some((from, until)), _) => ui::format::span(from, until, zone),
+            (None, Ok(at)) => format!("{}, {}", ui::format::day_year(at.to_utc(), zone), ui::format::time(at.to_utc(), zone)),
+            (None, Err(_)) => s.clone(),
+        },
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
         Value::Array(items) => items.iter().map(|i| shown(i, zone)).collect::<Vec<_>>().join(", "),
@@ -151,14 +207,14 @@ pub async fn record(mut r: Read, Path((table, id)): Path<(String, Uuid)>, Query(
     let before = if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) };
     let mut changes = data::of(r.db(), &who, kind, id, before, PAGE).await?;
     let cursor = next_cursor(&mut changes, PAGE, |c| c.id)?;
-    let zone = r.who.zone;
+    let lines = lines(&mut r, changes).await?;
     let mut head = r.head("").title(format!("{}: all changes", kind.word));
     if let Some(page) = kind.page {
         head = head.back(format!("{page}{id}"), kind.word);
     }
     ui::page(&Record {
         head,
-        lines: changes.into_iter().map(|c| Line::of(c, zone)).collect(),
+        lines,
         next: cursor.map(|c| format!("/history/{table}/{id}?after={c}")),
         first: (!wanted.after.is_empty()).then(|| format!("/history/{table}/{id}")),
     })
@@ -229,11 +285,12 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     people.extend(data::people(r.db()).await?.into_iter().map(|(actor, name)| ui::Choice::new(actor, name)));
     people.extend([("import", "Imports"), ("job", "Rounds, in the background")].map(|(a, n)| ui::Choice::new(a, n)));
     let is_wrong = !errors.is_empty();
+    let lines = lines(&mut r, changes).await?;
     let page = Index {
         head: r.head("settings").title("All changes").back("/settings", "Settings"),
         next: cursor.map(|c| wanted.href(&c)),
         first: (!wanted.after.is_empty()).then(|| wanted.href("")),
-        lines: changes.into_iter().map(|c| Line::of(c, zone)).collect(),
+        lines,
         wanted,
         errors,
         tables,
@@ -250,13 +307,17 @@ mod tests {
     fn values_read_as_words() {
         let changes = serde_json::json!({ "first_name": ["", "Ann"], "tags": [["a"], ["a", "b"]], "is_organisation": [false, true], "company": ["", ""],
             "contact_id": [null, "01a1fc4a-b92a-738d-a9a8-433814cc8659"], "total": [null, 81.5], "tip": [null, 0.0],
-            "issued_at": [null, "2026-11-20T23:07:00+00:00"] });
-        let rows = values(Some(&changes), "insert", chrono_tz::America::Chicago);
+            "issued_at": [null, "2026-11-20T23:07:00+00:00"], "slot": [null, r#"["2026-11-25 15:00:00+00","2026-11-25 16:30:00+00")"#],
+            "member_id": [null, "01a1fc4a-b92a-738d-a9a8-433814cc8650"] });
+        let names = Names::from([("01a1fc4a-b92a-738d-a9a8-433814cc8650".parse().unwrap(), "Marcy".to_owned())]);
+        let rows = values("assignments", Some(&changes), "insert", chrono_tz::America::Chicago, &names);
         let text: Vec<String> = rows.iter().map(|v| format!("{}: {} → {}", v.column, v.old, v.new)).collect();
         let wanted = [
             "First name:  → Ann",
             "Is organisation: no → yes",
             "Issued at:  → Fri 20 Nov 2026, 17:07",
+            "Technician:  → Marcy",
+            "Slot:  → Wed 25 Nov, 9:00–10:30",
             "Tags: a → a, b",
             "Total:  → 81.50",
         ];

@@ -184,13 +184,23 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
         custom_subject: m.custom_subject,
         custom_body: m.custom_body,
         rendered_subject: m.rendered_subject,
-        rendered_text: m.rendered_text,
+        // The link in it answers for the customer.
+        rendered_text: if who.can(Permission::Send) { m.rendered_text } else { m.rendered_text.as_deref().map(without_links) },
         expires_at: m.expires_at,
         consent_basis: m.consent_basis,
         sequence: m.sequence,
         created_at: m.created_at,
         created_by: m.created_by,
     })
+}
+
+/// The text with the customer's own links cut off before what opens them.
+fn without_links(text: &str) -> String {
+    let cut = |line: &str| match ["/c/", "/i/", "/u/"].iter().find_map(|prefix| line.find(prefix)) {
+        Some(at) if line.contains("://") => format!("{}/…", &line[..at]),
+        _ => line.to_owned(),
+    };
+    text.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 /// Name and addresses of the business, as its mails show them.

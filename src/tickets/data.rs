@@ -47,6 +47,8 @@ pub struct Ticket {
     pub total: Decimal,
     /// A flexible line has no price yet: the total reads "from".
     pub has_open_price: bool,
+    /// An invoice will add tax to the total: a line's rate, or the default one, is not contained in the price.
+    pub adds_tax: bool,
     pub sequence: i32,
     pub override_reason: Option<String>,
     pub source: String,
@@ -65,6 +67,11 @@ impl Ticket {
     /// The zone of the place of service.
     pub fn zone(&self) -> chrono_tz::Tz {
         self.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)
+    }
+
+    /// What stands behind the total where an invoice will add to it.
+    pub fn plus_tax(&self) -> &'static str {
+        if self.adds_tax && !self.total.is_zero() { " plus tax" } else { "" }
     }
 
     pub fn planned_minutes(&self) -> i64 {
@@ -123,6 +130,7 @@ pub struct ClockEntry {
     pub correction_reason: Option<String>,
     pub original_in_at: Option<DateTime<Utc>>,
     pub original_out_at: Option<DateTime<Utc>>,
+    pub version: i32,
 }
 
 impl ClockEntry {
@@ -171,7 +179,12 @@ async fn find(db: &mut PgConnection, id: TicketId, only: Option<MemberId>) -> Re
                concat_ws(', ', nullif(concat_ws(' ', nullif(a.street, ''), nullif(a.unit, '')), ''), nullif(a.city, ''),
                          nullif(concat_ws(' ', nullif(a.region, ''), nullif(a.postal_code, '')), '')) as "address!",
                coalesce(a.access_notes, '') as "access_notes!", t.state as "state: TicketState", t.confirmation as "confirmation: Confirmation",
-               t.starts_at, t.ends_at, t.time_zone, t.instructions, t.is_price_estimated, t.total, t.has_open_price, t.sequence, t.override_reason,
+               t.starts_at, t.ends_at, t.time_zone, t.instructions, t.is_price_estimated, t.total, t.has_open_price,
+               exists (select from ticket_lines l left join services s on s.org_id = l.org_id and s.id = l.service_id
+                         join tax_rates r on r.org_id = l.org_id
+                          and r.id = coalesce(l.tax_rate_id, s.tax_rate_id, (select d.id from tax_rates d where d.is_default and d.archived_at is null))
+                        where l.ticket_id = t.id and r.percent > 0 and not r.is_inclusive) as "adds_tax!",
+               t.sequence, t.override_reason,
                t.source, t.cancelled_at, t.cancel_reason, t.charge_note, t.closed_at, t.closed_by as "closed_by: MemberId", t.worked_minutes,
                t.settlement, t.version, t.created_at
           from tickets t
@@ -233,7 +246,7 @@ pub async fn clock(db: &mut PgConnection, id: TicketId) -> Result<Vec<ClockEntry
         ClockEntry,
         r#"select c.id as "id: ClockId", c.ticket_id as "ticket_id: TicketId", c.member_id as "member_id: MemberId", m.name as member_name,
                   c.clocked_in_at, c.clocked_out_at, c.device_offset_seconds, c.sent_at, c.corrected_at, c.correction_reason,
-                  c.original_in_at, c.original_out_at
+                  c.original_in_at, c.original_out_at, c.version
              from clock_entries c join members m on m.org_id = c.org_id and m.id = c.member_id
             where c.ticket_id = $1 order by c.clocked_in_at, c.id"#,
         id.0

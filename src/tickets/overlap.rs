@@ -71,7 +71,8 @@ pub async fn claim(
     })
 }
 
-async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
+/// The technicians' locks, in id order, held to the commit. Lock order everywhere: tickets first, technicians after.
+pub(super) async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
     let ids: Vec<_> = members.iter().map(|m| m.0).collect();
     sqlx::query!(
         r#"select pg_advisory_xact_lock(k.key) as "locked!: ()"

@@ -1,11 +1,12 @@
 //! The customer's answer: only a press of a button on our page counts, it can be changed, and every old link says where things stand.
 
 use chrono::Duration;
+use rounds::platform::role::Role;
 use serde_json::json;
 
 use crate::{
     messages::{customer, visit},
-    support::{Actor, Answer, TestApp},
+    support::{Actor, Answer, TestApp, post::ics},
 };
 
 /// The path of the customer's page, from the mail.
@@ -75,11 +76,13 @@ async fn s4_only_a_person_confirms_and_the_answer_can_be_changed() {
     assert!(nobody.get(&accepted).await.expect(200).body.contains("Confirmed. Thank you!"));
     assert_eq!(state().await, "accepted");
 
-    // Another time: the customer has to say when; the owners get a notice and one mail each, in the customer's words.
+    // Another time: the customer has to say when; the owners get a notice and one mail each, in the customer's last words.
     let refused = press(&nobody, &path, "0", "change_requested", "").await.expect(422);
     assert!(refused.body.contains("Which days and times suit you?") && refused.body.contains("aria-invalid"), "{}", refused.body);
+    press(&nobody, &path, "0", "declined", "").await.expect(303);
     press(&nobody, &path, "0", "change_requested", "Any weekday after 14:00 {{customer_name}}").await.expect(303);
     assert_eq!(state().await, "change_requested");
+    t.advance(Duration::minutes(3));
     t.drain().await;
     let mails = sink.received();
     assert_eq!(mails.len(), 2);
@@ -89,7 +92,18 @@ async fn s4_only_a_person_confirms_and_the_answer_can_be_changed() {
     t.advance(Duration::minutes(2));
     press(&nobody, &path, "0", "accepted", "").await.expect(303);
     assert_eq!(t.count("select count(*) from notices where resolved_at is null").await, 0);
-    assert_eq!(t.count("select count(*) from ticket_answers where link_id is not null").await, 3);
+    assert_eq!(t.count("select count(*) from ticket_answers where link_id is not null").await, 4);
+    // Pressed twice, or by an old page that Back brought up: the same answer is one, another one counts. A mangled link is still a link.
+    for (answer, answers) in [("accepted", 4), ("declined", 5), ("declined", 5), ("accepted", 6)] {
+        nobody.post(path.split('?').next().unwrap(), &[("_key", "k1"), ("sequence", "0"), ("answer", answer)]).await.expect(303);
+        assert_eq!(state().await, answer);
+        assert_eq!(t.count("select count(*) from ticket_answers").await, answers);
+    }
+    t.advance(Duration::minutes(3));
+    t.drain().await;
+    assert_eq!(sink.received().len(), 2, "what was taken back within two minutes is not told");
+    let bare = path.split('?').next().unwrap();
+    nobody.get(&format!("{bare}?v=abc&v=1&to=%zz")).await.expect(200);
 
     // From midnight before the day it is too late here.
     t.clock.set("2026-11-27T05:59:00Z".parse().unwrap());
@@ -151,8 +165,10 @@ async fn a_customer_without_email_is_asked_by_paper_code_or_text() {
     let ticket = visit(&b, &contact).await;
     t.drain().await;
     assert!(sink.received().is_empty());
+    assert_eq!(confirmation(&t, &ticket).await, "not_asked", "nobody was asked yet");
     let panel = format!("/tickets/{ticket}/confirmation");
     b.owner.post(&format!("{panel}/ask"), &[("link_only", "true")]).await.expect(303);
+    assert_eq!(confirmation(&t, &ticket).await, "asked");
     let page = b.owner.get(&panel).await.expect(200);
     for part in ["<svg", "href=\"sms:", "data-copy=\"http://rounds.test/c/", "/confirmation/print", "No email address"] {
         assert!(page.body.contains(part), "{part}\n{}", page.body);
@@ -163,4 +179,87 @@ async fn a_customer_without_email_is_asked_by_paper_code_or_text() {
     b.owner.post(&format!("{panel}/record"), &[("answer", "accepted"), ("channel", "phone")]).await.expect(303);
     let page = b.owner.get(&panel).await.expect(200);
     assert!(page.body.contains("recorded by Taylor"), "{}", page.body);
+}
+
+/// The visit goes to another customer, then to their other house two zones away: the first one's link is dead, the second one is asked about theirs.
+#[tokio::test]
+async fn another_customers_visit_is_not_the_first_ones_to_see() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let jane = customer(&b, "jane@example.com", None).await;
+    let vera = customer(&b, "vera@example.com", None).await;
+    let ticket = visit(&b, &jane).await;
+    t.drain().await;
+    let (nobody, janes) = (t.nobody(), path(&sink.received()[0].mail().links));
+    press(&nobody, &janes, "0", "declined", "").await.expect(303);
+    let place = |street: &str, zone: &str| json!({ "contact_id": vera, "street": street, "city": "Elsewhere", "time_zone": zone });
+    let near = b.owner.act("address.create", place("9 Elm St", "America/Chicago")).await.expect(200).data()["id"].clone();
+    b.owner.act("ticket.update", json!({ "ticket_id": ticket, "contact_id": vera, "address_id": near })).await.expect(200);
+    for answer in [nobody.get(&janes).await, press(&nobody, &janes, "0", "accepted", "").await] {
+        let gone = answer.expect(410).body;
+        assert!(!gone.contains("Elm St") && !gone.contains("Windows"), "{gone}");
+    }
+    assert_eq!(confirmation(&t, &ticket).await, "not_asked");
+    assert_eq!(t.count("select count(*) from notices where resolved_at is null").await, 0);
+    t.advance(Duration::minutes(1));
+    t.drain().await;
+    let mails = sink.received();
+    assert_eq!((mails.len(), mails[1].to.as_slice()), (2, ["vera@example.com".to_owned()].as_slice()));
+    assert!(mails[1].mail().text.contains("9 Elm St") && confirmation(&t, &ticket).await == "asked");
+    let veras = path(&mails[1].mail().links);
+    press(&nobody, &veras, "1", "accepted", "").await.expect(303);
+
+    // Nine o'clock stays nine o'clock where it is now, which is another time: she is asked again.
+    let far = b.owner.act("address.create", place("1 Ocean Ave", "America/Los_Angeles")).await.expect(200).data()["id"].clone();
+    b.owner.act("ticket.update", json!({ "ticket_id": ticket, "address_id": far })).await.expect(200);
+    t.advance(Duration::minutes(3));
+    t.drain().await;
+    let moved = sink.received().into_iter().find(|r| r.mail().text.contains("1 Ocean Ave")).expect("a mail about the new time").mail();
+    assert!(moved.subject.starts_with("New time") && moved.text.contains("9:00–11:00 PST"), "{}", moved.text);
+    assert!(ics(&moved, "SEQUENCE").contains(&"2") && ics(&moved, "DTSTART").contains(&"20261127T170000Z"), "{moved:?}");
+    // Taken off again: no address, and the business's own zone.
+    b.owner.act("ticket.update", json!({ "ticket_id": ticket, "no_address": true })).await.expect(200);
+    let now = b.owner.data(&format!("type=tickets&id={ticket}")).await.data();
+    assert_eq!((&now["address_id"], &now["sequence"], &now["starts_at"]), (&json!(null), &json!(3), &json!("2026-11-27T15:00:00Z")));
+}
+
+#[tokio::test]
+async fn a_visit_of_the_same_day_is_confirmed_by_phone_and_the_link_is_not_for_viewers() {
+    let (t, sink) = TestApp::with_post().await;
+    let mut b = t.business("Crystal Clear").await;
+    let viewer = b.member(Role::Viewer, "Vic").await;
+    sqlx::query("update orgs set phone = '(256) 555-0142'").execute(&t.admin).await.unwrap();
+    b.owner.act("tax_rate.create", json!({ "name": "Sales tax", "percent": "9", "is_default": true })).await.expect(200);
+    let contact = customer(&b, "jane@example.com", None).await;
+    let book = async |from: &str, until: &str| {
+        let lines = json!([{ "description": "Windows", "unit_price": "120.00" }]);
+        let new = json!({ "contact_id": contact, "starts_at": from, "ends_at": until, "lines": lines });
+        b.owner.act("ticket.create", new).await.expect(200).data()["id"].as_str().unwrap().to_owned()
+    };
+    book("2026-11-24T20:00:00Z", "2026-11-24T21:00:00Z").await;
+    t.drain().await;
+    let mail = sink.received()[0].mail();
+    assert!(mail.text.contains("please call (256) 555-0142") && !mail.text.contains("/c/"), "{}", mail.text);
+    // Half past one comes twice that night: the visit begins in the first and ends after the second. The tax comes on top.
+    let ticket = book("2027-11-07T06:30:00Z", "2027-11-07T09:30:00Z").await;
+    t.drain().await;
+    let mail = sink.received()[1].mail();
+    assert!(mail.text.contains("1:30 CDT–3:30 CST") && mail.text.contains("$120.00 plus tax"), "{}", mail.text);
+    let page = t.nobody().get(&path(&mail.links)).await.expect(200).body;
+    assert!(page.contains("$120.00 plus tax"), "{page}");
+    assert!(b.owner.get(&format!("/tickets/{ticket}")).await.expect(200).body.contains("$120.00 plus tax"));
+    let message = b.owner.data(&format!("type=messages&subject_id={ticket}")).await.data()[0]["id"].as_str().unwrap().to_owned();
+    let looks = [
+        format!("/tickets/{ticket}/confirmation"),
+        format!("/messages/{message}"),
+        format!("/api/data?type=messages&id={message}"),
+        format!("/history/messages/{message}"),
+        format!("/api/data?type=audit_trail&table=messages&record_id={message}"),
+    ];
+    for look in looks {
+        assert!(b.owner.get(&look).await.expect(200).body.contains("/c/"), "{look}");
+        let seen = viewer.get(&look).await.expect(200).body;
+        assert!(!seen.contains("/c/"), "{look}: {seen}");
+    }
+    viewer.get(&format!("/tickets/{ticket}/confirmation/print")).await.expect(403);
 }

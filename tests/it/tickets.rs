@@ -162,6 +162,26 @@ async fn p1_moving_and_assigning_are_refused_too() {
     b.owner.act("ticket.reschedule", moved).await.expect(200);
     let now = read(&b.owner, &other).await;
     assert_eq!((now["sequence"].as_i64(), now["assignments"].as_array().map(Vec::len)), (Some(1), Some(2)), "{now}");
+    // The same time with somebody else is another assignment: told, and a new version.
+    let same = |members: Value| json!({ "ticket_id": other, "starts_at": at + Duration::hours(1), "ends_at": at + Duration::hours(2), "member_ids": members });
+    b.owner.act("ticket.reschedule", same(json!([lee]))).await.expect(200);
+    b.owner.act("ticket.reschedule", same(json!([lee]))).await.expect(200);
+    let then = read(&b.owner, &other).await;
+    assert_eq!((then["version"].as_i64(), then["sequence"].as_i64()), (now["version"].as_i64().map(|v| v + 1), Some(1)), "{then}");
+    assert_eq!(t.count("select count(*) from events where name = 'ticket.assigned'").await, 1);
+    let trail = then["audit_trail"].as_array().unwrap();
+    assert!(trail.iter().any(|e| e["table"] == "assignments" && e["op"] == "delete"), "{trail:?}");
+    // The history says who, and when.
+    let page = b.owner.get(&format!("/history/tickets/{other}")).await.expect(200).body;
+    let text: String = page.split('<').filter_map(|p| p.split_once('>')).map(|(_, text)| text).collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("Assignment removed")
+            && text.contains("Technician")
+            && text.contains("Marcy")
+            && text.contains("Wed 25 Nov, 10:00–11:00"),
+        "{text}"
+    );
+    assert!(text.contains("Jane Smith") && !text.contains(&marcy.to_string()), "{text}");
 }
 
 #[tokio::test]
@@ -177,7 +197,9 @@ async fn s4_confirmed_only_by_a_person_with_who_and_how() {
     let ticket: TicketId = id.parse().unwrap();
     let job = rounds::platform::tenant::Write::of_org(&t.app, b.org, "job").await.unwrap();
     let meta = rounds::platform::action::Meta::default();
+    let version = read(&b.owner, &id).await["version"].clone();
     assert!(job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap());
+    assert_eq!(read(&b.owner, &id).await["version"], version, "asking makes nobody's form stale");
     let by_job = a::RecordAnswer { ticket_id: ticket, answer: Answer::Accepted, channel: a::Channel::Phone, wish: String::new() };
     assert!(job.act(&meta, by_job).await.is_err(), "a job is no person");
     let said = json!({ "ticket_id": id, "answer": "accepted", "channel": "phone" });
@@ -201,9 +223,16 @@ async fn s4_confirmed_only_by_a_person_with_who_and_how() {
         .expect(200);
     let open = t.count("select count(*) from notices where resolved_at is null and kind = 'declined' and body like '%after Easter%'").await;
     assert_eq!(open, 1, "the owner is told");
+    // Moved or cancelled, it needs nobody any more.
+    let later = json!({ "ticket_id": id, "starts_at": to + Duration::days(1), "ends_at": to + Duration::days(2), "ask_customer": false });
+    b.owner.act("ticket.reschedule", later).await.expect(200);
+    assert_eq!(t.count("select count(*) from notices where resolved_at is null").await, 0);
+    b.owner.act("confirmation.record", json!({ "ticket_id": id, "answer": "declined", "channel": "phone" })).await.expect(200);
+    b.owner.act("ticket.cancel", json!({ "ticket_id": id, "reason": "Too often" })).await.expect(200);
+    assert_eq!(t.count("select count(*) from notices where resolved_at is null").await, 0);
     let jobs: Vec<(String,)> =
         sqlx::query_as("select payload ->> 'what' from graphile_worker._private_jobs order by id").fetch_all(&t.admin).await.unwrap();
-    assert_eq!(jobs.iter().map(|j| j.0.as_str()).collect::<Vec<_>>(), ["asked", "moved"]);
+    assert_eq!(jobs.iter().map(|j| j.0.as_str()).collect::<Vec<_>>(), ["asked", "moved", "moved", "cancelled"]);
 }
 
 #[tokio::test]
@@ -240,6 +269,34 @@ async fn the_clock_runs_once_and_is_corrected_with_a_trace() {
     let entry = read(&agent, &first).await["clock"][0].clone();
     assert_eq!(entry["original_in_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap(), now);
     assert_eq!(entry["correction_reason"], "Forgot to tap");
+    // Bounds: no other week, no two days on end, no two places at once; and a form that somebody was faster than shows both.
+    let set = async |version: i32, came: DateTime<Utc>, went: DateTime<Utc>| {
+        let data = json!({ "clock_id": clock, "clocked_in_at": came, "clocked_out_at": went, "reason": "Tapped late 4111 1111 1111 1111" });
+        agent.act_with("ticket.correct_clock", data, &[], json!({ "if_version": version })).await
+    };
+    let (version, minutes) = (i32::try_from(entry["version"].as_i64().unwrap()).unwrap(), Duration::minutes);
+    set(version, "0001-01-01T00:00:00Z".parse().unwrap(), now).await.expect(422);
+    set(version, now - Duration::days(2), now).await.expect(422);
+    set(version - 1, now, now + minutes(70)).await.expect(409);
+    let elsewhere = agent.act("ticket.clock_in", json!({ "ticket_id": second })).await.expect(200).data();
+    t.advance(minutes(30));
+    agent.act("ticket.clock_out", json!({ "ticket_id": second })).await.expect(200);
+    let both = set(version, now, now + minutes(80)).await.expect(422).body;
+    assert!(both.contains("Marcy's clock ran on T-2 (Jane Smith) then: Tue 24 Nov, 10:10 to Tue 24 Nov, 10:40."), "{both}");
+    set(version, now - minutes(10), now + minutes(70)).await.expect(200);
+    assert_eq!(read(&agent, &first).await["clock"][0]["correction_reason"], "Tapped late [REDACTED]");
+    let form = format!("/tickets/{second}/clock/{}", elsewhere.as_str().unwrap());
+    let fields = |version: &'static str, time: &'static str| {
+        let day = "2026-11-24";
+        [("_version", version), ("in_date", day), ("in_time", "10:10"), ("out_date", day), ("out_time", time), ("reason", "Left earlier")]
+    };
+    assert!(agent.get(&form).await.expect(200).body.contains(r#"name="_version" value="2""#));
+    agent.post(&form, &fields("2", "10:20")).await.expect(303);
+    let stale = agent.post(&form, &fields("2", "10:30")).await.expect(409).body;
+    assert!(
+        stale.contains("<td>Tue 24 Nov, 10:20</td><td>2026-11-24 10:30</td>") && stale.contains(r#"name="_version" value="3""#),
+        "{stale}"
+    );
     // Closing takes the clock's time.
     let closed = agent.act("ticket.close", json!({ "ticket_id": first })).await.expect(200).data();
     assert_eq!(closed["worked_minutes"], 80);
@@ -324,6 +381,12 @@ async fn an_agent_sees_and_changes_only_assigned_tickets_and_no_hidden_prices() 
     agent.act("ticket.clock_in", json!({ "ticket_id": other })).await.expect(404);
     agent.act("ticket.clock_in", json!({ "ticket_id": mine, "member_id": b.members["Lee"] })).await.expect(403);
     agent.act("ticket.create", booking(contact, start() + Duration::days(3), 60, &[b.members["Lee"]], json!([]))).await.expect(422);
+    // Nor does a booking open a customer who is not theirs to see.
+    let (hidden, place) = customer(&t, &b, "Hugo Hidden", None).await;
+    agent.act("ticket.create", booking(hidden, start() + Duration::days(3), 60, &[b.members["Marcy"]], json!([]))).await.expect(404);
+    agent.act("ticket.update", json!({ "ticket_id": mine, "contact_id": hidden, "address_id": place })).await.expect(404);
+    agent.get(&format!("/contacts/{hidden}")).await.expect(404);
+    agent.act("ticket.create", booking(contact, start() + Duration::days(3), 60, &[b.members["Marcy"]], json!([]))).await.expect(200);
     sqlx::query("update orgs set staff_see_prices = false where id = $1").bind(b.org.0).execute(&t.admin).await.unwrap();
     let seen = read(&agent, &mine).await;
     assert_eq!((seen["total"].as_str(), seen["line_items"][0]["unit_price"].as_str()), (None, None), "{seen}");
@@ -506,6 +569,11 @@ async fn pages_book_move_and_cancel_without_a_script() {
     post(&format!("{path}/edit"), edit("Front door")).await.expect(303);
     let stale = post(&format!("{path}/edit"), edit("Side door")).await.expect(409).body;
     assert!(stale.contains("Front door") && stale.contains("Side door") && stale.contains("Both versions"), "{stale}");
+    let at = |address: &str| vec![("instructions", "Front door".to_owned()), ("address_id", address.to_owned())];
+    post(&format!("{path}/edit"), at("")).await.expect(303);
+    assert!(!owner.get(&path).await.expect(200).body.contains("123 Main St"), "no address was chosen");
+    post(&format!("{path}/edit"), at(&address)).await.expect(303);
+    assert!(owner.get(&path).await.expect(200).body.contains("123 Main St"));
     let line = read(owner, path.rsplit('/').next().unwrap()).await["line_items"][0]["id"].as_str().unwrap().to_owned();
     assert!(
         post(&format!("{path}/lines/{line}"), vec![("quantity", "many".into()), ("unit_price", "562".into())])
@@ -620,4 +688,77 @@ async fn a_stale_assignment_shows_both_versions() {
     let moved = [("_version", "1"), ("date", "2026-11-27"), ("time", "10:00"), ("minutes", "90"), ("member_ids", marcy.as_str())];
     let page = b.owner.post(&format!("/tickets/{id}/move"), &moved).await.expect(409).body;
     assert!(page.contains("<td>Wed 25 Nov, 9:00–10:00</td><td>2026-11-27 10:00, 90 min</td>") && page.contains("<td>Lee</td>"), "{page}");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_in_words_and_no_card_number_stays() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    b.member(Role::Staff, "Marcy").await;
+    let team = [b.members["Marcy"]];
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let at = start() + Duration::days(1);
+    let refused = async |action: &str, data: Value| {
+        let answer = b.owner.act(action, data).await.expect(422).json();
+        answer["error"]["details"][0]["field"].as_str().unwrap_or_default().to_owned()
+    };
+    let line = |quantity: &str, price: &str, words: &str| json!({ "description": words, "quantity": quantity, "unit_price": price });
+    let (card, long) = ("Card 4111 1111 1111 1111", "ö".repeat(501));
+    let much = line("99999", "999999", "Panes");
+    assert_eq!(refused("ticket.create", booking(contact, at, 60, &team, json!([much]))).await, "lines[0].unit_price");
+    let twice = json!([line("999", "9999999", "Panes"), line("999", "9999999", "Panes")]);
+    assert_eq!(refused("ticket.create", booking(contact, at, 60, &team, twice)).await, "lines[1].unit_price");
+    assert_eq!(refused("ticket.create", booking(contact, at, 60, &team, json!([line("1", "1", &long)]))).await, "lines[0].description");
+    let far = "9921-01-01T09:00:00Z".parse().unwrap();
+    assert_eq!(refused("ticket.create", booking(contact, far, 60, &team, json!([]))).await, "starts_at");
+    book(&b.owner, contact, at, 60, &team, json!([])).await;
+    let mut data = booking(contact, at, 60, &team, json!([line("1", "1", card)]));
+    data["override_reason"] = json!(long);
+    assert_eq!(refused("ticket.create", data.clone()).await, "override_reason");
+    data["override_reason"] = json!(card);
+    let id = b.owner.act("ticket.create", data).await.expect(200).data()["id"].clone();
+    let add = json!({ "ticket_id": id, "description": "Panes", "quantity": "99999", "unit_price": "999999" });
+    assert_eq!(refused("ticket.add_line", add).await, "unit_price");
+    let path = format!("/tickets/{}", id.as_str().unwrap());
+    let typed = [("description", "Panes"), ("quantity", "99999"), ("unit_price", "999999")];
+    let page = b.owner.post(&format!("{path}/lines/new"), &typed).await.expect(422).body;
+    assert!(page.contains("more than we can count") && page.contains(r#"value="999999""#), "{page}");
+    assert_eq!(refused("ticket.cancel", json!({ "ticket_id": id, "reason": long })).await, "reason");
+    assert_eq!(refused("ticket.cancel", json!({ "ticket_id": id, "reason": "Rain", "charge_note": long })).await, "charge_note");
+    let wish = |n: usize| json!({ "ticket_id": id, "answer": "declined", "channel": "phone", "wish": "ö".repeat(n) });
+    b.owner.act("confirmation.record", wish(2_000)).await.expect(200);
+    assert_eq!(refused("confirmation.record", wish(2_001)).await, "wish");
+    let kept = read(&b.owner, id.as_str().unwrap()).await;
+    assert_eq!((&kept["override_reason"], &kept["line_items"][0]["description"]), (&json!("Card [REDACTED]"), &json!("Card [REDACTED]")));
+}
+
+/// Whoever switches crosswise or all at once: each tap is taken or told where the clock runs, and one clock runs at the end.
+#[tokio::test]
+async fn switching_all_at_once_loses_no_tap() {
+    let t = TestApp::new().await;
+    let mut b = t.business("Crystal Clear").await;
+    let lee = b.member(Role::Staff, "Lee").await;
+    let (contact, _) = customer(&t, &b, "Jane Smith", None).await;
+    let mut tickets = vec![];
+    for hour in 0..4 {
+        tickets.push(book(&b.owner, contact, start() + Duration::hours(hour), 60, &[b.members["Lee"]], json!([])).await);
+    }
+    lee.act("ticket.clock_in", json!({ "ticket_id": tickets[0] })).await.expect(200);
+    let taps = (0..24).map(|i| {
+        let (lee, ticket, clock) = (lee.clone(), tickets[i % 4].clone(), t.clock.clone());
+        tokio::spawn(async move {
+            clock.advance(Duration::milliseconds(1));
+            let (name, data) = if i % 6 == 5 {
+                ("ticket.clock_out", json!({ "ticket_id": ticket }))
+            } else {
+                ("ticket.clock_in", json!({ "ticket_id": ticket, "switch": true }))
+            };
+            lee.act(name, data).await
+        })
+    });
+    for tap in taps.collect::<Vec<_>>() {
+        let answer = tap.await.unwrap();
+        assert!(answer.status == 200 || answer.status == 409, "{} {}", answer.status, answer.body);
+    }
+    assert!(t.count("select count(*) from clock_entries where clocked_out_at is null").await <= 1);
 }

@@ -27,7 +27,7 @@ use crate::{
     },
     tickets::{
         self, Answer, Confirmation, TicketState,
-        actions::{Channel, RecordAnswer},
+        actions::{Channel, RecordAnswer, answers_until},
         data::{AnswerRow, Ticket},
     },
     ui::{self, format},
@@ -50,6 +50,10 @@ struct Desk {
     messages: Vec<Row>,
     answers: Vec<AnswerRow>,
     can_ask: bool,
+    /// The link answers for the customer: only those who may send get to see it.
+    may_send: bool,
+    /// Too close for an answer by link.
+    is_late: bool,
     can_record: bool,
     form: RecordForm,
     errors: FieldErrors,
@@ -74,10 +78,13 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
     let who = read.who.clone();
     let ticket = tickets::data::visible_ticket(read.db(), &who, id).await?;
     let contact = contacts::data::summary(read.db(), ticket.contact_id).await?;
-    let url = url(read, app, id).await?;
+    let may_send = who.can(Permission::Send);
+    let url = if may_send { url(read, app, id).await? } else { None };
+    let is_late = who.now >= answers_until(&ticket);
     let qr_svg = url.as_deref().and_then(|u| qr::svg(u, "Opens the customer's page").ok()).unwrap_or_default();
     let when = words::when(&ticket);
-    let text = url.as_deref().map(|u| format!("{}: {when}. Please confirm here: {u}", who.org_name)).unwrap_or_default();
+    let please = if is_late { "Please tell us if it does not suit you" } else { "Please confirm here" };
+    let text = url.as_deref().map(|u| format!("{}: {when}. {please}: {u}", who.org_name)).unwrap_or_default();
     let filter = Filter { subject: Some(id.0), ..Filter::default() };
     let is_open = ticket.state == TicketState::Scheduled;
     let number = ticket.number;
@@ -95,7 +102,9 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
         qr_svg,
         messages: messages::list(read.db(), &who, &filter, None, 20).await?,
         answers: tickets::data::answers(read.db(), id).await?,
-        can_ask: is_open && ticket.starts_at > who.now && who.can(Permission::Send),
+        can_ask: is_open && ticket.starts_at > who.now && may_send,
+        may_send,
+        is_late,
         can_record: is_open && who.can(Permission::WriteRecords),
         ticket,
         form,

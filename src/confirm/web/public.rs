@@ -13,8 +13,9 @@ use super::super::{actions::Respond, words};
 use crate::{
     messages::data::{Letterhead, letterhead},
     platform::{
+        action::Meta,
         error::{Error, FieldErrors, Result},
-        form::{Posted, fresh_key},
+        form::Posted,
         ids::TicketId,
         links::LinkKind,
         money::Currency,
@@ -26,21 +27,26 @@ use crate::{
     ui::{self, format},
 };
 
-/// What a link of a mail says beside the token.
-#[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+/// What a link of a mail says beside the token. Mail programs mangle links: what can't be read says nothing.
+#[derive(Debug, Default)]
+struct Asked {
     /// The visit's sequence in that mail; another one now means it was moved since.
     v: Option<i32>,
     /// accept, decline or change: which button the reader pressed in the mail.
-    #[serde(default)]
     to: String,
+}
+
+impl Asked {
+    fn of(query: &[(String, String)]) -> Self {
+        let value = |name: &str| query.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        Self { v: value("v").parse().ok(), to: value("to").to_owned() }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "confirm/page.html")]
 struct Page {
     office: Letterhead,
-    key: String,
     sequence: i32,
     when: String,
     address: String,
@@ -91,13 +97,13 @@ struct Replaced {
 }
 
 /// `GET /c/{token}`
-pub async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response> {
+pub async fn show(visitor: Visitor, Query(query): Query<Vec<(String, String)>>) -> Result<Response> {
     let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
     if opened.is_revoked {
         return replaced(&mut read).await;
     }
     read.who.require_capability(Some(Capability::Scheduling))?;
-    let page = page(&mut read, TicketId(opened.subject), &asked).await?;
+    let page = page(&mut read, TicketId(opened.subject), &Asked::of(&query)).await?;
     Ok(ui::page(&page)?.into_response())
 }
 
@@ -118,7 +124,6 @@ async fn page(read: &mut Read, id: TicketId, asked: &Asked) -> Result<Page> {
     };
     Ok(Page {
         office: letterhead(read.db()).await?,
-        key: fresh_key(),
         sequence: ticket.sequence,
         when: words::when(&ticket),
         address: ticket.address.clone(),
@@ -144,7 +149,8 @@ fn stage(ticket: &Ticket, asked: Option<i32>, now: DateTime<Utc>) -> Stage {
     }
 }
 
-/// What the buttons post.
+/// What the buttons post. No key: the answer that stands is the same answer however often it comes, and any other one counts, also from a page
+/// that the browser's Back brought up again.
 #[derive(Debug, Deserialize)]
 pub struct AnswerForm {
     #[serde(default)]
@@ -172,7 +178,7 @@ pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Respon
     // What was typed into the field for another time says nothing about a yes.
     let wish = if answer == Answer::Accepted { String::new() } else { typed.wish.clone() };
     let respond = Respond { ticket_id, answer, wish, sequence: typed.sequence };
-    match visitor.write().await?.act(&form.meta, respond).await {
+    match visitor.write().await?.act(&Meta::default(), respond).await {
         Ok(_) => Ok(ui::redirect(&format!("/c/{}", visitor.token), "")),
         Err(e @ (Error::Invalid(_) | Error::Conflict { .. })) => again(&visitor, ticket_id, typed, e).await,
         Err(e) => Err(e),

@@ -231,7 +231,8 @@ async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, Str
         sequence: m.sequence,
         link: None,
     };
-    if let Some((kind, subject)) = claimed.link_of() {
+    // Who may not send gets no link that answers for the customer.
+    if let Some((kind, subject)) = claimed.link_of().filter(|_| read.who.can(Permission::Send)) {
         claimed.link = links::live(read, kind, subject).await?;
     }
     Ok(match render::message(read, app, &claimed).await {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, meanwhile::still_open, reason_given, tell_customer};
+use super::{about, confirmation::settle_notice, fits_short, meanwhile::still_open, reason_given, tell_customer};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -24,6 +24,7 @@ pub struct CancelTicket {
     pub reason: String,
     /// What is charged for the wasted trip, in words.
     #[serde(default)]
+    #[garde(custom(fits_short))]
     pub charge_note: String,
     #[serde(default)]
     pub tell_customer: bool,
@@ -69,6 +70,7 @@ impl Action for CancelTicket {
         )
         .execute(cx.db())
         .await?;
+        settle_notice(cx, ticket.id).await?;
         let told = json!({ "was": ticket.state, "sequence": sequence, "tell_customer": self.tell_customer, "charged": !charge.is_empty() });
         cx.event("ticket.cancelled", about(&ticket), told).await?;
         // Also where the customer is not told: what still waits to be sent for this visit is withdrawn there.

@@ -19,6 +19,7 @@ use crate::{
     tickets::{
         TicketState,
         data::{self, Ticket},
+        overlap,
     },
 };
 
@@ -26,8 +27,10 @@ use crate::{
 const TOLERATED: Duration = Duration::minutes(5);
 /// An entry that reaches us later than this says when it did.
 const LATE: Duration = Duration::minutes(1);
-/// What happened longer ago is not a phone catching up.
+/// What happened longer ago is not a phone catching up; nor does a correction lead farther away.
 const OLDEST: Duration = Duration::days(7);
+/// The longest stretch that somebody works.
+const LONGEST: Duration = Duration::days(1);
 
 /// When something happened on a phone, after looking at the phone's clock.
 struct Moment {
@@ -42,7 +45,7 @@ fn moment(occurred: Option<DateTime<Utc>>, device_now: Option<DateTime<Utc>>, no
     let at = match (occurred, off) {
         (None, _) => now,
         (Some(at), None) => at,
-        (Some(at), Some(off)) => at - off,
+        (Some(at), Some(off)) => at.checked_sub_signed(off).unwrap_or(at),
     };
     if at < now - OLDEST {
         return Err(FieldErrors::one("occurred_at", "This is more than a week ago. Correct the clock instead."));
@@ -110,24 +113,29 @@ impl Running {
         Error::Conflict { message, current: Some(json!({ "running": self })) }
     }
 
-    /// Stops it. An end before its start (a phone that catches up out of order) is refused.
-    async fn stop(&self, cx: &mut Cx<'_>, member: MemberId, moment: &Moment) -> Result<()> {
-        if moment.at < self.clocked_in_at {
+    /// Stops it, and tells when. An end before its start (a phone that catches up out of order) is refused; taps within the same minute, of which
+    /// the later one was written first, leave an entry without length.
+    async fn stop(&self, cx: &mut Cx<'_>, member: MemberId, moment: &Moment) -> Result<DateTime<Utc>> {
+        if moment.at < self.clocked_in_at - LATE {
             return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
         }
+        let at = moment.at.max(self.clocked_in_at);
         let done = sqlx::query!(
             r#"update clock_entries set clocked_out_at = $2, device_offset_seconds = coalesce($3, device_offset_seconds), sent_at = coalesce($4, sent_at)
                 where id = $1 and clocked_out_at is null"#,
             self.id.0,
-            moment.at,
+            at,
             moment.offset,
             moment.sent_at
         )
         .execute(cx.db())
         .await?;
-        one(&done)?;
+        if done.rows_affected() == 0 {
+            return Err(Error::conflict("This clock was stopped in the meantime. Please look again."));
+        }
         let about = Subject { kind: "ticket", id: self.ticket_id.0, contact: Some(self.contact_id) };
-        cx.event("ticket.clocked_out", about, json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset })).await
+        cx.event("ticket.clocked_out", about, json!({ "member": member, "at": at, "device_offset_seconds": moment.offset })).await?;
+        Ok(at)
     }
 }
 
@@ -169,10 +177,11 @@ impl Action for ClockIn {
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         still_open(cx, &ticket).await?;
         same_day(cx, &ticket, self.planned_start).await?;
-        let moment = moment(self.occurred_at, self.device_now, now)?;
+        let mut moment = moment(self.occurred_at, self.device_now, now)?;
+        overlap::lock(cx.db(), &[member]).await?;
         match Running::of(cx, member).await? {
             Some(r) if r.ticket_id == ticket.id => return Ok(r.id),
-            Some(r) if self.switch => r.stop(cx, member, &moment).await?,
+            Some(r) if self.switch => moment.at = r.stop(cx, member, &moment).await?,
             Some(r) => return Err(r.refuse(format!("{}'s clock is running on T-{} ({}).", r.member, r.number, r.customer))),
             None => {}
         }
@@ -246,6 +255,7 @@ impl Action for ClockOut {
 
 /// The clock that runs on this ticket. A conflict says where it runs instead, if anywhere.
 async fn running_here(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<Running> {
+    overlap::lock(cx.db(), &[member]).await?;
     match Running::of(cx, member).await? {
         Some(r) if r.ticket_id == ticket => Ok(r),
         Some(r) => Err(r.refuse(format!("No clock is running on this ticket. {}'s runs on T-{} ({}).", r.member, r.number, r.customer))),
@@ -305,10 +315,15 @@ impl Action for CorrectClock {
     const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
     type Output = ClockId;
 
+    fn versioned(&self) -> Option<(&'static str, uuid::Uuid)> {
+        Some(("clock_entries", self.clock_id.0))
+    }
+
     async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
         let (who, now) = (cx.who, cx.now());
         let row = sqlx::query!(
-            r#"select ticket_id as "ticket_id: TicketId", member_id as "member_id: MemberId" from clock_entries where id = $1"#,
+            r#"select ticket_id as "ticket_id: TicketId", member_id as "member_id: MemberId", coalesce(original_in_at, clocked_in_at) as "first_in!"
+                 from clock_entries where id = $1"#,
             self.clock_id.0
         )
         .fetch_one(cx.db())
@@ -316,12 +331,9 @@ impl Action for CorrectClock {
         let ticket = data::locked(cx.db(), who, row.ticket_id).await?;
         still_open(cx, &ticket).await?;
         whose(cx, Some(row.member_id))?;
-        if self.clocked_in_at > now || self.clocked_out_at.is_some_and(|o| o > now) {
-            return Err(FieldErrors::one("clocked_out_at", "This is in the future."));
-        }
-        if self.clocked_out_at.is_some_and(|o| o < self.clocked_in_at) {
-            return Err(FieldErrors::one("clocked_out_at", "Clocking out can't be before clocking in."));
-        }
+        self.check(now, row.first_in)?;
+        overlap::lock(cx.db(), &[row.member_id]).await?;
+        self.check_others(cx, row.member_id).await?;
         let done = sqlx::query!(
             r#"update clock_entries
                   set original_in_at = coalesce(original_in_at, clocked_in_at),
@@ -345,6 +357,51 @@ impl Action for CorrectClock {
         )
         .await?;
         Ok(self.clock_id)
+    }
+}
+
+impl CorrectClock {
+    /// `first_in`: what the entry said before anybody corrected it.
+    fn check(&self, now: DateTime<Utc>, first_in: DateTime<Utc>) -> Result<()> {
+        let (came, went) = (self.clocked_in_at, self.clocked_out_at);
+        let refuse = |field: &str, message: &str| Err(FieldErrors::one(field, message));
+        if came > now {
+            return refuse("clocked_in_at", "This is in the future.");
+        }
+        if (came - first_in).abs() > OLDEST {
+            return refuse("clocked_in_at", "This is more than a week away from when the clock was started.");
+        }
+        match went {
+            Some(went) if went > now => refuse("clocked_out_at", "This is in the future."),
+            Some(went) if went < came => refuse("clocked_out_at", "Clocking out can't be before clocking in."),
+            Some(went) if went - came > LONGEST => refuse("clocked_out_at", "A clock runs for at most a day at a time."),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody is in two places at once.
+    async fn check_others(&self, cx: &mut Cx<'_>, member: MemberId) -> Result<()> {
+        let there = sqlx::query!(
+            r#"select m.name as member, t.number, t.time_zone, c.name as customer, k.clocked_in_at, k.clocked_out_at
+                 from clock_entries k
+                 join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
+                 join contacts c on c.org_id = t.org_id and c.id = t.contact_id
+                 join members m on m.org_id = k.org_id and m.id = k.member_id
+                where k.member_id = $1 and k.id <> $2 and k.clocked_in_at < coalesce($4::timestamptz, 'infinity') and coalesce(k.clocked_out_at, 'infinity') > $3
+                order by k.clocked_in_at limit 1"#,
+            member.0,
+            self.clock_id.0,
+            self.clocked_in_at,
+            self.clocked_out_at
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        let Some(there) = there else { return Ok(()) };
+        let moment =
+            |at: DateTime<Utc>| at.with_timezone(&there.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)).format("%a %-d %b, %-H:%M");
+        let until = there.clocked_out_at.map_or_else(|| "now".to_owned(), |at| moment(at).to_string());
+        let (member, number, customer, from) = (there.member, there.number, there.customer, moment(there.clocked_in_at));
+        Err(FieldErrors::one("clocked_in_at", format!("{member}'s clock ran on T-{number} ({customer}) then: {from} to {until}.")))
     }
 }
 

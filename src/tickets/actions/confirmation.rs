@@ -8,7 +8,8 @@ use crate::{
     platform::{
         action::{Action, Cx},
         error::{Error, FieldErrors, Result},
-        ids::{AnswerId, NoticeId, TicketId},
+        ids::{AnswerId, LinkId, NoticeId, TicketId},
+        links::{self, LinkKind},
         localtime::{local_date, to_utc},
         redact::redact,
         role::{Capability, ModelLevel, Permission},
@@ -52,7 +53,7 @@ pub struct RecordAnswer {
 }
 
 fn wish_fits(wish: &str, _: &()) -> garde::Result {
-    if wish.len() > 2_000 { Err(garde::Error::new("Please keep it under 2,000 characters.")) } else { Ok(()) }
+    if wish.chars().count() > 2_000 { Err(garde::Error::new("Please keep it under 2,000 characters.")) } else { Ok(()) }
 }
 
 impl Action for RecordAnswer {
@@ -71,7 +72,8 @@ impl Action for RecordAnswer {
     }
 }
 
-/// The customer answers by the link they got. Refused once the visit was moved, or on the day itself.
+/// The customer answers by the link they got. Refused once the visit was moved, or on the day itself. The answer that stands, given again,
+/// is the same answer: pressing twice, or coming back to an old page, records nothing new.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct AnswerByLink {
@@ -112,8 +114,18 @@ impl Action for AnswerByLink {
         if now >= answers_until(&ticket) {
             return Err(Error::conflict("It is too late to answer here. Please call us."));
         }
-        record(cx, &ticket, self.answer, &self.wish, "link").await
+        match standing(cx, &ticket, link).await? {
+            Some((id, answer, wish)) if (answer, &wish) == (self.answer.into(), &redact(self.wish.trim()).text) => Ok(id),
+            _ => record(cx, &ticket, self.answer, &self.wish, "link").await,
+        }
     }
+}
+
+/// The answer that stands, if it came by this link.
+async fn standing(cx: &mut Cx<'_>, ticket: &Ticket, link: LinkId) -> Result<Option<(AnswerId, Confirmation, String)>> {
+    let newest = data::answers(cx.db(), ticket.id).await?.into_iter().next();
+    let newest = newest.filter(|a| (a.link_id, a.for_start, a.answer) == (Some(link), ticket.starts_at, ticket.confirmation));
+    Ok(newest.map(|a| (a.id, a.answer, a.wish)))
 }
 
 /// Midnight before the day of the visit, at the place of service.
@@ -158,20 +170,8 @@ async fn record(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str, ch
 
 /// Puts a no, or a wish for another time, before the owner; a yes settles it.
 async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) -> Result<()> {
-    let (key, actor) = (format!("answer:{}", ticket.id), cx.who.actor());
     let (kind, body) = match answer {
-        Answer::Accepted => {
-            let now = cx.now();
-            sqlx::query!(
-                "update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null",
-                key,
-                now,
-                actor
-            )
-            .execute(cx.db())
-            .await?;
-            return Ok(());
-        }
+        Answer::Accepted => return settle_notice(cx, ticket.id).await,
         Answer::Declined => ("declined", format!("{} declined T-{}.", ticket.contact_name, ticket.number)),
         Answer::ChangeRequested => ("wants_another_time", format!("{} wants another time for T-{}.", ticket.contact_name, ticket.number)),
     };
@@ -183,11 +183,45 @@ async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) ->
         kind,
         ticket.id.0,
         body,
-        key
+        notice_key(ticket.id)
     )
     .execute(cx.db())
     .await?;
     Ok(())
+}
+
+fn notice_key(ticket: TicketId) -> String {
+    format!("answer:{ticket}")
+}
+
+/// A no, or a wish for another time, needs nobody any more: it was a yes after all, or the visit is another one now, or none.
+pub(super) async fn settle_notice(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
+    let (now, actor) = (cx.now(), cx.who.actor());
+    sqlx::query!(
+        "update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null",
+        notice_key(ticket),
+        now,
+        actor
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Nobody was asked: the visit is another customer's now, the old one's link is dead and their answer forgotten. Tells the new `sequence`.
+pub(super) async fn start_anew(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<i32> {
+    let sequence = ticket.sequence + 1;
+    sqlx::query!(
+        "update tickets set sequence = $2, confirmation = $3 where id = $1",
+        ticket.id.0,
+        sequence,
+        Confirmation::NotAsked as Confirmation
+    )
+    .execute(cx.db())
+    .await?;
+    links::revoke(cx, LinkKind::Confirm, ticket.id.0).await?;
+    settle_notice(cx, ticket.id).await?;
+    Ok(sequence)
 }
 
 /// The question is on its way to the customer. Set by the job that asks; changes nothing once somebody answered or the visit moved on.

@@ -3,8 +3,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{NewLine, book, bookable, check_slot, lines, tell_customer};
+use super::{NewLine, book, bookable, check_slot, fits_short, lines, said, tell_customer};
 use crate::{
+    contacts,
     platform::{
         action::{Action, Cx, Subject},
         error::{Error, FieldErrors, Result},
@@ -39,6 +40,7 @@ pub struct CreateTicket {
     #[serde(default)]
     pub is_price_estimated: bool,
     #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
     pub override_reason: Option<String>,
     /// Whether the customer is asked to confirm (where there is a way to reach them).
     #[serde(default = "yes")]
@@ -50,7 +52,7 @@ fn yes() -> bool {
 }
 
 pub(super) fn instructions_fit(text: &str, _: &()) -> garde::Result {
-    if text.len() > 10_000 { Err(garde::Error::new("Instructions can have at most 10,000 characters.")) } else { Ok(()) }
+    if text.chars().count() > 10_000 { Err(garde::Error::new("Instructions can have at most 10,000 characters.")) } else { Ok(()) }
 }
 
 /// What was booked.
@@ -67,12 +69,12 @@ impl Action for CreateTicket {
     type Output = Created;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Created> {
-        check_slot(self.starts_at, self.ends_at)?;
+        check_slot(cx.now(), self.starts_at, self.ends_at)?;
         let time_zone = place(cx, self.contact_id, self.address_id).await?;
         let members = bookable(cx, &self.member_ids).await?;
         let (who, slot) = (cx.who, (self.starts_at, self.ends_at));
-        let reason = self.override_reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
-        let is_override = overlap::claim(cx.db(), who, &members, slot, None, reason).await?;
+        let reason = said(self.override_reason.as_deref());
+        let is_override = overlap::claim(cx.db(), who, &members, slot, None, reason.as_deref()).await?;
         let id = self.id.unwrap_or_default();
         let number = numbers::next(cx, Counter::Ticket).await?;
         let source = match who.source.as_str() {
@@ -92,16 +94,18 @@ impl Action for CreateTicket {
             time_zone,
             redact(self.instructions.trim()).text,
             self.is_price_estimated,
-            if is_override { reason } else { None },
+            reason.filter(|_| is_override),
             source
         )
         .execute(cx.db())
         .await?;
         book(cx, id, &members, slot, is_override).await?;
-        for (line, position) in self.lines.into_iter().zip(1..) {
-            lines::insert(cx, id, None, position, line).await.map_err(|e| of_line(e, position - 1))?;
+        let mut last = 0;
+        for (line, index) in self.lines.into_iter().zip(0..) {
+            lines::insert(cx, id, None, index + 1, line).await.map_err(|e| of_line(e, index))?;
+            last = index;
         }
-        lines::recount(cx, id).await?;
+        lines::recount(cx, id).await.map_err(|e| of_line(e, last))?;
         let subject = Subject { kind: "ticket", id: id.0, contact: Some(self.contact_id) };
         cx.event("ticket.scheduled", subject, json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override }))
             .await?;
@@ -123,8 +127,11 @@ fn of_line(error: Error, index: i32) -> Error {
     }
 }
 
-/// The zone of the place of service; refuses archived customers and addresses of somebody else.
+/// The zone of the place of service; refuses archived customers and addresses of somebody else. `NotFound` for a customer that this member may
+/// not see.
 pub(super) async fn place(cx: &mut Cx<'_>, contact: ContactId, address: Option<AddressId>) -> Result<String> {
+    let who = cx.who;
+    contacts::data::visible(cx.db(), who, contact).await?;
     let row = sqlx::query!(
         r#"select c.deleted_at is not null as "archived!", a.id as "address?", a.time_zone as "time_zone?"
              from contacts c left join addresses a on a.org_id = c.org_id and a.contact_id = c.id and a.id = $2 and a.deleted_at is null

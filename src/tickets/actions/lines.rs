@@ -3,12 +3,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, meanwhile::still_open, one};
+use super::{about, fits_short, meanwhile::still_open, one};
 use crate::{
     platform::{
         action::{Action, Cx},
-        error::{FieldErrors, Result},
+        error::{Error, FieldErrors, Result},
         ids::{LineId, ServiceId, TaxRateId, TicketId},
+        redact::redact,
         role::{Capability, Permission},
     },
     tickets::{LineKind, currency, data, line_total},
@@ -23,6 +24,7 @@ pub struct NewLine {
     #[serde(default)]
     pub kind: Option<LineKind>,
     #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
     pub description: Option<String>,
     #[serde(default)]
     #[garde(inner(custom(quantity_fits)))]
@@ -35,6 +37,19 @@ pub struct NewLine {
     pub duration_minutes: Option<i32>,
     #[serde(default)]
     pub tax_rate_id: Option<TaxRateId>,
+}
+
+/// Totals stay below this: what the database keeps of an amount.
+const TOO_MUCH: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
+
+fn too_much(together: &str) -> Error {
+    FieldErrors::one("unit_price", format!("This comes to more than we can count{together}: look at quantity and price."))
+}
+
+/// What the line comes to; none without a price.
+fn priced(cx: &Cx<'_>, quantity: Decimal, unit_price: Option<Decimal>) -> Result<Option<Decimal>> {
+    let total = line_total(quantity, unit_price, currency(cx.who));
+    if total.is_some_and(|t| t >= TOO_MUCH) || total.is_none() && unit_price.is_some() { Err(too_much("")) } else { Ok(total) }
 }
 
 fn quantity_fits(quantity: &Decimal, _: &()) -> garde::Result {
@@ -70,7 +85,7 @@ struct Filled {
 
 async fn fill(cx: &mut Cx<'_>, line: NewLine) -> Result<Filled> {
     let quantity = line.quantity.unwrap_or(Decimal::ONE);
-    let typed = line.description.map(|d| d.trim().to_owned()).filter(|d| !d.is_empty());
+    let typed = line.description.map(|d| redact(d.trim()).text).filter(|d| !d.is_empty());
     let Some(service) = line.service_id else {
         let description = typed.ok_or_else(|| FieldErrors::one("description", "Say what is done, or choose a service."))?;
         return Ok(Filled {
@@ -109,7 +124,7 @@ pub(super) async fn insert(cx: &mut Cx<'_>, ticket: TicketId, id: Option<LineId>
         return Err(FieldErrors::one("unit_price", "A price is needed, except for flexible services."));
     }
     let id = id.unwrap_or_default();
-    let total = line_total(line.quantity, line.unit_price, currency(cx.who));
+    let total = priced(cx, line.quantity, line.unit_price)?;
     sqlx::query!(
         r#"insert into ticket_lines (id, ticket_id, position, service_id, kind, description, quantity, unit_price, duration_minutes, tax_rate_id, total)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
@@ -132,15 +147,20 @@ pub(super) async fn insert(cx: &mut Cx<'_>, ticket: TicketId, id: Option<LineId>
 
 /// Keeps the ticket's total the sum of its lines.
 pub(super) async fn recount(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
-    sqlx::query!(
-        r#"update tickets t set total = s.total, has_open_price = s.is_open
-             from (select coalesce(sum(total), 0) as total, coalesce(bool_or(unit_price is null), false) as is_open from ticket_lines where ticket_id = $1) s
-            where t.id = $1 and (t.total, t.has_open_price) is distinct from (s.total, s.is_open)"#,
-        ticket.0
+    let total = sqlx::query_scalar!(
+        r#"with s as (
+             select coalesce(sum(total), 0) as total, coalesce(bool_or(unit_price is null), false) as is_open from ticket_lines where ticket_id = $1
+           ), counted as (
+             update tickets t set total = s.total, has_open_price = s.is_open from s
+              where t.id = $1 and s.total < $2 and (t.total, t.has_open_price) is distinct from (s.total, s.is_open)
+           )
+           select total as "total!" from s"#,
+        ticket.0,
+        TOO_MUCH
     )
-    .execute(cx.db())
+    .fetch_one(cx.db())
     .await?;
-    Ok(())
+    if total < TOO_MUCH { Ok(()) } else { Err(too_much(" together with the other services")) }
 }
 
 async fn ticket_of(cx: &mut Cx<'_>, line: LineId) -> Result<TicketId> {
@@ -188,6 +208,7 @@ impl Action for AddLine {
 pub struct UpdateLine {
     pub line_id: LineId,
     #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
     pub description: Option<String>,
     #[serde(default)]
     #[garde(inner(custom(quantity_fits)))]
@@ -237,13 +258,13 @@ pub(super) async fn change(cx: &mut Cx<'_>, new: &UpdateLine) -> Result<()> {
 pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Decimal, unit_price: Option<Decimal>) -> Result<()> {
     let quantity = new.quantity.unwrap_or(quantity);
     let unit_price = if new.no_price { None } else { new.unit_price.or(unit_price) };
-    let total = line_total(quantity, unit_price, currency(cx.who));
+    let total = priced(cx, quantity, unit_price)?;
     let done = sqlx::query!(
         r#"update ticket_lines set description = coalesce($2, description), quantity = $3, unit_price = $4,
                   duration_minutes = coalesce($5, duration_minutes), tax_rate_id = coalesce($6, tax_rate_id), total = $7
             where id = $1"#,
         new.line_id.0,
-        new.description.as_deref().map(str::trim).filter(|d| !d.is_empty()),
+        new.description.as_deref().map(|d| redact(d.trim()).text).filter(|d| !d.is_empty()),
         quantity,
         unit_price,
         new.duration_minutes,

@@ -30,18 +30,26 @@ use crate::platform::{
     action::{Cx, Subject},
     error::{Error, FieldErrors, Result},
     ids::{MemberId, TicketId},
+    redact::redact,
     role::Role,
     tenant::Who,
 };
 
 /// The longest ticket.
 const LONGEST: Duration = Duration::days(7);
+/// How far from today a visit is booked: about ten years.
+const FARTHEST: Duration = Duration::days(3_653);
+/// Characters of a reason, a service, a charge: what is said in a line or two.
+const SHORT: usize = 500;
 
 fn about(ticket: &Ticket) -> Subject {
     Subject { kind: "ticket", id: ticket.id.0, contact: Some(ticket.contact_id) }
 }
 
-fn check_slot(starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<()> {
+fn check_slot(now: DateTime<Utc>, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Result<()> {
+    if (starts_at - now).abs() > FARTHEST {
+        return Err(FieldErrors::one("starts_at", "Choose a day within ten years of today."));
+    }
     if ends_at <= starts_at {
         return Err(FieldErrors::one("ends_at", "The end must be after the start."));
     }
@@ -106,8 +114,17 @@ async fn tell_customer(cx: &mut Cx<'_>, ticket: TicketId, sequence: i32, what: &
     cx.enqueue("confirm_ticket", json!({ "ticket": ticket, "sequence": sequence, "what": what, "tell": tell }), &key).await
 }
 
-fn reason_given(reason: &str, _: &()) -> garde::Result {
-    if reason.trim().is_empty() { Err(garde::Error::new("Please say why.")) } else { Ok(()) }
+fn reason_given(reason: &str, cx: &()) -> garde::Result {
+    if reason.trim().is_empty() { Err(garde::Error::new("Please say why.")) } else { fits_short(reason, cx) }
+}
+
+fn fits_short(text: &str, _: &()) -> garde::Result {
+    if text.chars().count() > SHORT { Err(garde::Error::new("At most 500 characters fit here.")) } else { Ok(()) }
+}
+
+/// Why a double booking is wanted, as it is kept; none where nothing was said.
+fn said(reason: Option<&str>) -> Option<String> {
+    reason.map(|r| redact(r.trim()).text).filter(|r| !r.is_empty())
 }
 
 /// Asserts that exactly one row was changed.

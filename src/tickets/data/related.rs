@@ -95,12 +95,26 @@ async fn address(db: &mut PgConnection, tickets: &[Uuid]) -> Result<HashMap<Uuid
     Ok(rows.into_iter().map(|r| (r.ticket_id, r.json)).collect())
 }
 
-/// Changes name amounts too: without them where prices are hidden.
+/// Of the ticket and its parts, removed ones included: those went in an act that told an event about the ticket. Changes name amounts too:
+/// without them where prices are hidden.
 async fn audit_trail(db: &mut PgConnection, who: &Who, tickets: &[Uuid]) -> Result<HashMap<Uuid, Value>> {
     let rows = sqlx::query!(
-        r#"select record_id as ticket_id, jsonb_agg(jsonb_build_object('at', at, 'op', op, 'actor', actor, 'action', action, 'source', source,
-                    'changes', case when $2 then changes else changes - 'total' end) order by id) as "json!"
-             from audit_entries where record_id = any ($1) and table_name = 'tickets' group by record_id"#,
+        r#"
+        with parts as (
+          select id as ticket_id, id from tickets where id = any ($1)
+          union select ticket_id, id from ticket_lines where ticket_id = any ($1)
+          union select ticket_id, id from assignments where ticket_id = any ($1)
+          union select ticket_id, id from clock_entries where ticket_id = any ($1)
+          union select ticket_id, id from ticket_answers where ticket_id = any ($1)
+          union select ticket_id, id from notes where ticket_id = any ($1)
+          union select e.subject_id, a.record_id from events e join audit_entries a on a.org_id = e.org_id and a.xid = e.xid
+                 where e.subject_id = any ($1) and a.op = 'delete' and a.table_name in ('ticket_lines', 'assignments', 'clock_entries', 'notes')
+                   and a.changes -> 'ticket_id' ->> 0 = e.subject_id::text
+        )
+        select p.ticket_id as "ticket_id!", jsonb_agg(jsonb_build_object('at', a.at, 'table', a.table_name, 'record_id', a.record_id, 'op', a.op,
+                 'actor', a.actor, 'action', a.action, 'source', a.source,
+                 'changes', case when $2 then a.changes else a.changes - array['total', 'unit_price'] end) order by a.id) as "json!"
+          from parts p join audit_entries a on a.record_id = p.id group by p.ticket_id"#,
         tickets,
         who.sees_prices()
     )

@@ -125,7 +125,8 @@ async fn clock_entries(read: &mut Read, params: &Params) -> Result<Listing> {
         ClockEntry,
         r#"
         select c.id as "id: ClockId", c.ticket_id as "ticket_id: TicketId", c.member_id as "member_id: MemberId", m.name as member_name,
-               c.clocked_in_at, c.clocked_out_at, c.device_offset_seconds, c.sent_at, c.corrected_at, c.correction_reason, c.original_in_at, c.original_out_at
+               c.clocked_in_at, c.clocked_out_at, c.device_offset_seconds, c.sent_at, c.corrected_at, c.correction_reason, c.original_in_at, c.original_out_at,
+               c.version
           from clock_entries c join members m on m.org_id = c.org_id and m.id = c.member_id
          where ($1::uuid is null or c.id = $1) and ($2::uuid is null or c.ticket_id = $2) and ($3::uuid is null or c.member_id = $3)
            and ($4::bool is null or (c.clocked_out_at is null) = $4)

@@ -15,7 +15,7 @@ use crate::{
         form::Posted,
         ids::{MemberId, TicketId},
         localtime::wall,
-        tenant::{Read, Write},
+        tenant::{Read, Who, Write},
     },
     tickets::{
         Answer,
@@ -90,6 +90,8 @@ pub(super) fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
         .hint("Only if you mean it: two visits at the same time. The reason is kept.")
         .optional()
         .errors(errors)
+        .attr("data-redact", "")
+        .attr("maxlength", 500)
         .into()
 }
 
@@ -110,23 +112,30 @@ pub async fn edit_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html
         ("instructions".into(), t.instructions.clone()),
         ("estimated".into(), if t.is_price_estimated { "on".into() } else { String::new() }),
     ]);
-    ui::page(&edit_page(&mut r, &who, &t, &typed).await?)
+    ui::page(&edit_page(&mut r, &who, &t, &typed, &FieldErrors::default(), false).await?)
 }
 
-async fn edit_page(r: &mut Read, who: &crate::platform::tenant::Who, t: &Ticket, typed: &Fields) -> Result<SmallForm> {
+async fn edit_page(r: &mut Read, who: &Who, t: &Ticket, typed: &Fields, errors: &FieldErrors, clash: bool) -> Result<SmallForm> {
     let booking = data::booking(r.db(), who, t.contact_id).await?;
     let mut places = vec![ui::Choice::new("", "No address")];
     places.extend(booking.addresses.iter().map(|a| ui::Choice::new(a.id, &a.line)));
     let mut form = SmallForm::new(head(r, t, "Edit visit"), format!("/tickets/{}/edit", t.id), "Save");
     form.version = Some(t.version);
     form.pieces = vec![
-        ui::select("address_id", "Address").choices(&places).value(typed.get("address_id")).into(),
-        ui::area("instructions", "Instructions for the technician").value(typed.get("instructions")).attr("data-redact", "").into(),
+        ui::select("address_id", "Address").choices(&places).value(typed.get("address_id")).errors(errors).into(),
+        ui::area("instructions", "Instructions for the technician")
+            .value(typed.get("instructions"))
+            .errors(errors)
+            .attr("data-redact", "")
+            .into(),
         ui::check("estimated", "The price is an estimate")
             .hint("Shown as “Estimated” until close-out.")
             .checked(typed.has("estimated") && !typed.get("estimated").is_empty())
             .into(),
     ];
+    if clash || typed.has("override_reason") {
+        form.pieces.push(override_field(typed, errors));
+    }
     Ok(form)
 }
 
@@ -137,23 +146,33 @@ pub async fn edit(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) ->
         ticket_id: id,
         contact_id: None,
         address_id: f.id("address_id"),
+        no_address: f.has("address_id") && f.get("address_id").is_empty(),
         instructions: f.has("instructions").then(|| f.get("instructions").to_owned()),
         is_price_estimated: Some(f.has("estimated")),
+        override_reason: f.some("override_reason").map(str::to_owned),
+        ask_customer: true,
     };
     let Err(error) = done(&w, &posted, action, id, "Saved").await else {
         return Ok(ui::redirect(&format!("/tickets/{id}"), "Saved"));
     };
     let (who, mut r) = (w.who.clone(), w.read().await?);
     let t = data::visible_ticket(r.db(), &who, id).await?;
-    let mut form = edit_page(&mut r, &who, &t, f).await?;
-    if matches!(&error, Error::Conflict { .. }) {
+    let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
+    let stale = is_stale(&error);
+    // A place in another zone moves the visit: then somebody may be booked already.
+    let clash = !stale && matches!(&error, Error::Conflict { current: Some(_), .. });
+    let mut form = edit_page(&mut r, &who, &t, f, &errors, clash).await?;
+    if stale {
         let yes = |b: bool| if b { "yes" } else { "no" }.to_owned();
+        let booking = data::booking(r.db(), &who, t.contact_id).await?;
+        let typed = booking.addresses.into_iter().find(|a| Some(a.id) == f.id("address_id")).map(|a| a.line);
         form.stale = vec![
+            Stale { label: "Address", theirs: t.address.clone(), yours: typed.unwrap_or_default() },
             Stale { label: "Instructions", theirs: t.instructions.clone(), yours: f.get("instructions").into() },
             Stale { label: "Estimated", theirs: yes(t.is_price_estimated), yours: yes(f.has("estimated")) },
         ];
     }
-    refused(error, form, |_| String::new(), w.who.zone)
+    refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
 }
 
 // Assign.
@@ -213,12 +232,16 @@ fn cancel_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> Sm
             .errors(errors)
             .hint("“Nobody home”, “rain”, “customer called”")
             .required()
+            .attr("data-redact", "")
+            .attr("maxlength", 500)
             .into(),
         ui::text("charge_note", "Charge for the trip")
             .value(typed.get("charge_note"))
             .errors(errors)
             .optional()
             .hint("For the record: “$40 call-out, told by phone”")
+            .attr("data-redact", "")
+            .attr("maxlength", 500)
             .into(),
         ui::check("tell", "Tell the customer by email").checked(typed.has("tell")).into(),
     ];
@@ -274,7 +297,14 @@ fn answer_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> Sm
             .value(typed.get("channel"))
             .errors(errors)
             .into(),
-        ui::text("wish", "Which time suits").value(typed.get("wish")).errors(errors).optional().hint("“any weekday after 14:00”").into(),
+        ui::text("wish", "Which time suits")
+            .value(typed.get("wish"))
+            .errors(errors)
+            .optional()
+            .hint("“any weekday after 14:00”")
+            .attr("data-redact", "")
+            .attr("maxlength", 2000)
+            .into(),
     ];
     form
 }

@@ -1,7 +1,7 @@
 //! A posted or asked form as its fields, so that what was typed can be shown again whatever it was; and the forms made of a few fields.
 
 use askama::Template;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::{
     platform::{
         error::FieldErrors,
         form::percent_encode,
-        localtime::{parse_date, parse_time, to_utc},
+        localtime::{parse_date, parse_time, to_utc, wall},
     },
     ui,
 };
@@ -53,14 +53,22 @@ impl Fields {
         kept.map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect::<Vec<_>>().join("&")
     }
 
-    /// Reads `date`, `time` and `minutes` on the wall of `zone`; the local times that do not exist or come twice by the rule of `localtime`.
-    pub fn slot(&self, zone: Tz, errors: &mut FieldErrors) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    /// Reads `date`, `time` and `minutes` on the wall of `zone`, as `instant` does; `kept`: when the visit starts now.
+    pub fn slot(&self, zone: Tz, kept: Option<DateTime<Utc>>, errors: &mut FieldErrors) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let date = parse_date(self.get("date")).map_err(|m| errors.add("date", m)).ok();
         let time = parse_time(self.get("time")).map_err(|m| errors.add("time", m)).ok();
         let minutes = parse_minutes(self.get("minutes")).map_err(|m| errors.add("minutes", m)).ok();
-        let starts = to_utc(date?, time?, zone);
+        let starts = instant(date?, time?, zone, kept);
         Some((starts, starts + Duration::minutes(minutes?)))
     }
+}
+
+/// The instant of a day and a time on the wall of `zone`; those that do not exist or come twice by the rule of `localtime`. What still reads as
+/// `kept` does is `kept`: which of the two, and its seconds, no form shows.
+pub fn instant(date: NaiveDate, time: NaiveTime, zone: Tz, kept: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let minute = |at: NaiveDateTime| at.format("%Y-%m-%dT%H:%M").to_string();
+    let typed = minute(date.and_time(time));
+    kept.filter(|k| minute(wall(*k, zone)) == typed).unwrap_or_else(|| to_utc(date, time, zone))
 }
 
 /// "90", "1:30", "1 h 30", "2h" → minutes, from one to a week.
@@ -165,6 +173,17 @@ impl SmallForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_hour_that_comes_twice_stays_the_one_it_is() {
+        let zone = chrono_tz::America::Chicago;
+        let (first, second): (DateTime<Utc>, DateTime<Utc>) =
+            ("2026-11-01T06:30:20Z".parse().unwrap(), "2026-11-01T07:30:20Z".parse().unwrap());
+        let read = |kept| instant(parse_date("2026-11-01").unwrap(), parse_time("01:30").unwrap(), zone, kept);
+        assert_eq!((read(Some(second)), read(Some(first))), (second, first));
+        assert_eq!(read(None), first - Duration::seconds(20));
+        assert_eq!(read(Some(first - Duration::hours(2))), first - Duration::seconds(20));
+    }
 
     #[test]
     fn durations_as_people_type_them() {

@@ -54,7 +54,13 @@ async fn add_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors
     let kinds: Vec<_> = LineKind::ALL.iter().map(|k| ui::Choice::new(k.name(), k.word())).collect();
     form.pieces = vec![
         ui::select("service_id", "Service").choices(&services).value(typed.get("service_id")).errors(errors).into(),
-        ui::text("description", "Description").value(typed.get("description")).errors(errors).hint("Empty: the service's name").into(),
+        ui::text("description", "Description")
+            .value(typed.get("description"))
+            .errors(errors)
+            .hint("Empty: the service's name")
+            .attr("data-redact", "")
+            .attr("maxlength", 500)
+            .into(),
         Piece::pair(
             ui::money("quantity", "Quantity").value(typed.some("quantity").unwrap_or("1")).errors(errors),
             ui::money("unit_price", "Price each")
@@ -138,7 +144,13 @@ fn update_page(r: &Read, t: &Ticket, l: &Line, typed: &Fields, errors: &FieldErr
     let price = ui::money("unit_price", "Price each").prefix(c.symbol()).value(typed.get("unit_price")).errors(errors);
     let price = if l.kind == LineKind::Flexible { price.hint("Flexible: may wait for close-out") } else { price };
     form.pieces = vec![
-        ui::text("description", "Description").value(typed.get("description")).errors(errors).required().into(),
+        ui::text("description", "Description")
+            .value(typed.get("description"))
+            .errors(errors)
+            .required()
+            .attr("data-redact", "")
+            .attr("maxlength", 500)
+            .into(),
         Piece::pair(ui::money("quantity", "Quantity").value(typed.get("quantity")).errors(errors), price),
         ui::number("duration_minutes", "Usually takes").suffix("min").value(typed.get("duration_minutes")).errors(errors).into(),
     ];

@@ -51,7 +51,7 @@ pub async fn reschedule_form(mut r: Read, Path(id): Path<TicketId>, Query(asked)
         members.push(technician);
     }
     typed.0.extend(members.iter().map(|m| ("member_ids".to_owned(), m.to_string())));
-    let slot = typed.slot(zone, &mut FieldErrors::default()).filter(|_| asked.has("date"));
+    let slot = typed.slot(zone, Some(t.starts_at), &mut FieldErrors::default()).filter(|_| asked.has("date"));
     let clashes = match slot {
         Some(slot) => overlap::clashes(r.db(), &who, &members, slot, Some(id)).await?,
         None => vec![],
@@ -95,7 +95,7 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Field
     let t = data::visible_ticket(r.db(), &who, id).await?;
     drop(r);
     let mut errors = FieldErrors::default();
-    let result = match f.slot(t.zone(), &mut errors) {
+    let result = match f.slot(t.zone(), Some(t.starts_at), &mut errors) {
         Some((starts_at, ends_at)) => {
             // A form without the boxes (a program's, a calendar's) leaves the technicians as they are.
             let member_ids = (f.has("member_ids") || f.has("ask") || f.has("override_reason")).then(|| f.ids("member_ids"));
@@ -131,7 +131,7 @@ pub(super) fn renamed(errors: &FieldErrors) -> FieldErrors {
     for e in &mut out.0 {
         match e.field.as_str() {
             "ends_at" => e.field = "minutes".into(),
-            "starts_at" => e.field = "time".into(),
+            "starts_at" => e.field = "date".into(),
             _ => {}
         }
     }

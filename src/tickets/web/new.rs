@@ -161,7 +161,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     let chosen: Vec<MemberId> = typed.ids("member_ids");
     let (mut clash, mut free) = (String::new(), vec![]);
     let mut is_free = false;
-    if let (true, Some(slot)) = (check, timed.slot(zone, &mut FieldErrors::default())) {
+    if let (true, Some(slot)) = (check, timed.slot(zone, None, &mut FieldErrors::default())) {
         let clashes = overlap::clashes(r.db(), &who, &chosen, slot, None).await?;
         clash = overlap::describe(&clashes, who.zone);
         is_free = clashes.is_empty() && !chosen.is_empty();
@@ -249,7 +249,7 @@ pub async fn create(w: Write, posted: Posted<Fields>) -> Result<Response> {
         timed.0.insert(0, ("minutes".into(), proposed.to_string()));
     }
     drop(r);
-    let slot = timed.slot(zone_of(&booking, f, who.zone), &mut errors);
+    let slot = timed.slot(zone_of(&booking, f, who.zone), None, &mut errors);
     let lines = new_lines(&who, f, &mut errors);
     let result = match slot {
         Some((starts_at, ends_at)) if errors.is_empty() => {

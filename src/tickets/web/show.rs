@@ -113,7 +113,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
         trouble,
         country: who.country.clone(),
         zone_note: zone_note(t.starts_at, zone, who.zone),
-        total: price(&who, t.total, t.has_open_price),
+        total: format!("{}{}", price(&who, t.total, t.has_open_price), t.plus_tax()),
         clocked_minutes: clocked_minutes(&parts.clock, who.now),
         running_mine: parts.clock.iter().any(|e| e.clocked_out_at.is_none() && Some(e.member_id) == who.member),
         last: last.map(|l| Last {
