@@ -6,7 +6,7 @@ use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerCo
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    business, closeout, confirm, delivery, exports, identity, imports, payments,
+    business, closeout, confirm, contacts, delivery, exports, identity, imports, payments,
     platform::{
         app::App,
         audit,
@@ -24,6 +24,7 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<confirm::jobs::ConfirmTicket>()
         .define_job::<delivery::jobs::SendMessage>()
         .define_job::<closeout::jobs::ExtractNotes>()
+        .define_job::<contacts::jobs::ExtractNote>()
         .define_job::<business::jobs::SendInvitation>()
         .define_job::<business::jobs::CheckStripe>()
         .define_job::<payments::jobs::ProcessWebhook>()

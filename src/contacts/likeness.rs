@@ -139,7 +139,7 @@ fn name_likeness(a: &Person, b: &Person) -> Names {
 }
 
 /// `8798 Governors Drive SW` and `8798 governors dr. sw` are the same.
-fn street_key(street: &str) -> String {
+pub fn street_key(street: &str) -> String {
     let folded = text::fold(street).replace(['.', ','], " ");
     let words = folded.split_whitespace().map(|word| match word {
         "street" => "st",

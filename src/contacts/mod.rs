@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod data;
 pub mod extract;
+pub mod jobs;
 pub mod likeness;
 pub mod personal;
 pub mod query;

@@ -115,10 +115,23 @@ fn readings(search: &str) -> Vec<Vec<String>> {
         out.push(vec![tail_digits(search)]);
     }
     let words: Vec<String> = text::search_words(search).into_iter().map(|w| if is_phone_part(&w) { tail_digits(&w) } else { w }).collect();
+    let words = told(words);
     if !words.is_empty() && !out.contains(&words) {
         out.push(words);
     }
     out
+}
+
+/// Words that tell nothing in "the elderly woman in Owens Cross Roads".
+const SMALL: [&str; 14] = ["a", "an", "and", "at", "by", "for", "from", "in", "near", "of", "on", "the", "who", "with"];
+
+/// Without the small words of a sentence; two words may both be somebody's name.
+fn told(words: Vec<String>) -> Vec<String> {
+    let telling = |w: &&String| !SMALL.contains(&w.as_str());
+    if words.len() < 3 || words.iter().filter(telling).count() == 0 {
+        return words;
+    }
+    words.into_iter().filter(|w| telling(&w)).collect()
 }
 
 /// Digits of a number; the country's leading 1 is left out, it is not always typed.
@@ -315,6 +328,8 @@ mod tests {
         assert_eq!(readings("7695"), [vec!["7695".to_owned()]]);
         assert_eq!(readings("Smith 688-7695"), [vec!["smith".to_owned(), "6887695".into()]]);
         assert_eq!(readings("Madison 35758-1234"), [vec!["madison".to_owned(), "35758-1234".into()]]);
+        assert_eq!(readings("the dog in Madison"), [vec!["dog".to_owned(), "madison".into()]]);
+        assert_eq!(readings("An Lee"), [vec!["an".to_owned(), "lee".into()]]);
         assert!(readings(" ?! ").is_empty());
     }
 }

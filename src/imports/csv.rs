@@ -188,6 +188,8 @@ fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, &'static Encoding), FileProblem
     if text.contains('\0') {
         return Err(FileProblem::NotText);
     }
+    // Old Macs end lines with a carriage return alone; lines are counted by the other one.
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text };
     Ok((text, encoding))
 }
 
@@ -263,6 +265,12 @@ mod tests {
         assert_eq!(lines, [3, 5], "of the file, blank lines counted");
         assert_eq!(sheet.rows[2].surplus, ["surplus"]);
         assert_eq!(sheet.rows.last().unwrap().line, 8, "the first of its two lines");
+    }
+
+    #[test]
+    fn d2_lines_of_old_macs_are_counted() {
+        let sheet = read(b"First Name,Last Name\rAnn,Lee\rBob,Fox\r").unwrap();
+        assert_eq!(sheet.rows.iter().map(|r| r.line).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

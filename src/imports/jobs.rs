@@ -7,9 +7,10 @@ use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    RowProblem,
     actions::{FailImport, FinishImport, RunBatch, UndoPortion},
     data,
-    reading::{self, Reading},
+    reading::{self, Reading, Rows},
     recognise::Kind,
 };
 use crate::{
@@ -96,8 +97,24 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
         write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
     }
     for rows in reading.portions(PORTION) {
-        let batch = RunBatch { import_id: import, rows: Some(rows), refused: Vec::new(), warnings: warnings.clone() };
-        write.act(&Meta::default(), batch).await?;
+        let batch = |rows: Rows| RunBatch { import_id: import, rows: Some(rows), refused: Vec::new(), warnings: warnings.clone() };
+        match write.act(&Meta::default(), batch(rows.clone())).await {
+            Ok(_) => continue,
+            Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+            Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
+        }
+        // One row that the database will not have is refused with its reason; the others come in.
+        for row in rows.one_by_one() {
+            let lines = row.lines();
+            let refused = match write.act(&Meta::default(), batch(row)).await {
+                Ok(_) => continue,
+                Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+                Err(Error::Internal(_)) => "The row holds a value that Rounds can't take".to_owned(),
+                Err(e) => e.message(),
+            };
+            let refused = lines.into_iter().map(|line| RowProblem::new(line, None, refused.clone())).collect();
+            write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
+        }
     }
     write.act(&Meta::default(), FinishImport { import_id: import }).await?;
     Ok(())

@@ -25,6 +25,30 @@ pub enum Rows {
     Appointments(Vec<AppointmentRow>),
 }
 
+impl Rows {
+    /// Each row alone; the items of one transaction stay together.
+    pub fn one_by_one(self) -> Vec<Self> {
+        match self {
+            Self::Customers(rows) => rows.into_iter().map(|r| Self::Customers(vec![r])).collect(),
+            Self::Catalogue(rows) => rows.into_iter().map(|r| Self::Catalogue(vec![r])).collect(),
+            Self::Transactions(rows) => rows.into_iter().map(|r| Self::Transactions(vec![r])).collect(),
+            Self::Items(rows) => rows.into_iter().map(|r| Self::Items(vec![r])).collect(),
+            Self::Appointments(rows) => rows.into_iter().map(|r| Self::Appointments(vec![r])).collect(),
+        }
+    }
+
+    /// Lines of the file.
+    pub fn lines(&self) -> Vec<u64> {
+        match self {
+            Self::Customers(rows) => rows.iter().map(|r| r.line).collect(),
+            Self::Catalogue(rows) => rows.iter().map(|r| r.line).collect(),
+            Self::Transactions(rows) => rows.iter().map(|r| r.line).collect(),
+            Self::Items(rows) => rows.iter().flatten().map(|r| r.line).collect(),
+            Self::Appointments(rows) => rows.iter().map(|r| r.line).collect(),
+        }
+    }
+}
+
 /// A file read: every row of it is in `rows` or in `refused`.
 #[derive(Debug, Clone)]
 pub struct Reading {

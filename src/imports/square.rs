@@ -67,6 +67,9 @@ impl DateQuestion {
     }
 }
 
+/// The largest amount and the largest quantity of a row: a visit of some of them still fits the books.
+const LARGEST: Decimal = Decimal::from_parts(99_999_999, 0, 0, false, 0);
+
 /// One row with the names of its columns.
 struct Cells<'s> {
     mapping: &'s Mapping,
@@ -94,7 +97,11 @@ impl<'s> Cells<'s> {
         if text.is_empty() {
             return Ok(None);
         }
-        money::parse_amount(text).map(Some).map_err(|_| self.problem(column, format!("“{text}” is not an amount")))
+        let amount = money::parse_amount(text).map_err(|_| self.problem(column, format!("“{text}” is not an amount")))?;
+        if amount.abs() > LARGEST {
+            return Err(self.problem(column, format!("“{text}” is more than Rounds can hold")));
+        }
+        Ok(Some(amount))
     }
 
     fn amount_or_zero(&self, column: &str) -> Result<Decimal, RowProblem> {

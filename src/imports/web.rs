@@ -49,6 +49,8 @@ struct Index {
     search: String,
     next: Option<String>,
     first: Option<String>,
+    /// Files of the same upload that were read.
+    kept: usize,
     errors: FieldErrors,
 }
 
@@ -79,7 +81,7 @@ async fn list(read: &mut Read, asked: ListQuery, errors: FieldErrors) -> Result<
     let first = asked.cursor.is_some().then(|| link("").trim_end_matches("&cursor=").to_owned());
     let head =
         read.head("settings").title("Import").sub("Bring your customers, services and history from Square.").back("/settings", "Settings");
-    Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, errors })
+    Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, kept: 0, errors })
 }
 
 /// `POST /imports`: one or several files; each becomes an import to look at.
@@ -104,9 +106,10 @@ pub async fn upload(write: Write, request: Request) -> Result<Response> {
     match (errors.0.is_empty(), made.as_slice()) {
         (true, [one]) => Ok(ui::redirect(&format!("/imports/{one}"), "")),
         (true, many) => Ok(ui::redirect("/imports", &format!("{} files read. Look at each and run it.", many.len()))),
-        (false, _) => {
+        (false, kept) => {
             let mut read = write.read().await?;
-            Ok(ui::invalid(&list(&mut read, ListQuery::default(), errors).await?)?.into_response())
+            let page = Index { kept: kept.len(), ..list(&mut read, ListQuery::default(), errors).await? };
+            Ok(ui::invalid(&page)?.into_response())
         }
     }
 }
@@ -125,7 +128,8 @@ async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
         match (name.as_str(), file) {
             ("_key", _) => meta.key = Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|k| !k.is_empty()),
             ("_org", _) => meta.org = String::from_utf8_lossy(&bytes).parse().ok(),
-            ("file", Some(file)) if !bytes.is_empty() => files.push((file, bytes.to_vec())),
+            // A form without a choice sends one file without a name.
+            ("file", Some(file)) if !file.is_empty() || !bytes.is_empty() => files.push((file, bytes.to_vec())),
             _ => {}
         }
     }

@@ -107,15 +107,21 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     out
 }
 
-/// Refuses variables that this kind does not have, naming those it has.
+/// Refuses variables that this kind does not have, naming those it has, and such as are not closed.
 pub fn check(kind: MessageKind, text: &str) -> Result<(), String> {
     let known = variables(kind);
-    for piece in pieces(text) {
-        if let Piece::Variable(name) = piece
-            && !known.iter().any(|(k, _)| *k == name)
-        {
-            let names: Vec<String> = known.iter().map(|(k, _)| format!("{{{{{k}}}}}")).collect();
-            return Err(format!("There is no {{{{{name}}}}}. You can use {}.", names.join(", ")));
+    // Line by line, as they are filled in.
+    for piece in text.lines().flat_map(pieces) {
+        match piece {
+            Piece::Variable(name) if !known.iter().any(|(k, _)| *k == name) => {
+                let names: Vec<String> = known.iter().map(|(k, _)| format!("{{{{{k}}}}}")).collect();
+                return Err(format!("There is no {{{{{name}}}}}. You can use {}.", names.join(", ")));
+            }
+            Piece::Text(text) if text.contains("{{") => {
+                let open: String = text.split_once("{{").map_or("", |t| t.1).chars().take(30).collect();
+                return Err(format!("“{{{{{}” is not closed: it needs }}}} behind it.", open.trim_end()));
+            }
+            Piece::Variable(_) | Piece::Text(_) => {}
         }
     }
     Ok(())
@@ -169,7 +175,8 @@ mod tests {
     fn unknown_variables_are_named_with_those_that_exist() {
         let e = check(MessageKind::Invoice, "Hi {{customer_nam}}").unwrap_err();
         assert!(e.contains("{{customer_nam}}") && e.contains("{{customer_name}}") && e.contains("{{amount_due}}"), "{e}");
-        assert_eq!(check(MessageKind::Invoice, "braces {{ that never close"), Ok(()));
+        let e = check(MessageKind::Invoice, "Hi {{customer_name\nYou owe {{amount_due}}").unwrap_err();
+        assert!(e.contains("“{{customer_name” is not closed"), "{e}");
     }
 
     #[test]

@@ -65,6 +65,8 @@ async fn anyone_is_found_by_whatever_one_remembers() {
         "vip",
         "wilson owens",
         "screens spring",
+        "12 governors dr",
+        "the lady in Owens Cross Roads",
     ] {
         let rows = found(&b.owner, words).await;
         assert_eq!(rows.len(), 1, "{words}: {rows:?}");
@@ -72,7 +74,7 @@ async fn anyone_is_found_by_whatever_one_remembers() {
         assert_eq!(rows[0]["is_guess"], false, "{words}");
     }
     // Misspelt: nothing matches as typed, the near one is offered.
-    for words in ["govenors drive", "willson", "begonnias"] {
+    for words in ["govenors drive", "willson", "begonnias", "12 govrnors drive owens", "Jesus Wislon", "wislon"] {
         let rows = found(&b.owner, words).await;
         assert_eq!((rows[0]["id"].as_str(), rows[0]["is_guess"].as_bool()), (Some(id.as_str()), Some(true)), "{words}");
     }
@@ -241,8 +243,8 @@ async fn facts_wait_for_a_person_twins_are_proposed_and_all_of_it_is_told() {
         .expect(200);
     let page = b.owner.get(&format!("/contacts/{id}")).await.expect(200);
     assert!(page.body.contains("24 ft ladder") && page.body.contains("to confirm"), "{}", page.body);
-    let proposed =
-        b.owner.data(&format!("type=attributes&contact_id={id}&state=proposed")).await.data()[0]["id"].as_str().unwrap().to_owned();
+    let proposed = b.owner.data(&format!("type=attributes&contact_id={id}&state=proposed")).await.data();
+    let proposed = proposed.as_array().unwrap().iter().find(|a| a["key"] == "equipment").unwrap()["id"].as_str().unwrap().to_owned();
     b.owner.post(&format!("/attributes/{proposed}/confirm"), &[("_key", "c1")]).await.expect(303);
     // A twin by phone is proposed on both, and can be told apart.
     let twin = b
@@ -257,6 +259,21 @@ async fn facts_wait_for_a_person_twins_are_proposed_and_all_of_it_is_told() {
         b.owner.data(&format!("type=contacts&id={id}&include=duplicates")).await.data()["duplicates"][0]["id"].as_str().unwrap().to_owned();
     b.owner.post(&format!("/duplicates/{pair}/dismiss"), &[("_key", "d1"), ("contact", &id)]).await.expect(303);
     assert_eq!(b.owner.data(&format!("type=contacts&id={id}&include=duplicates")).await.data()["duplicates"], json!([]));
+    // What a note says is proposed as facts, each with where it stands; a person says which are right.
+    let body = "Dog named Biscuit, 20+ screens. Gate code 4411";
+    let noted = b.owner.act("note.create", json!({ "contact_id": id, "body": body })).await.data();
+    let facts = b.owner.data(&format!("type=attributes&contact_id={id}&state=proposed")).await.data();
+    let of_note = "select count(*) from attributes where source = 'rules' and note_id is not null and state = 'proposed'";
+    assert!(t.count(of_note).await >= 2, "{noted} {facts}");
+    let page = b.owner.get(&format!("/contacts/{id}")).await.expect(200).body;
+    assert!(page.contains("Biscuit") && page.contains("4411") && page.contains("to confirm"), "{page}");
+    b.owner.act("note.create", json!({ "contact_id": id, "body": body })).await.data();
+    assert_eq!(b.owner.data(&format!("type=attributes&contact_id={id}&state=proposed")).await.data(), facts, "none twice");
+    // Consent to texts counts with its wording only.
+    let bare = json!({ "contact_id": id, "sms_consent": true });
+    let refused = b.owner.act("contact.update", bare).await.expect(422);
+    assert!(refused.body.contains("consent_wording"), "{}", refused.body);
+    b.owner.act("contact.update", json!({ "contact_id": id, "sms_consent": true, "consent_wording": "Asked on the phone" })).await.data();
     // Sensitive numbers do not stay in notes.
     let refused = b.owner.post(&format!("/contacts/{id}/notes"), &[("_key", "n0"), ("body", "  ")]).await.expect(422);
     assert!(refused.body.contains("Write something first."));
@@ -273,7 +290,7 @@ async fn facts_wait_for_a_person_twins_are_proposed_and_all_of_it_is_told() {
         .expect(200);
     b.owner.act("contact.update", json!({ "contact_id": id, "email_consent": false })).await.expect(200);
     let all = b.owner.data(&format!("type=contacts&id={id}&include=consents,timeline")).await.data();
-    assert_eq!(all["consents"].as_array().unwrap().len(), 2);
+    assert_eq!(all["consents"].as_array().unwrap().len(), 3);
     let told: Vec<&str> = all["timeline"].as_array().unwrap().iter().map(|e| e["words"].as_str().unwrap()).collect();
     assert!(told.contains(&"Customer added") && told.contains(&"Note") && told.contains(&"Equipment confirmed: 24 ft ladder"), "{told:?}");
 }

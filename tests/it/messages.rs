@@ -283,6 +283,12 @@ async fn the_business_says_it_in_its_own_words() {
     let ticket = visit(&b, &contact).await;
     let preview = b.owner.post(settings, &[words[0], words[1], ("only", "preview")]).await.expect(200);
     assert!(preview.body.contains("See you Fri 27 Nov 2026") && preview.body.contains("As Jane Smith would read it"), "{}", preview.body);
+    let slips = [("subject", "See you"), ("body", "Hi {{nope}} {{first_name}}"), ("only", "preview")];
+    assert!(b.owner.post(settings, &slips).await.expect(422).body.contains("There is no {{nope}}"), "the preview says what Save would");
+    let open = [("subject", "See you"), ("body", "Hi {{customer_name, we come.")];
+    assert!(b.owner.post(settings, &open).await.expect(422).body.contains("is not closed"));
+    b.owner.act("template.set", json!({ "kind": "confirmation", "subject": "Hi", "body": "Card 4111 1111 1111 1111" })).await.data();
+    assert_eq!(t.count("select count(*) from message_templates where body = 'Card [REDACTED]'").await, 1);
     b.owner.post(settings, &words).await.expect(303);
     t.drain().await;
     let mail = sink.received()[0].mail();

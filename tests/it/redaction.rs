@@ -73,5 +73,5 @@ async fn a_note_written_past_the_server_is_redacted_too() {
     .unwrap();
     assert_eq!(body, "card [REDACTED], zip 35758-1234");
     let guarded = t.count("select count(distinct tgrelid) from pg_trigger where tgname = 'a_redact'").await;
-    assert_eq!(guarded, 9);
+    assert_eq!(guarded, 10);
 }

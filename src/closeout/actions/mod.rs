@@ -249,7 +249,7 @@ async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<O
     if body.is_empty() {
         return Ok(None);
     }
-    let note = CreateNote { id: None, contact_id: ticket.contact_id, ticket_id: Some(ticket.id), body: body.to_owned() };
+    let note = CreateNote { id: None, contact_id: ticket.contact_id, ticket_id: Some(ticket.id), body: body.to_owned(), is_reviewed: true };
     Ok(Some(NoteId(cx.run(note).await?.id)))
 }
 

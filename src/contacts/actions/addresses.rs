@@ -10,7 +10,7 @@ use crate::{
     contacts::{Address, personal},
     platform::{
         action::{Action, Cx, Subject},
-        error::{FieldErrors, Result},
+        error::{Error, FieldErrors, Result},
         ids::{AddressId, ContactId},
         localtime,
         role::Permission,
@@ -149,6 +149,9 @@ impl Action for UpdateAddress {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         let old = personal::address(cx.db(), self.address_id).await?;
         active(cx, old.contact_id).await?;
+        if old.archived_at.is_some() {
+            return Err(Error::conflict("This address is no longer in use. Add it anew."));
+        }
         let mut errors = FieldErrors::default();
         let mut address = self.address.checked(&mut errors, old.contact_id, "");
         errors.into_result()?;
@@ -181,8 +184,13 @@ impl Action for ArchiveAddress {
             return Ok(Written { id: address.id.0, version: address.version });
         }
         address.archived_at = Some(cx.now());
-        address.is_primary = false;
+        let was_primary = std::mem::take(&mut address.is_primary);
         personal::update_address(cx.db(), &address).await?;
+        // The next one takes its place.
+        if was_primary && let Some(mut next) = personal::addresses(cx.db(), address.contact_id, false).await?.into_iter().next() {
+            next.is_primary = true;
+            personal::update_address(cx.db(), &next).await?;
+        }
         index(cx, address.contact_id).await?;
         cx.event("address.archived", about(&address), json!({ "address": address.one_line() })).await?;
         Ok(Written { id: address.id.0, version: address.version + 1 })

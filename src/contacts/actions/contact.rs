@@ -160,6 +160,7 @@ impl CreateContact {
             version: 1,
         };
         name(&mut errors, &mut contact, first(&phones, |p| &p.typed), first(&emails, |e| &e.address));
+        texts_agreed(&mut errors, None, self.sms_consent, &self.consent_wording);
         errors.into_result()?;
         Ok((contact, emails, phones, address))
     }
@@ -188,6 +189,7 @@ impl Action for UpdateContact {
         let email = emails.as_ref().map_or(kept_email.unwrap_or_default(), |e| first(e, |e| &e.address).to_owned());
         let phone = phones.as_ref().map_or(kept_phone.unwrap_or_default(), |p| first(p, |p| &p.typed).to_owned());
         name(&mut errors, &mut contact, &phone, &email);
+        texts_agreed(&mut errors, before.1, contact.sms_consent, &change.consent_wording);
         errors.into_result()?;
         let version = save(cx, &contact).await?;
         if let Some(emails) = &emails {
@@ -348,6 +350,13 @@ async fn save(cx: &mut Cx<'_>, c: &Contact) -> Result<i32> {
 }
 
 type Consents = (Option<bool>, Option<bool>);
+
+/// Consent to texts counts with its wording only (domain.md, SMS consent).
+fn texts_agreed(errors: &mut FieldErrors, before: Option<bool>, after: Option<bool>, wording: &str) {
+    if after == Some(true) && before != after && wording.trim().is_empty() {
+        errors.add("consent_wording", "Say how they agreed to texts: “asked on the phone”.");
+    }
+}
 
 /// Puts each changed consent on record, with where it came from and in which words.
 async fn record_consents(cx: &mut Cx<'_>, contact: ContactId, before: Consents, after: Consents, wording: &str) -> Result<()> {

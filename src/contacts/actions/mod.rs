@@ -14,7 +14,7 @@ pub use attributes::{ConfirmAttribute, RemoveAttribute, SetAttribute};
 pub use contact::{ContactChange, ContactOutput, CreateContact, UpdateContact};
 pub use duplicates::{DismissDuplicate, Lookalike};
 pub use find::{Found, NewPerson, find_or_create};
-pub use notes::CreateNote;
+pub use notes::{CreateNote, RecordNoteExtraction};
 pub use state::{ArchiveContact, RestoreContact};
 pub use unsubscribe::Unsubscribe;
 

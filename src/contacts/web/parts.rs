@@ -37,7 +37,7 @@ pub async fn note(w: Write, Path(id): Path<ContactId>, form: Posted<Fields>) -> 
         "" => None,
         typed => Some(typed.parse::<TicketId>().map_err(|_| Error::NotFound)?),
     };
-    match w.act(&form.meta, CreateNote { id: None, contact_id: id, ticket_id, body: body.clone() }).await {
+    match w.act(&form.meta, CreateNote { contact_id: id, ticket_id, body: body.clone(), ..CreateNote::default() }).await {
         Ok(_) => {
             let to = ticket_id.map_or_else(|| format!("/contacts/{id}"), |t| format!("/tickets/{t}"));
             Ok(ui::redirect(&to, "Note added"))

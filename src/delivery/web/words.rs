@@ -177,7 +177,15 @@ pub async fn save(write: Write, Path(kind): Path<String>, form: Posted<Words>) -
     let typed = form.value;
     if typed.only == "preview" {
         let mut read = write.read().await?;
-        return Ok(ui::page(&page(&mut read, kind, typed, FieldErrors::default()).await?)?.into_response());
+        let mut errors = FieldErrors::default();
+        for (field, text) in [("subject", &typed.subject), ("body", &typed.body)] {
+            if let Err(message) = templates::check(kind, text) {
+                errors.add(field, message);
+            }
+        }
+        let is_right = errors.is_empty();
+        let page = page(&mut read, kind, typed, errors).await?;
+        return Ok(if is_right { ui::page(&page)?.into_response() } else { ui::invalid(&page)?.into_response() });
     }
     let set = SetTemplate { kind, subject: typed.subject.clone(), body: typed.body.clone() };
     match write.act(&form.meta, set).await {

@@ -1,15 +1,16 @@
 //! The appointments history → closed, cancelled and scheduled tickets. Nobody is written to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::{
     batch::Done,
-    contacts::{Newcomers, phone_key},
+    clients::People,
+    contacts::Newcomers,
     keys::{self, Key},
     sales::unmatched,
     visits::{self, Book, Drawer, LineIn, Present, State, Visit, fits},
@@ -20,12 +21,24 @@ use crate::{
         action::Cx,
         error::Result,
         ids::{ContactId, ImportId, TicketId},
-        text,
     },
 };
 
+/// The longest visit that a ticket can hold.
+const LONGEST: Duration = Duration::days(7);
+
 /// Takes a portion of appointments.
 pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) -> Result<Vec<Done>> {
+    let book = Book::open(cx).await?;
+    let mut done = Vec::with_capacity(rows.len());
+    let rows: Vec<AppointmentRow> = rows
+        .into_iter()
+        .filter(|row| {
+            let why = misplaced(&book, row);
+            done.extend(why.map(|why| Done::refused(row.line, why)));
+            why.is_none()
+        })
+        .collect();
     let ids: Vec<String> = rows.iter().map(|r| r.source_key.clone()).collect();
     let taken = keys::find(cx, "appointment", &ids).await?;
     let mut people = People::open(cx, &rows).await?;
@@ -37,7 +50,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) 
             if taken.contains_key(&row.source_key) {
                 (ContactId::default(), None)
             } else {
-                people.place(&mut new, &mut keys, row, &country)
+                people.place(&mut new, &mut keys, &book, row, &country)
             }
         })
         .collect();
@@ -45,8 +58,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) 
     let again: Vec<Uuid> = taken.values().map(|k| k.record_id).collect();
     let whose: Vec<Uuid> = places.iter().map(|p| p.0.0).collect();
     let present = visits::present(cx, &again, &whose).await?;
-    let mut desk = Desk { book: Book::open(cx).await?, new, drawer: Drawer::default(), keys, present, used: HashSet::new(), now: cx.now() };
-    let mut done = Vec::with_capacity(rows.len());
+    let mut desk = Desk { book, new, drawer: Drawer::default(), keys, present, used: HashSet::new(), now: cx.now() };
     for (row, (contact, address)) in rows.iter().zip(places) {
         done.push(match taken.get(&row.source_key) {
             Some(known) => desk.again(cx, row, known.record_id, &known.written).await?,
@@ -57,6 +69,18 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) 
     desk.new.write_rest(cx, import).await?;
     keys::put(cx, import, &desk.keys).await?;
     Ok(done)
+}
+
+/// Why the clock of the business has no room for an appointment.
+fn misplaced(book: &Book, row: &AppointmentRow) -> Option<&'static str> {
+    let took = book.utc(row.ends_at, None) - book.utc(row.starts_at, None);
+    if took > LONGEST {
+        Some("End: The appointment takes more than seven days")
+    } else if took <= Duration::zero() {
+        Some("End: The clock skips these hours (daylight saving time); the appointment ends before it starts")
+    } else {
+        None
+    }
 }
 
 struct Desk {
@@ -197,155 +221,5 @@ impl Desk {
         let old = visits::merge(cx, &there, &patch).await?;
         self.key(row, ticket, &state);
         Ok(Done::updated(row.line, "ticket", ticket, json!({ "patch": old, "reopen": true, "written": written, "key": row.source_key })))
-    }
-}
-
-/// Who the clients of a portion are.
-struct People {
-    by_email: HashMap<String, Vec<ContactId>>,
-    by_phone: HashMap<String, Vec<ContactId>>,
-    by_name: HashMap<String, Vec<ContactId>>,
-    by_street: HashMap<String, Vec<ContactId>>,
-    names: HashMap<ContactId, String>,
-    /// Addresses by contact and folded street.
-    places: HashMap<(ContactId, String), Uuid>,
-    made: HashMap<String, ContactId>,
-}
-
-impl People {
-    async fn open(cx: &mut Cx<'_>, rows: &[AppointmentRow]) -> Result<Self> {
-        let emails: Vec<String> = rows.iter().filter_map(|r| r.client_email.clone()).collect();
-        let phones: Vec<String> = rows.iter().filter_map(|r| r.client_phone.as_ref()).map(phone_key).collect();
-        let names: Vec<String> = rows.iter().map(|r| r.client_name.to_lowercase()).collect();
-        // Card sales leave a street and nothing else.
-        let streets: Vec<String> = rows
-            .iter()
-            .filter(|r| r.client_name.is_empty() && r.client_email.is_none() && r.client_phone.is_none())
-            .filter_map(|r| r.address.as_ref())
-            .map(|a| text::fold(&a.street))
-            .collect();
-        let found = sqlx::query!(
-            r#"
-            select c.id as "id: ContactId", c.name_key as "name!", 'name' as "by!", c.name_key as "key!" from contacts c where c.deleted_at is null and c.name_key = any ($3)
-            union all select c.id, c.name_key, 'email', e.match_key from contact_emails e join contacts c on c.org_id = e.org_id and c.id = e.contact_id
-                       where c.deleted_at is null and e.match_key = any ($1)
-            union all select c.id, c.name_key, 'phone', p.match_key from contact_phones p join contacts c on c.org_id = p.org_id and c.id = p.contact_id
-                       where c.deleted_at is null and p.match_key = any ($2)
-            union all select c.id, c.name_key, 'street', app.fold(a.street) from addresses a join contacts c on c.org_id = a.org_id and c.id = a.contact_id
-                       where c.deleted_at is null and a.deleted_at is null and a.street <> '' and app.fold(a.street) = any ($4)
-            "#,
-            &emails,
-            &phones,
-            &names,
-            &streets
-        )
-        .fetch_all(cx.db())
-        .await?;
-        let mut people = Self {
-            by_email: HashMap::new(),
-            by_phone: HashMap::new(),
-            by_name: HashMap::new(),
-            by_street: HashMap::new(),
-            names: HashMap::new(),
-            places: HashMap::new(),
-            made: HashMap::new(),
-        };
-        for row in found {
-            let Some(id) = row.id else { continue };
-            let map = match row.by.as_str() {
-                "email" => &mut people.by_email,
-                "phone" => &mut people.by_phone,
-                "street" => &mut people.by_street,
-                _ => &mut people.by_name,
-            };
-            map.entry(row.key).or_default().push(id);
-            people.names.insert(id, row.name);
-        }
-        let ids: Vec<Uuid> = people.names.keys().map(|c| c.0).collect();
-        let places = sqlx::query!(
-            r#"select id, contact_id as "contact: ContactId", street from addresses where contact_id = any ($1) and deleted_at is null order by id desc"#,
-            &ids
-        )
-        .fetch_all(cx.db())
-        .await?;
-        people.places = places.into_iter().map(|p| ((p.contact, text::fold(&p.street)), p.id)).collect();
-        Ok(people)
-    }
-
-    /// The customer and the place of an appointment; added where they are not here yet.
-    fn place(&mut self, new: &mut Newcomers, keys: &mut Vec<Key>, row: &AppointmentRow, country: &str) -> (ContactId, Option<Uuid>) {
-        let contact = self.find(row).unwrap_or_else(|| self.add(new, keys, row));
-        let Some(address) = &row.address else { return (contact, None) };
-        let key = (contact, text::fold(&address.street));
-        if let Some(id) = self.places.get(&key) {
-            return (contact, Some(*id));
-        }
-        let is_first = !self.places.keys().any(|(c, _)| *c == contact);
-        let id = new.address(contact, address, country, is_first).0;
-        new.touched.push(contact.0);
-        self.places.insert(key, id);
-        (contact, Some(id))
-    }
-
-    /// Name with email or phone; name with street; email or phone alone where one person has it; a name that is one person's.
-    fn find(&self, row: &AppointmentRow) -> Option<ContactId> {
-        let none = Vec::new();
-        let name = row.client_name.to_lowercase();
-        let email = row.client_email.as_ref().and_then(|e| self.by_email.get(e)).unwrap_or(&none);
-        let phone = row.client_phone.as_ref().and_then(|p| self.by_phone.get(&phone_key(p))).unwrap_or(&none);
-        let named = self.by_name.get(&name).filter(|_| !name.is_empty()).unwrap_or(&none);
-        let is_named = |c: &&ContactId| self.names.get(*c).is_some_and(|n| *n == name);
-        let street = row.address.as_ref().map(|a| text::fold(&a.street)).unwrap_or_default();
-        let is_nameless = name.is_empty() && row.client_email.is_none() && row.client_phone.is_none();
-        let lives_there = |c: &&ContactId| !street.is_empty() && self.places.contains_key(&(**c, street.clone()));
-        let one = |of: &[ContactId]| {
-            let distinct: HashSet<_> = of.iter().collect();
-            if distinct.len() == 1 { of.first().copied() } else { None }
-        };
-        let by_reach = || email.iter().chain(phone).filter(|c| is_named(c));
-        by_reach()
-            .find(lives_there)
-            .or_else(|| by_reach().next())
-            .or_else(|| named.iter().find(lives_there))
-            .copied()
-            .or_else(|| one(email))
-            .or_else(|| one(phone).filter(|_| name.is_empty() || named.is_empty()))
-            .or_else(|| one(named))
-            .or_else(|| self.by_street.get(&street).and_then(|c| one(c)).filter(|_| is_nameless))
-    }
-
-    fn add(&mut self, new: &mut Newcomers, keys: &mut Vec<Key>, row: &AppointmentRow) -> ContactId {
-        let phone = row.client_phone.as_ref().map(phone_key).unwrap_or_default();
-        let email = row.client_email.clone().unwrap_or_default();
-        let street = row.address.as_ref().map(|a| a.street.clone()).unwrap_or_default();
-        let key =
-            [row.client_name.to_lowercase().as_str(), &email, &phone, if email.is_empty() && phone.is_empty() { &street } else { "" }]
-                .join("|");
-        if let Some(id) = self.made.get(&key) {
-            return *id;
-        }
-        let id = ContactId::new();
-        let shown = [row.client_name.as_str(), &email, row.client_phone.as_ref().map_or("", |p| &p.typed), &street]
-            .into_iter()
-            .find(|n| !n.is_empty())
-            .unwrap_or("Client without a name")
-            .to_owned();
-        let (first, last) = text::split_name(&row.client_name);
-        new.contacts.push(json!({
-            "id": id, "name": shown, "first_name": first, "last_name": last, "nickname": "", "company": "", "is_organisation": false, "tags": [],
-        }));
-        if !email.is_empty() {
-            new.email(id, 0, &email);
-        }
-        if let Some(cell) = &row.client_phone {
-            new.phone(id, 0, cell);
-        }
-        new.touched.push(id.0);
-        let hash = crate::platform::secrets::hex(&crate::platform::secrets::digest(key.as_bytes())[..16]);
-        keys.push(Key { kind: "client", key: hash, record_kind: "contact", record_id: id.0, written: json!({}) });
-        self.made.insert(key, id);
-        self.names.insert(id, row.client_name.to_lowercase());
-        // Found again by the next portion's queries; within this one by the same words.
-        id
     }
 }

@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    adopt,
+    again::{self, Present},
     batch::Done,
-    keys::{self, Key, Known},
+    keys::{self, Key},
 };
 use crate::{
     contacts::{
@@ -21,7 +23,7 @@ use crate::{
         action::Cx,
         error::Result,
         ids::{AddressId, AttributeId, ConsentId, ContactId, EmailId, ImportId, NoteId, PhoneId, TicketId},
-        phone, redact, text,
+        phone, redact,
     },
 };
 
@@ -101,7 +103,7 @@ impl Newcomers {
         (id, facts)
     }
 
-    fn consent(&mut self, contact: ContactId, given: bool) -> ConsentId {
+    pub fn consent(&mut self, contact: ContactId, given: bool) -> ConsentId {
         let id = ConsentId::new();
         self.consents.push(json!({ "id": id, "contact_id": contact, "given": given }));
         id
@@ -167,23 +169,13 @@ pub fn phone_key(cell: &PhoneCell) -> String {
     cell.e164.clone().unwrap_or_else(|| phone::digits(&cell.typed))
 }
 
-/// A contact that is here already, with what it can be found by.
-#[derive(Debug)]
-struct Present {
-    id: ContactId,
-    fields: Map<String, Value>,
-    emails: Vec<String>,
-    phones: Vec<String>,
-    streets: Vec<String>,
-    is_archived: bool,
-}
-
 /// Takes a portion of customers.
 pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CustomerRow>) -> Result<Vec<Done>> {
     let ids: Vec<String> = rows.iter().map(|r| r.source_id.clone()).collect();
-    let present = present(cx, &ids).await?;
+    let present = here(cx, &rows, &ids).await?;
     let known = keys::find(cx, "customer", &ids).await?;
-    let (mut new, mut keys, mut done, mut changes) = (Newcomers::default(), Vec::new(), Vec::with_capacity(rows.len()), Vec::new());
+    let (mut new, mut keys, mut done) = (Newcomers::default(), Vec::new(), Vec::with_capacity(rows.len()));
+    let (mut changes, mut addresses) = (Vec::new(), Vec::new());
     let (country, now) = (cx.who.country.clone(), cx.now());
     for row in rows {
         match present.get(&row.source_id) {
@@ -194,27 +186,42 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CustomerRow>) -> 
             }
             Some(p) if p.is_archived => done.push(Done::skipped(row.line, "Archived here; left alone").of("contact", p.id.0)),
             Some(p) => {
-                let change = change(&mut new, p, known.get(&row.source_id), &row, &country, now);
-                if change.is_empty {
+                let change = again::change(&mut new, p, known.get(&row.source_id), &row, &country, now);
+                if change.is_empty && known.contains_key(&row.source_id) {
                     done.push(Done::skipped(row.line, "Already here, nothing new").of("contact", p.id.0));
                 } else {
                     new.touched.push(p.id.0);
                     keys.push(key(&row, p.id));
                     done.push(Done::updated(row.line, "contact", p.id.0, change.before));
                     changes.push(change.fields);
+                    addresses.extend(change.addresses);
                 }
             }
         }
     }
-    update(cx, changes).await?;
+    again::update(cx, changes).await?;
+    again::update_addresses(cx, addresses).await?;
     new.write_people(cx, import).await?;
     new.write_rest(cx, import).await?;
     keys::put(cx, import, &keys).await?;
     Ok(done)
 }
 
+/// Who of these is here, by the file's id: known by it, or adopted.
+async fn here(cx: &mut Cx<'_>, rows: &[CustomerRow], ids: &[String]) -> Result<HashMap<String, Present>> {
+    let mut present = again::present(cx, ids).await?;
+    let strangers: Vec<&CustomerRow> = rows.iter().filter(|r| !present.contains_key(&r.source_id)).collect();
+    let adopted = adopt::customers(cx, &strangers).await?;
+    if !adopted.is_empty() {
+        adopt::know(cx, &adopted).await?;
+        let ids: Vec<String> = adopted.into_keys().collect();
+        present.extend(again::present(cx, &ids).await?);
+    }
+    Ok(present)
+}
+
 /// Fields of a contact that a file fills, as text; what re-importing compares.
-fn fields(row: &CustomerRow) -> Vec<(&'static str, Value)> {
+pub fn fields(row: &CustomerRow) -> Vec<(&'static str, Value)> {
     let text = |s: &str| json!(s);
     vec![
         ("name", text(&row.name)),
@@ -233,8 +240,6 @@ fn key(row: &CustomerRow, id: ContactId) -> Key {
     written.insert("emails".into(), json!(row.emails));
     written.insert("phones".into(), json!(row.phones.iter().map(phone_key).collect::<Vec<_>>()));
     written.insert("address".into(), json!(row.address));
-    // The words themselves stay with the note alone.
-    written.insert("memo".into(), json!(crate::platform::secrets::hex(&crate::platform::secrets::digest(row.memo.as_bytes()))));
     Key { kind: "customer", key: row.source_id.clone(), record_kind: "contact", record_id: id.0, written: Value::Object(written) }
 }
 
@@ -269,96 +274,4 @@ fn add(new: &mut Newcomers, row: &CustomerRow, country: &str, now: DateTime<Utc>
     }
     new.touched.push(id.0);
     id
-}
-
-struct Change {
-    is_empty: bool,
-    fields: Value,
-    before: Value,
-}
-
-/// Fills what is empty and follows the file where no person has changed what an import wrote; adds what is new.
-fn change(new: &mut Newcomers, present: &Present, known: Option<&Known>, row: &CustomerRow, country: &str, now: DateTime<Utc>) -> Change {
-    let id = present.id;
-    let null = Value::Null;
-    let written = known.map_or(&null, |k| &k.written);
-    let is_empty = |v: &Value| v.is_null() || v.as_str() == Some("");
-    let (mut set, mut old) = (Map::new(), Map::new());
-    for (name, value) in fields(row) {
-        let now = present.fields.get(name).unwrap_or(&null);
-        if !is_empty(&value) && value != *now && (is_empty(now) || *now == written[name]) {
-            set.insert(name.into(), value.clone());
-            old.insert(name.into(), json!([now, value]));
-        }
-    }
-    let has = |list: &str, value: &str| written[list].as_array().is_some_and(|l| l.iter().any(|v| v.as_str() == Some(value)));
-    let mut added: Vec<Uuid> = Vec::new();
-    for email in row.emails.iter().filter(|e| !present.emails.contains(e) && !has("emails", e)) {
-        added.push(new.email(id, present.emails.len(), email).0);
-    }
-    for phone in row.phones.iter().filter(|p| !present.phones.contains(&phone_key(p)) && !has("phones", &phone_key(p))) {
-        added.push(new.phone(id, present.phones.len(), phone).0);
-    }
-    if let Some(address) =
-        row.address.as_ref().filter(|a| json!(a) != written["address"] && !present.streets.contains(&text::fold(&a.street)))
-    {
-        added.push(new.address(id, address, country, present.streets.is_empty()).0);
-    }
-    let memo = json!(crate::platform::secrets::hex(&crate::platform::secrets::digest(row.memo.as_bytes())));
-    if !row.memo.is_empty() && memo != written["memo"] {
-        let (note, facts) = new.note(id, None, &row.memo, now);
-        added.push(note.0);
-        added.extend(facts.iter().map(|f| f.0));
-    }
-    if let Some(given) = row.email_consent.filter(|_| set.contains_key("email_consent")) {
-        added.push(new.consent(id, given).0);
-    }
-    let before = json!({ "fields": old, "added": added, "written": known.map(|k| &k.written), "key": row.source_id });
-    let unchanged = set.is_empty() && added.is_empty();
-    set.insert("id".into(), json!(id));
-    Change { is_empty: unchanged, fields: Value::Object(set), before }
-}
-
-async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String, Present>> {
-    let rows = sqlx::query!(
-        r#"
-        select c.id as "id: ContactId", c.source_key as "source_key!", c.deleted_at is not null as "is_archived!",
-               jsonb_build_object('name', c.name, 'first_name', c.first_name, 'last_name', c.last_name, 'nickname', c.nickname, 'company', c.company,
-                                  'birthday', c.birthday, 'customer_since', c.customer_since, 'email_consent', c.email_consent) as "fields!",
-               array(select e.match_key from contact_emails e where e.contact_id = c.id) as "emails!",
-               array(select p.match_key from contact_phones p where p.contact_id = c.id) as "phones!",
-               array(select app.fold(a.street) from addresses a where a.contact_id = c.id) as "streets!"
-          from contacts c where c.source_key = any ($1)
-        "#,
-        keys
-    )
-    .fetch_all(cx.db())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| {
-            let fields = r.fields.as_object().cloned().unwrap_or_default();
-            let present = Present { id: r.id, fields, emails: r.emails, phones: r.phones, streets: r.streets, is_archived: r.is_archived };
-            (r.source_key, present)
-        })
-        .collect())
-}
-
-async fn update(cx: &mut Cx<'_>, changes: Vec<Value>) -> Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        r#"update contacts c
-              set name = coalesce(x.name, c.name), first_name = coalesce(x.first_name, c.first_name), last_name = coalesce(x.last_name, c.last_name),
-                  nickname = coalesce(x.nickname, c.nickname), company = coalesce(x.company, c.company), birthday = coalesce(x.birthday, c.birthday),
-                  customer_since = coalesce(x.customer_since, c.customer_since), email_consent = coalesce(x.email_consent, c.email_consent)
-             from jsonb_to_recordset($1) as x(id uuid, name text, first_name text, last_name text, nickname text, company text, birthday text,
-                                              customer_since date, email_consent boolean)
-            where c.id = x.id"#,
-        Value::Array(changes)
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(())
 }

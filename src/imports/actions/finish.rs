@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::{batch, lock};
 use crate::{
     contacts::likeness::{self, Person},
-    imports::ImportState,
+    imports::{ImportState, data},
     platform::{
         action::{Action, Cx},
         error::Result,
-        ids::{DuplicateId, ImportId},
+        ids::{DuplicateId, ImportId, NoticeId},
         role::Permission,
     },
 };
@@ -125,7 +125,35 @@ impl Action for FailImport {
                 .execute(cx.db())
                 .await?;
             batch::tell(cx, "import.failed", self.import_id).await?;
+            notice(cx, self.import_id, &self.reason).await?;
         }
         Ok(self.import_id)
     }
+}
+
+/// Puts a stopped import before the owner.
+async fn notice(cx: &mut Cx<'_>, id: ImportId, reason: &str) -> Result<()> {
+    let import = data::import(cx.db(), id).await?;
+    sqlx::query!(
+        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, 'import_failed', 'import', $2, $3, $4)
+         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
+        NoticeId::new().0,
+        id.0,
+        format!("The import of {} stopped: {reason}", import.file_name),
+        format!("import_failed:{id}")
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// It is being worked on again.
+pub async fn settled(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
+    sqlx::query!(
+        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'import' and subject_id = $1 and resolved_at is null",
+        id.0
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
 }

@@ -1,8 +1,11 @@
 //! `import.preview`, `import.run`, `import.undo`; and what the background job does, portion by portion.
 
+mod adopt;
+mod again;
 mod appointments;
 mod batch;
 mod catalogue;
+mod clients;
 mod contacts;
 mod finish;
 mod keys;
@@ -196,6 +199,7 @@ impl Action for RunImport {
         )
         .execute(cx.db())
         .await?;
+        finish::settled(cx, self.import_id).await?;
         cx.event("import.started", about(self.import_id), json!({ "kind": import.kind, "rows": import.rows_total })).await?;
         cx.enqueue("run_import", json!({ "import": self.import_id }), &format!("import:{}", self.import_id)).await?;
         Ok(self.import_id)
@@ -225,6 +229,8 @@ impl Action for UndoImport {
             return Err(Error::conflict(format!("This import is in the state “{}”; there is nothing to take back now.", state.word())));
         }
         sqlx::query!("update imports set state = 'undoing', error = null where id = $1", self.import_id.0).execute(cx.db()).await?;
+        undo::start(cx, self.import_id).await?;
+        finish::settled(cx, self.import_id).await?;
         cx.event("import.undo_started", about(self.import_id), json!({})).await?;
         cx.enqueue("undo_import", json!({ "import": self.import_id }), &format!("undo_import:{}", self.import_id)).await?;
         Ok(self.import_id)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    adopt::{self, Buyer},
     batch::Done,
     contacts::Newcomers,
     keys::{self, Key},
@@ -39,8 +40,9 @@ pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<Transacti
             None => open.push(row),
         }
     }
-    let people: Vec<(&str, &str)> = open.iter().map(|r| (r.customer_id.as_str(), r.customer_name.as_str())).collect();
-    let mut desk = Desk::open(cx, import, &people, &ids).await?;
+    let book = Book::open(cx).await?;
+    let people: Vec<Buyer> = open.iter().map(|r| (r.customer_id.clone(), r.customer_name.clone(), book.utc(r.at, r.zone))).collect();
+    let mut desk = Desk::open(cx, import, book, &people, &ids).await?;
     for row in open {
         done.push(desk.transaction(cx, &row).await?);
     }
@@ -55,12 +57,13 @@ pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<Transacti
 pub async fn items(cx: &mut Cx<'_>, import: ImportId, groups: Vec<Vec<ItemRow>>) -> Result<Vec<Done>> {
     let ids: Vec<String> = groups.iter().map(|g| g[0].transaction_id.clone()).collect();
     let taken = keys::find(cx, "items", &ids).await?;
-    let people: Vec<(&str, &str)> = groups
+    let book = Book::open(cx).await?;
+    let people: Vec<Buyer> = groups
         .iter()
         .filter(|g| !taken.contains_key(&g[0].transaction_id))
-        .map(|g| (g[0].customer_id.as_str(), g[0].customer_name.as_str()))
+        .map(|g| (g[0].customer_id.clone(), g[0].customer_name.clone(), book.utc(g[0].at, g[0].zone)))
         .collect();
-    let mut desk = Desk::open(cx, import, &people, &ids).await?;
+    let mut desk = Desk::open(cx, import, book, &people, &ids).await?;
     let mut done = Vec::new();
     for group in &groups {
         match taken.get(&group[0].transaction_id) {
@@ -86,8 +89,7 @@ struct Desk {
 }
 
 impl Desk {
-    async fn open(cx: &mut Cx<'_>, import: ImportId, people: &[(&str, &str)], ids: &[String]) -> Result<Self> {
-        let book = Book::open(cx).await?;
+    async fn open(cx: &mut Cx<'_>, import: ImportId, book: Book, people: &[Buyer], ids: &[String]) -> Result<Self> {
         let (mut new, mut keys) = (Newcomers::default(), Vec::new());
         let contacts = customers(cx, &mut new, &mut keys, people).await?;
         // Tickets refer to them.
@@ -301,19 +303,23 @@ fn payment(row: &TransactionRow, contact: ContactId, ticket: Uuid, at: DateTime<
     })
 }
 
-/// Contacts by customer id; a customer the business does not have yet is made from id and name, to be completed by the customers file.
-async fn customers(
-    cx: &mut Cx<'_>,
-    new: &mut Newcomers,
-    keys: &mut Vec<Key>,
-    people: &[(&str, &str)],
-) -> Result<HashMap<String, ContactId>> {
-    let people: HashMap<&str, &str> = people.iter().map(|(id, name)| if id.is_empty() { WALK_IN } else { (*id, *name) }).collect();
+/// Contacts by customer id; one whom the calendar named is adopted, one the business does not have yet is made from id and name, to be completed by the customers file.
+async fn customers(cx: &mut Cx<'_>, new: &mut Newcomers, keys: &mut Vec<Key>, sales: &[Buyer]) -> Result<HashMap<String, ContactId>> {
+    let people: HashMap<&str, &str> =
+        sales.iter().map(|(id, name, _)| if id.is_empty() { WALK_IN } else { (id.as_str(), name.as_str()) }).collect();
     let ids: Vec<String> = people.keys().map(|k| (*k).to_owned()).collect();
     let rows = sqlx::query!(r#"select id as "id: ContactId", source_key as "key!" from contacts where source_key = any ($1)"#, &ids)
         .fetch_all(cx.db())
         .await?;
     let mut found: HashMap<String, ContactId> = rows.into_iter().map(|r| (r.key, r.id)).collect();
+    let strangers: Vec<Buyer> = sales.iter().filter(|s| !s.0.is_empty() && !found.contains_key(&s.0)).cloned().collect();
+    let adopted = adopt::buyers(cx, &strangers).await?;
+    adopt::know(cx, &adopted).await?;
+    for (id, contact) in adopted {
+        let key = Key { kind: "customer", key: id.clone(), record_kind: "contact", record_id: contact.0, written: json!({}) };
+        keys.push(key);
+        found.insert(id, contact);
+    }
     for (id, name) in people {
         if found.contains_key(id) {
             continue;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{batch, lock, visits};
+use super::{again, batch, lock, visits};
 use crate::{
     imports::ImportState,
     platform::{
@@ -18,8 +18,18 @@ use crate::{
 
 /// Records a portion.
 const PORTION: i64 = 300;
-/// What a row says whose record stays.
+/// What a row says whose record stays: people have worked with it …
 const KEPT: &str = "Kept: worked with since it was imported";
+/// … or a later import builds on it, and goes first.
+const JOINED: &str = "Kept: a later import completed it; take that one back first";
+
+/// Another attempt: what stayed then may go now.
+pub async fn start(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
+    sqlx::query!("update import_rows set reason = '' where import_id = $1 and reason in ($2, $3)", id.0, KEPT, JOINED)
+        .execute(cx.db())
+        .await?;
+    Ok(())
+}
 
 /// One portion of taking back, in one short transaction. Its output tells whether there is more to do.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
@@ -54,22 +64,24 @@ impl Action for UndoPortion {
 async fn restore(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     let rows = sqlx::query!(
         r#"select r.line, r.record_kind as "kind!", r.record_id as "record!", r.before as "before!",
-                  exists (select from import_rows o where o.record_id = r.record_id and o.import_id > r.import_id and o.outcome in ('made', 'updated'))
-                  or (r.record_kind = 'ticket' and exists (select from events e where e.subject_id = r.record_id and e.actor <> 'import')) as "is_joined!"
+                  exists (select from import_rows o where o.record_id = r.record_id and o.import_id > r.import_id and o.outcome in ('made', 'updated')) as "is_joined!",
+                  r.record_kind = 'ticket' and exists (select from events e where e.subject_id = r.record_id and e.actor <> 'import') as "is_theirs!"
              from import_rows r
-            where r.import_id = $1 and r.outcome = 'updated' and r.before is not null and r.record_id is not null and r.reason <> $3
+            where r.import_id = $1 and r.outcome = 'updated' and r.before is not null and r.record_id is not null and r.reason not in ($3, $4)
             order by r.line desc limit $2"#,
         id.0,
         PORTION,
-        KEPT
+        KEPT,
+        JOINED
     )
     .fetch_all(cx.db())
     .await?;
     let more = !rows.is_empty();
     let mut gone = Vec::new();
     for row in rows {
-        if row.is_joined {
-            sqlx::query!("update import_rows set reason = $3 where import_id = $1 and line = $2", id.0, row.line, KEPT)
+        if row.is_joined || row.is_theirs {
+            let why = if row.is_theirs { KEPT } else { JOINED };
+            sqlx::query!("update import_rows set reason = $3 where import_id = $1 and line = $2", id.0, row.line, why)
                 .execute(cx.db())
                 .await?;
             continue;
@@ -146,6 +158,8 @@ async fn contact(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
     )
     .execute(cx.db())
     .await?;
+    let swapped = |c: &Value| json!({ "id": c["id"], "old": c["new"], "new": c["old"] });
+    again::update_addresses(cx, before["addresses"].as_array().into_iter().flatten().map(swapped).collect()).await?;
     added(cx, &ids(&before["added"])).await?;
     sqlx::query!("select app.index_contacts($1)", &[id]).fetch_one(cx.db()).await?;
     Ok(())
@@ -228,9 +242,10 @@ async fn payments(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
         r#"delete from payments p
             where p.import_id = $1 and not exists (select from refunds r where r.payment_id = p.id)
               and not exists (select from tickets t where t.id = p.ticket_id and t.import_id = $1)
-              and not exists (select from import_rows w where w.import_id = $1 and w.record_id = p.ticket_id and w.reason = $2)"#,
+              and not exists (select from import_rows w where w.import_id = $1 and w.record_id = p.ticket_id and w.reason in ($2, $3))"#,
         id.0,
-        KEPT
+        KEPT,
+        JOINED
     )
     .execute(cx.db())
     .await?;
@@ -281,20 +296,52 @@ async fn forget(cx: &mut Cx<'_>, id: ImportId, records: &[Uuid]) -> Result<()> {
     batch::count(cx, id).await
 }
 
+/// Contacts of another import that this one gave the file's id: they are without one again, and may be adopted anew.
+async fn release(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
+    let freed = sqlx::query_scalar!(
+        r#"update contacts c set source_key = null
+             from import_keys k
+            where k.org_id = c.org_id and k.import_id = $1 and k.kind = 'customer' and k.record_id = c.id and k.key = c.source_key
+              and c.import_id is distinct from $1 and not exists (select from import_rows r where r.import_id = $1 and r.record_id = c.id)
+           returning k.key"#,
+        id.0
+    )
+    .fetch_all(cx.db())
+    .await?;
+    sqlx::query!("delete from import_keys where import_id = $1 and kind = 'customer' and key = any ($2)", id.0, &freed)
+        .execute(cx.db())
+        .await?;
+    Ok(())
+}
+
 /// What is left are records that stay: they say so.
 async fn close(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!("delete from contact_duplicates where import_id = $1 and state = 'proposed'", id.0).execute(cx.db()).await?;
     sqlx::query!(
         r#"delete from import_rows r where r.import_id = $1 and (r.outcome in ('skipped', 'refused') or r.record_kind = 'refund'
-              or (r.outcome = 'updated' and r.reason <> $2
+              or (r.outcome = 'updated' and r.reason not in ($2, $3)
                   and not exists (select from tickets t where t.id = r.record_id and t.import_id = $1)
-                  and not exists (select from import_rows f where f.import_id = $1 and f.record_id = r.record_id and f.reason = $2)))"#,
+                  and not exists (select from import_rows f where f.import_id = $1 and f.record_id = r.record_id and f.reason in ($2, $3))))"#,
         id.0,
-        KEPT
+        KEPT,
+        JOINED
     )
     .execute(cx.db())
     .await?;
-    sqlx::query!("update import_rows set reason = $2 where import_id = $1", id.0, KEPT).execute(cx.db()).await?;
+    sqlx::query!(
+        r#"update import_rows r
+              set reason = case when not exists (select from events e where (e.subject_id = r.record_id or e.contact_id = r.record_id) and e.actor <> 'import')
+                                 and (exists (select from import_rows o where o.record_id = r.record_id and o.import_id <> $1 and o.outcome in ('made', 'updated'))
+                                      or exists (select from tickets t where t.contact_id = r.record_id and t.import_id <> $1))
+                                then $3 else $2 end
+            where import_id = $1 and reason not in ($2, $3)"#,
+        id.0,
+        KEPT,
+        JOINED
+    )
+    .execute(cx.db())
+    .await?;
+    release(cx, id).await?;
     // Keys of records that are not in the account any more: their file may be imported again.
     sqlx::query!(
         r#"delete from import_keys k

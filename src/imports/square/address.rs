@@ -1,6 +1,7 @@
 //! Addresses as they stand in exports: one cell or several, gate codes among them, states in every spelling.
 
-use crate::platform::text::collapse;
+use crate::contacts::likeness::street_key;
+use crate::platform::text::{collapse, fold};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
@@ -39,17 +40,42 @@ impl Address {
         (address != Self::default()).then_some(address)
     }
 
+    /// Whether both may be the same door: street and unit, as far as both name one, and city or ZIP code.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let agree = |a: &str, b: &str| a.is_empty() || b.is_empty() || fold(a) == fold(b);
+        let both = |a: &str, b: &str| !a.is_empty() && fold(a) == fold(b);
+        let zip = |a: &Self| a.postal_code.split('-').next().unwrap_or_default().to_owned();
+        let is_same_town = both(&self.city, &other.city)
+            || both(&zip(self), &zip(other))
+            || (agree(&self.city, &other.city) && agree(&zip(self), &zip(other)));
+        street_key(&self.street) == street_key(&other.street) && agree(&self.unit, &other.unit) && is_same_town
+    }
+
+    /// With what it lacks taken from the other.
+    #[must_use]
+    pub fn filled_from(&self, other: &Self) -> Self {
+        let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
+        Self {
+            street: or(&self.street, &other.street),
+            unit: or(&self.unit, &other.unit),
+            city: or(&self.city, &other.city),
+            region: or(&self.region, &other.region),
+            postal_code: or(&self.postal_code, &other.postal_code),
+            access: or(&self.access, &other.access),
+        }
+    }
+
     /// From one cell: `8798 Governors Dr SW, Hazel Green, Alabama, 35750`, or `…, AL 35750`.
     pub(super) fn from_line(line: &str) -> Option<Self> {
         let mut parts: Vec<String> = line.split(',').map(collapse).filter(|p| !p.is_empty()).collect();
         if parts.len() > 3 && matches!(parts.last().map(|p| p.to_lowercase()).as_deref(), Some("us" | "usa" | "united states")) {
             parts.pop();
         }
-        // "AL 35750" in one part.
+        // "AL 35750" in one part, or "Harvest 35749".
         if let Some((state, zip)) = parts.last().and_then(|p| p.rsplit_once(' '))
             && zip.starts_with(|c: char| c.is_ascii_digit())
             && parts.len() > 1
-            && region_code(state).len() == 2
+            && (region_code(state).len() == 2 || is_zip(zip))
         {
             let (state, zip) = (state.to_owned(), zip.to_owned());
             parts.pop();
@@ -76,6 +102,12 @@ impl Address {
         self.postal_code = format!("{first:0>5}{plus}");
         true
     }
+}
+
+/// 35750 or 35750-1234.
+fn is_zip(text: &str) -> bool {
+    let (five, plus) = text.split_once('-').unwrap_or((text, "0000"));
+    five.len() == 5 && plus.len() == 4 && five.bytes().chain(plus.bytes()).all(|b| b.is_ascii_digit())
 }
 
 fn take_last(parts: &mut Vec<String>, is: impl Fn(&str) -> bool) -> String {
@@ -117,6 +149,8 @@ mod tests {
         );
         let a = Address::from_line("12 Oak St, Apt 4, Madison, al 35758-1234, USA").unwrap();
         assert_eq!((a.unit.as_str(), a.city.as_str(), a.postal_code.as_str()), ("Apt 4", "Madison", "35758-1234"));
+        let a = Address::from_line("1 Elm St, Harvest 35749").unwrap();
+        assert_eq!((a.street.as_str(), a.city.as_str(), a.postal_code.as_str()), ("1 Elm St", "Harvest", "35749"));
         assert_eq!(Address::from_line("12 Oak St").unwrap().street, "12 Oak St");
         assert_eq!(Address::from_line(" , ,"), None);
         let a = Address::from_cells("1 Elm", "gate code 4411#", "Boston", "massachusetts", "2134").unwrap();

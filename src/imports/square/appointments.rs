@@ -6,7 +6,7 @@ use crate::imports::csv::Sheet;
 use crate::imports::dates;
 use crate::imports::recognise::Mapping;
 use crate::platform::{phone, text};
-use chrono::NaiveDateTime;
+use chrono::{Duration, NaiveDateTime};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -72,6 +72,9 @@ fn appointment(
     let (starts_at, ends_at) = (at("Start")?, at("End")?);
     if ends_at <= starts_at {
         return Err(cells.problem("End", "The appointment ends before it starts"));
+    }
+    if ends_at - starts_at > Duration::days(7) {
+        return Err(cells.problem("End", "The appointment takes more than seven days"));
     }
     let client_phone = client_phone(cells, options, warnings);
     let mut row = AppointmentRow {

@@ -5,7 +5,7 @@ use crate::imports::RowProblem;
 use crate::imports::csv::{Sheet, header_key};
 use crate::imports::recognise::Mapping;
 use rust_decimal::Decimal;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 /// How a service is priced.
@@ -51,7 +51,15 @@ pub struct CatalogueRow {
 pub fn catalogue(sheet: &Sheet, mapping: &Mapping) -> Parsed<CatalogueRow> {
     let taxes: Vec<(usize, TaxColumn)> =
         sheet.headers.iter().enumerate().filter_map(|(i, header)| Some((i, tax_column(header)?))).collect();
-    each(sheet, mapping, |cells, _| item(cells, &taxes))
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    each(sheet, mapping, |cells, _| {
+        let row = item(cells, &taxes)?;
+        if let Some(first) = seen.get(&row.source_id).filter(|_| !row.source_id.is_empty()) {
+            return Err(cells.problem("Token", format!("The same item stands in line {first}; that one was taken")));
+        }
+        seen.insert(row.source_id.clone(), row.line);
+        Ok(row)
+    })
 }
 
 fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow, RowProblem> {
@@ -138,7 +146,7 @@ fn tax_column(header: &str) -> Option<TaxColumn> {
     let rest = header.strip_prefix("Tax - ").or(header.strip_prefix("tax - "))?;
     let (name, rate) = rest.rsplit_once('(')?;
     let rate = Decimal::from_str(rate.trim_end_matches([')', ' ', '%']).trim()).ok()?;
-    (rate >= Decimal::ZERO && rate <= Decimal::ONE_HUNDRED).then(|| TaxColumn { name: name.trim().to_owned(), rate })
+    (rate >= Decimal::ZERO && rate < Decimal::ONE_HUNDRED).then(|| TaxColumn { name: name.trim().to_owned(), rate })
 }
 
 /// Names of items ever sold by the piece: Square keeps no unit for services, but "Screen Cleaning" × 17 shows one.

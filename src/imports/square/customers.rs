@@ -188,7 +188,13 @@ fn emails(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Vec<String> {
 fn phones(cells: &Cells<'_>, options: &Options, warnings: &mut Vec<RowProblem>) -> Vec<PhoneCell> {
     let cell = cells.text("Phone Number");
     let mut phones: Vec<PhoneCell> = Vec::new();
-    for typed in cell.split([';', ',']).map(str::trim).filter(|p| !p.is_empty()) {
+    // "256 555 0102 / 256 555 0103" are two; in "256/555-0102" the slash belongs to the number.
+    let is_whole = |n: &str| phone::digits(n).len() >= 7;
+    let numbers = cell.split([';', ',']).flat_map(|part| match part.split_once('/') {
+        Some((one, other)) if is_whole(one) && is_whole(other) => vec![one, other],
+        _ => vec![part],
+    });
+    for typed in numbers.map(str::trim).filter(|p| !p.is_empty()) {
         let parsed = phone::parse(typed, &options.region);
         if let Err(why) = &parsed {
             warnings.push(cells.problem("Phone Number", format!("{why}: “{typed}”; kept as it is")));

@@ -1,6 +1,6 @@
 //! Transactions and items detail: together the service history, joined by transaction id.
 
-use super::{Cells, Options, Parsed, date_orders, each};
+use super::{Cells, LARGEST, Options, Parsed, date_orders, each};
 use crate::imports::RowProblem;
 use crate::imports::csv::Sheet;
 use crate::imports::dates::{self, DateOrder};
@@ -143,6 +143,10 @@ fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProbl
     let name = cells.owned("Item");
     let typed = cells.text("Qty");
     let quantity = if typed.is_empty() { Ok(Decimal::ONE) } else { Decimal::from_str(&typed.replace(',', "")) };
+    let quantity = quantity.map_err(|_| cells.problem("Qty", format!("“{typed}” is not a quantity")))?.normalize();
+    if quantity.abs() > LARGEST {
+        return Err(cells.problem("Qty", format!("“{typed}” is more than Rounds can hold")));
+    }
     Ok(ItemRow {
         line: cells.row.line,
         transaction_id: id(cells)?,
@@ -151,7 +155,7 @@ fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProbl
         name: if name.is_empty() { "Custom amount".to_owned() } else { name },
         variation: cells.owned("Price Point Name"),
         category: cells.owned("Category"),
-        quantity: quantity.map_err(|_| cells.problem("Qty", format!("“{typed}” is not a quantity")))?.normalize(),
+        quantity,
         unit: match cells.text("Unit") {
             "ea" => String::new(),
             unit => unit.to_owned(),

@@ -10,6 +10,7 @@ use crate::platform::{
     action::{Action, Cx, Subject},
     error::{FieldErrors, Result},
     ids::TemplateId,
+    redact::redact,
     role::Permission,
 };
 
@@ -47,8 +48,8 @@ impl Action for SetTemplate {
             "#,
             TemplateId::new().0,
             self.kind as MessageKind,
-            self.subject.trim(),
-            self.body.trim().replace("\r\n", "\n")
+            redact(self.subject.trim()).text,
+            redact(self.body.trim()).text.replace("\r\n", "\n")
         )
         .fetch_one(cx.db())
         .await?;
