@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{CloseoutState, Draft, DraftLine};
+use super::{CloseoutState, Draft, DraftLine, filling::lines_mark};
 use crate::{
     platform::{
         error::{Error, Result},
@@ -101,7 +101,7 @@ pub async fn half_done(db: &mut PgConnection, who: &Who) -> Result<Vec<HalfDone>
              join tickets t on t.org_id = c.org_id and t.id = c.ticket_id
              join contacts k on k.org_id = t.org_id and k.id = t.contact_id
              join members m on m.org_id = c.org_id and m.id = c.member_id
-            where c.state in ('open', 'reviewed')
+            where c.state in ('open', 'reviewed') and t.state in ('scheduled', 'in_progress')
               and ($1::uuid is null or c.member_id = $1 or exists (select from assignments a where a.org_id = t.org_id and a.ticket_id = t.id and a.member_id = $1))
             order by c.created_at limit 20"#,
         who.only_own_tickets().map(|m| m.0)
@@ -141,6 +141,7 @@ pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<U
     let clock = tickets::data::clock(db, ticket.id).await?;
     let minutes = tickets::clocked_minutes(&clock, now);
     let lines = tickets::data::lines(db, ticket.id).await?;
+    let lines_seen = Some(lines_mark(&lines, ticket.is_price_estimated));
     let lines = lines
         .into_iter()
         .map(|l| DraftLine {
@@ -153,7 +154,8 @@ pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<U
             tax_rate_id: l.tax_rate_id,
         })
         .collect();
-    Ok(Draft { worked_minutes: (minutes > 0).then_some(minutes), lines, prices_confirmed: !ticket.is_price_estimated, ..Draft::default() })
+    let worked_minutes = (minutes > 0).then_some(minutes);
+    Ok(Draft { worked_minutes, lines, prices_confirmed: !ticket.is_price_estimated, lines_seen, ..Draft::default() })
 }
 
 /// The usual time between two visits of a customer, in weeks: what lay between the last two, else half a year.

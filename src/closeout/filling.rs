@@ -1,12 +1,21 @@
-//! Two phones on one close-out: what the one saved is not written over by the other before it was seen.
+//! What happened while somebody filled in: another phone saved, or the office changed the ticket's lines. Neither is written over before it
+//! was seen.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{Draft, data::Closeout};
-use crate::platform::{
-    action::Cx,
-    error::{Error, Result},
+use crate::{
+    platform::{
+        action::Cx,
+        error::{Error, Result},
+        secrets::sha256_hex,
+    },
+    tickets::{
+        self,
+        data::{Line, Ticket},
+    },
 };
 
 /// Which filling-in of the wizard a draft comes from.
@@ -44,5 +53,33 @@ impl Filling {
 
 /// What a person types of a draft: what was read from the notes is no difference.
 fn typed(draft: &Draft) -> Draft {
-    Draft { attributes: Vec::new(), ..draft.clone() }
+    Draft { attributes: Vec::new(), lines_seen: None, ..draft.clone() }
+}
+
+/// Tells one state of a ticket's lines from another: what is charged for them, and whether the price is an estimate.
+pub fn lines_mark(lines: &[Line], is_estimated: bool) -> String {
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|l| {
+            let price = l.unit_price.map(|p| p.normalize());
+            json!([l.id, l.service_id, l.kind, l.description, l.quantity.normalize(), price, l.tax_rate_id])
+        })
+        .collect();
+    sha256_hex(&json!([lines, is_estimated]).to_string()).chars().take(16).collect()
+}
+
+/// The ticket's lines are still those that `mine` was filled in on, and it says so from now on. A conflict, with both versions, if they are not.
+pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine: &mut Draft) -> Result<()> {
+    let lines = tickets::data::lines(cx.db(), ticket.id).await?;
+    let now = lines_mark(&lines, ticket.is_price_estimated);
+    let seen = mine.lines_seen.as_ref().or(kept.draft.lines_seen.as_ref()).filter(|m| !m.is_empty());
+    if seen.is_some_and(|seen| *seen != now) {
+        return Err(Error::Conflict {
+            message: "The services of this ticket were changed while it was closed out. Both stand below; nothing of yours is saved yet."
+                .into(),
+            current: Some(json!({ "lines_seen": now, "lines": lines, "is_price_estimated": ticket.is_price_estimated, "yours": mine })),
+        });
+    }
+    mine.lines_seen = Some(now);
+    Ok(())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Draft, DraftAttribute, DraftLine, Next, Origin, filling::Filling};
+use super::{Draft, DraftAttribute, DraftLine, Next, Origin, Step, filling::Filling};
 use crate::{
     catalogue::Service,
     platform::{
@@ -17,6 +17,17 @@ use crate::{
     },
     tickets::LineKind,
 };
+
+/// The step that a field stands on; none for a field of no step.
+pub fn step_of(field: &str) -> Option<Step> {
+    match field.split_once('_').map_or(field, |(first, _)| first) {
+        "worked" | "line" | "lines" | "prices" => Some(Step::What),
+        "notes" => Some(Step::Notes),
+        "next" | "months" | "reach" => Some(Step::Next),
+        "attr" => Some(Step::Review),
+        _ => None,
+    }
+}
 
 /// The fields of the wizard by name, as typed. Rows are numbered: `line_price_0`, `attr_value_2`.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +80,7 @@ impl Typed {
             put(format!("line_price_{i}"), l.unit_price.map(|p| p.to_string()).unwrap_or_default());
             put(format!("line_tax_{i}"), l.tax_rate_id.map(|x| x.to_string()).unwrap_or_default());
         }
+        put("lines_seen".into(), draft.lines_seen.clone().unwrap_or_default());
         if draft.prices_confirmed {
             put("prices_confirmed".into(), "yes".into());
         }
@@ -76,12 +88,13 @@ impl Typed {
         match &draft.next {
             Next::Undecided => {}
             Next::No => put("next".into(), "no".into()),
-            Next::Book { starts_at, ends_at, technicians } => {
+            Next::Book { starts_at, ends_at, technicians, override_reason } => {
                 let start = wall(*starts_at, zone);
                 put("next".into(), "book".into());
                 put("next_date".into(), start.date().to_string());
                 put("next_time".into(), start.format("%H:%M").to_string());
                 put("next_minutes".into(), (*ends_at - *starts_at).num_minutes().to_string());
+                put("next_override".into(), override_reason.clone().unwrap_or_default());
                 for (i, t) in technicians.iter().enumerate() {
                     put(format!("next_technician_{i}"), t.to_string());
                 }
@@ -114,6 +127,7 @@ impl Typed {
             notes: self.0.get("notes").cloned().unwrap_or_default().replace("\r\n", "\n"),
             next: self.next(zone, &mut e),
             attributes: self.attributes(),
+            lines_seen: Some(self.get("lines_seen").to_owned()),
         };
         if e.is_empty() { Ok(draft) } else { Err(e) }
     }
@@ -137,18 +151,51 @@ impl Typed {
         }
     }
 
+    fn service<'a>(&self, services: &'a [Service], i: usize) -> Option<&'a Service> {
+        let id = self.of("line_service", i).parse::<ServiceId>().ok()?;
+        services.iter().find(|s| s.id == id)
+    }
+
+    fn description(&self, services: &[Service], i: usize) -> String {
+        match self.of("line_description", i) {
+            "" => self.service(services, i).map(|s| s.name.clone()).unwrap_or_default(),
+            typed => typed.to_owned(),
+        }
+    }
+
+    /// Numbers of the rows that are lines of the draft, in its order: not a spare row left empty, nor one taken off.
+    fn line_rows(&self, services: &[Service]) -> Vec<usize> {
+        let mut rows = self.rows("line_quantity_");
+        rows.retain(|i| self.of("line_drop", *i).is_empty() && !self.description(services, *i).is_empty());
+        rows
+    }
+
+    /// What the draft's lines are accused of, by the names of the fields that they were typed into.
+    pub fn named(&self, services: &[Service], mut errors: FieldErrors) -> FieldErrors {
+        let rows = self.line_rows(services);
+        for e in &mut errors.0 {
+            if let Some((field, i)) = e.field.rsplit_once('_')
+                && field.starts_with("line_")
+                && let Some(row) = i.parse::<usize>().ok().and_then(|i| rows.get(i))
+            {
+                e.field = format!("{field}_{row}");
+            }
+        }
+        errors
+    }
+
+    /// A free time that was chosen instead takes the place of the one that clashed.
+    pub fn take_free(&mut self) {
+        if let Some((date, time)) = self.0.remove("free").as_deref().and_then(|f| f.split_once('T')) {
+            self.0.insert("next_date".into(), date.to_owned());
+            self.0.insert("next_time".into(), time.to_owned());
+        }
+    }
+
     fn lines(&self, services: &[Service], e: &mut FieldErrors) -> Vec<DraftLine> {
         let mut lines = Vec::new();
-        for i in self.rows("line_quantity_") {
-            let service = self.of("line_service", i).parse::<ServiceId>().ok().and_then(|id| services.iter().find(|s| s.id == id));
-            let mut description = self.of("line_description", i).to_owned();
-            if description.is_empty() {
-                description = service.map(|s| s.name.clone()).unwrap_or_default();
-            }
-            // A spare row left empty, or one taken off.
-            if description.is_empty() || !self.of("line_drop", i).is_empty() {
-                continue;
-            }
+        for i in self.line_rows(services) {
+            let (service, description) = (self.service(services, i), self.description(services, i));
             let quantity = match self.of("line_quantity", i) {
                 "" => Some(Decimal::ONE),
                 typed => typed.replace(',', ".").parse().ok(),
@@ -205,7 +252,8 @@ impl Typed {
         let starts_at: DateTime<Utc> = to_utc(date?, time?, zone);
         let technicians: Vec<MemberId> =
             self.rows("next_technician_").into_iter().filter_map(|i| self.of("next_technician", i).parse().ok()).collect();
-        Some(Next::Book { starts_at, ends_at: starts_at + chrono::Duration::minutes(minutes?), technicians })
+        let override_reason = Some(self.get("next_override").to_owned()).filter(|r| !r.is_empty());
+        Some(Next::Book { starts_at, ends_at: starts_at + chrono::Duration::minutes(minutes?), technicians, override_reason })
     }
 
     fn attributes(&self) -> Vec<DraftAttribute> {

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod data;
+mod faults;
 pub mod filling;
 pub mod form;
 pub mod jobs;
@@ -19,12 +20,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     contacts::extract::{Found, extract},
     platform::{
-        error::FieldErrors,
         ids::{LineId, MemberId, ServiceId, TaxRateId},
         money::Currency,
     },
     tickets::{LineKind, actions::NewLine, line_total},
 };
+
+pub use faults::{Given, REACH_OUT_MONTHS};
 
 /// The wizard's steps, in order. None can be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -99,6 +101,9 @@ pub struct Draft {
     pub next: Next,
     /// What was found in the notes or added by hand, each with the person's word on it.
     pub attributes: Vec<DraftAttribute>,
+    /// The mark of the ticket's lines that this was filled in on, as the kept draft and a conflict tell it. Left out: the kept draft's.
+    /// Empty: nothing is compared, what is filled in stands.
+    pub lines_seen: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -145,6 +150,9 @@ pub enum Next {
         starts_at: DateTime<Utc>,
         ends_at: DateTime<Utc>,
         technicians: Vec<MemberId>,
+        /// Why it is booked although a technician has another visit at that time.
+        #[serde(default)]
+        override_reason: Option<String>,
     },
     /// A scheduled message; no text: the business's own words.
     ReachOut {
@@ -186,75 +194,23 @@ pub struct DraftAttribute {
     pub was: Option<String>,
 }
 
-/// Reach-outs from one month to two years ahead.
-pub const REACH_OUT_MONTHS: std::ops::RangeInclusive<u8> = 1..=24;
-
 impl Draft {
     /// The sum of the lines; `None` as long as a price is open.
     pub fn total(&self, currency: Currency) -> Option<Decimal> {
         self.lines.iter().map(|l| line_total(l.quantity, l.unit_price, currency)).sum()
     }
 
-    /// What keeps the person from leaving this step. `estimated`: the ticket's price was an estimate.
-    pub fn faults(&self, step: Step, estimated: bool) -> FieldErrors {
-        let mut e = FieldErrors::default();
-        match step {
-            Step::What => self.what_faults(estimated, &mut e),
-            Step::Notes => {
-                if self.notes.chars().count() > 10_000 {
-                    e.add("notes", "That is more than we can keep in one note. Shorten it a little.");
-                }
-            }
-            Step::Next => match &self.next {
-                Next::Undecided => e.add("next", "Say what comes next: book it, reach out later, or no."),
-                Next::Book { starts_at, ends_at, .. } if ends_at <= starts_at => {
-                    e.add("next_time", "The next visit must end after it starts.");
-                }
-                Next::ReachOut { months, .. } if !REACH_OUT_MONTHS.contains(months) => e.add("months", "Between 1 and 24 months."),
-                _ => {}
-            },
-            Step::Review => {
-                for (i, a) in self.attributes.iter().enumerate().filter(|(_, a)| a.keep) {
-                    if a.key.trim().is_empty() || a.value.trim().is_empty() {
-                        e.add(&format!("attr_value_{i}"), "Say what and which, or drop it.");
-                    }
-                }
-            }
+    /// What was filled in, with the ticket's lines as they now are (`fresh`). What was added at the door stays, and so does a price where the
+    /// ticket has none yet.
+    #[must_use]
+    pub fn over(mut self, fresh: Self) -> Self {
+        let mut lines = fresh.lines;
+        for line in &mut lines {
+            line.unit_price = line.unit_price.or_else(|| self.lines.iter().find(|l| l.id == line.id)?.unit_price);
         }
-        e
-    }
-
-    fn what_faults(&self, estimated: bool, e: &mut FieldErrors) {
-        match self.worked_minutes {
-            Some(1..=10_080) => {}
-            _ => e.add("worked", "How long were you there? Hours and minutes."),
-        }
-        if self.lines.is_empty() {
-            e.add("lines", "At least one service was done. If nobody was home, cancel the ticket instead.");
-        }
-        for (i, line) in self.lines.iter().enumerate() {
-            if line.description.trim().is_empty() {
-                e.add(&format!("line_description_{i}"), "What was done?");
-            }
-            if line.quantity <= Decimal::ZERO || line.quantity >= Decimal::from(100_000) {
-                e.add(&format!("line_quantity_{i}"), "How many? More than zero.");
-            }
-            match line.unit_price {
-                None => e.add(&format!("line_price_{i}"), "What does it cost?"),
-                Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => {
-                    e.add(&format!("line_price_{i}"), "This price does not look right.");
-                }
-                Some(_) => {}
-            }
-        }
-        if estimated && !self.prices_confirmed {
-            e.add("prices_confirmed", "The price was an estimate. Confirm that these are the final prices.");
-        }
-    }
-
-    /// The first step that does not hold, with what is wrong: order is enforced by asking this up to the step wanted.
-    pub fn first_fault(&self, up_to: Step, estimated: bool) -> Option<(Step, FieldErrors)> {
-        Step::ALL.into_iter().take_while(|s| *s <= up_to).map(|s| (s, self.faults(s, estimated))).find(|(_, e)| !e.is_empty())
+        self.lines.retain(|l| l.id.is_none());
+        lines.append(&mut self.lines);
+        Self { lines, prices_confirmed: fresh.prices_confirmed, lines_seen: fresh.lines_seen, ..self }
     }
 
     /// Takes over what was found in the notes: new finds are added as kept, what the person has already dropped, changed or added stays as it is,
@@ -292,7 +248,7 @@ impl Draft {
 mod tests {
     use super::*;
 
-    fn draft() -> Draft {
+    pub(super) fn draft() -> Draft {
         Draft {
             worked_minutes: Some(202),
             lines: vec![DraftLine {
@@ -307,23 +263,8 @@ mod tests {
             prices_confirmed: true,
             notes: "Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed.".into(),
             next: Next::ReachOut { months: 6, body: None },
-            attributes: vec![],
+            ..Draft::default()
         }
-    }
-
-    #[test]
-    fn no_step_can_be_skipped() {
-        assert!(draft().first_fault(Step::Review, true).is_none());
-        let unconfirmed = Draft { prices_confirmed: false, ..draft() };
-        assert_eq!(unconfirmed.first_fault(Step::Review, true).unwrap().0, Step::What);
-        assert!(unconfirmed.first_fault(Step::Review, false).is_none());
-        let undecided = Draft { next: Next::Undecided, ..draft() };
-        assert!(undecided.first_fault(Step::Notes, true).is_none());
-        assert_eq!(undecided.first_fault(Step::Review, true).unwrap().0, Step::Next);
-        let mut unpriced = draft();
-        unpriced.lines[0].unit_price = None;
-        assert!(unpriced.first_fault(Step::Review, false).unwrap().1.of("line_price_0").is_some());
-        assert_eq!(unpriced.total(Currency::USD), None);
     }
 
     #[test]

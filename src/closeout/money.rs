@@ -36,6 +36,7 @@ struct Money {
     email: Option<String>,
     can_invoice: bool,
     can_take: bool,
+    is_free: bool,
     draft: String,
 }
 
@@ -43,12 +44,15 @@ async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> 
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let contact = contacts::data::summary(r.db(), ticket.contact_id).await?;
+    // Also where prices are hidden from this member.
+    let is_free = tickets::data::ticket(r.db(), id).await?.total.is_zero();
     Ok(Money {
         head: r.head("today").title(format!("T-{} is closed", ticket.number)).sub(contact.name).back("/calendar", "Calendar"),
         total: tickets::currency(&who).format(ticket.total),
         email: contact.email,
-        can_invoice: who.has(Capability::Invoices) && who.can(Permission::Send),
-        can_take: who.has(Capability::Payments) && who.has(Capability::Invoices) && who.can(Permission::HandleMoney),
+        can_invoice: !is_free && who.has(Capability::Invoices) && who.can(Permission::Send),
+        can_take: !is_free && who.has(Capability::Payments) && who.has(Capability::Invoices) && who.can(Permission::HandleMoney),
+        is_free,
         draft: format!("closeout-{id}"),
         ticket,
         errors,
@@ -59,7 +63,7 @@ async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> 
 pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<Response> {
     let page = page(&mut r, id, FieldErrors::default()).await?;
     if page.ticket.closed_at.is_none() {
-        return Err(Error::conflict("This ticket is not closed yet: review and complete it first."));
+        return Ok(ui::redirect(&format!("/tickets/{id}"), "This ticket is not closed: what was done comes first, then the money."));
     }
     Ok(ui::page(&page)?.into_response())
 }
@@ -129,11 +133,13 @@ impl Action for SettleTicket {
     type Output = Settled;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Settled> {
-        cx.run(Settle { ticket_id: self.ticket_id, settlement: self.settlement }).await?;
+        let settle = Settle { ticket_id: self.ticket_id, settlement: self.settlement };
         if !matches!(self.settlement, Settlement::Payment | Settlement::Invoice) {
+            cx.run(settle).await?;
             return Ok(Settled { invoice_id: None, is_mailed: false });
         }
         let invoice_id = cx.run(CreateFromTicket { id: None, ticket_id: self.ticket_id }).await?.id;
+        cx.run(settle).await?;
         if self.settlement == Settlement::Payment {
             cx.run(IssueInvoice { invoice_id }).await?;
             return Ok(Settled { invoice_id: Some(invoice_id), is_mailed: false });

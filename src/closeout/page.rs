@@ -5,6 +5,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Draft, Next, Origin, Step, actions::reach_out_at, data, form::Typed};
 use crate::{
@@ -14,7 +17,7 @@ use crate::{
     platform::{
         error::{FieldErrors, Result},
         ids::TicketId,
-        localtime,
+        localtime::{local_date, wall},
         tenant::Read,
     },
     tickets::{self, data::Ticket},
@@ -126,7 +129,13 @@ struct Wizard {
     theirs: Option<Theirs>,
     /// How often the draft had been saved when this page was made.
     seen: i32,
-    clocked: bool,
+    /// Where the time on site comes from, in words.
+    clocked: String,
+    /// Another visit is in the way of the next one, and these times are free instead.
+    clash: bool,
+    free: Vec<FreeTime>,
+    /// The page shows what was typed and not taken, rather than what is kept.
+    is_refused: bool,
     rows: Vec<Row>,
     blank: Row,
     service_choices: Vec<ui::Choice>,
@@ -136,11 +145,78 @@ struct Wizard {
     review: Review,
 }
 
-/// What someone else saved meanwhile, beside what was typed here.
+/// What someone else saved meanwhile, or what the ticket's services have become, beside what was typed here.
 struct Theirs {
-    by: String,
+    title: String,
+    is_lines: bool,
     notes: String,
     draft: Review,
+}
+
+struct FreeTime {
+    /// As the wizard's fields have it: `2026-11-24T09:00`.
+    at: String,
+    words: String,
+}
+
+/// What stands against a filling-in that was refused.
+pub(super) enum Against {
+    Nothing,
+    /// Another filling-in of the same close-out.
+    Filling,
+    /// The ticket's lines are not those it was filled in on.
+    Lines,
+    /// A technician has another visit at that time; these times are free.
+    Clash(Vec<Free>),
+}
+
+#[derive(Deserialize)]
+pub(super) struct Free {
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+}
+
+impl Against {
+    /// By what a conflict brings along.
+    pub fn of(current: Option<Value>) -> Self {
+        match current {
+            None => Self::Nothing,
+            Some(mut c) if c.get("clashes").is_some() => {
+                Self::Clash(c.get_mut("alternatives").and_then(|free| serde_json::from_value(free.take()).ok()).unwrap_or_default())
+            }
+            Some(c) if c.get("lines_seen").is_some() => Self::Lines,
+            Some(_) => Self::Filling,
+        }
+    }
+
+    fn free(&self, zone: chrono_tz::Tz) -> Vec<FreeTime> {
+        let Self::Clash(free) = self else { return vec![] };
+        let at = |f: &Free| wall(f.starts_at, zone).format("%Y-%m-%dT%H:%M").to_string();
+        free.iter().map(|f| FreeTime { at: at(f), words: ui::format::span(f.starts_at, f.ends_at, zone) }).collect()
+    }
+}
+
+fn theirs(against: &Against, live: Option<data::Closeout>, fresh: &Draft, review: impl Fn(&Draft) -> Review) -> Option<Theirs> {
+    match (against, live) {
+        (Against::Filling, Some(l)) if l.saved > 0 => Some(Theirs {
+            title: format!("What {} saved", l.saved_by_name.as_deref().unwrap_or("the other")),
+            is_lines: false,
+            draft: review(&l.draft),
+            notes: l.draft.notes,
+        }),
+        (Against::Lines, _) => {
+            Some(Theirs { title: "What the ticket says now".into(), is_lines: true, notes: String::new(), draft: review(fresh) })
+        }
+        _ => None,
+    }
+}
+
+/// Where the time on site comes from: the clock, unless it was changed.
+fn clock_words(clocked: Option<i32>, worked: Option<i32>) -> String {
+    match (clocked, worked) {
+        (Some(clocked), Some(worked)) if clocked != worked => format!("the clock says {}", ui::format::duration(clocked)),
+        _ => "from the clock".into(),
+    }
 }
 
 /// What will be frozen, and what was read from the notes; the fragment the script fetches on arriving at the last step.
@@ -172,6 +248,7 @@ pub(super) struct Shown {
     pub draft: Draft,
     pub errors: FieldErrors,
     pub notice: String,
+    pub against: Against,
     pub status: StatusCode,
 }
 
@@ -259,14 +336,15 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         format!("{} began this close-out {}. You go on from there.", l.member_name, ui::format::relative(l.created_at, who.now, who.zone))
     });
     let model_state = live.as_ref().map_or("none", |l| l.model_state.as_str()).to_owned();
-    let is_conflict = shown.status == StatusCode::CONFLICT;
     let saved = live.as_ref().map_or(0, |l| l.saved);
-    let seen = if is_conflict { saved } else { typed.get("draft_version").parse().unwrap_or(saved) };
-    let theirs = live.filter(|l| is_conflict && l.saved > 0).map(|l| Theirs {
-        by: l.saved_by_name.unwrap_or_else(|| "the other".into()),
-        notes: l.draft.notes.clone(),
-        draft: review(&l.draft, &typed, &FieldErrors::default(), &ticket, "none", r),
-    });
+    let is_clear = matches!(shown.against, Against::Nothing);
+    let seen = if is_clear { typed.get("draft_version").parse().unwrap_or(saved) } else { saved };
+    let fresh = data::first_draft(r.db(), &ticket, who.now).await?;
+    if matches!(shown.against, Against::Lines) {
+        // Both are on the page: going on from here is the person's answer.
+        typed.0.insert("lines_seen".into(), fresh.lines_seen.clone().unwrap_or_default());
+    }
+    let theirs = theirs(&shown.against, live, &fresh, |d| review(d, &typed, &FieldErrors::default(), &ticket, "none", r));
     let currency = tickets::currency(&who);
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
@@ -283,7 +361,14 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         review: review(&shown.draft, &typed, &shown.errors, &ticket, &model_state, r),
         rows: Row::all(&typed),
         blank: Row::blank("__i__"),
-        clocked: !clock.is_empty(),
+        clocked: if clock.is_empty() {
+            "no clock was running".into()
+        } else {
+            clock_words(fresh.worked_minutes, shown.draft.worked_minutes)
+        },
+        clash: matches!(shown.against, Against::Clash(_)),
+        free: shown.against.free(ticket.zone()),
+        is_refused: shown.status != StatusCode::OK && shown.errors.of("reason").is_none(),
         symbol: currency.symbol().to_owned(),
         ticket,
         typed,
@@ -298,14 +383,31 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     Ok(ui::with_status(shown.status, &page)?.into_response())
 }
 
-/// The same weekday and time after the usual interval, as long as nothing was typed.
+/// `GET /tickets/{id}/closeout/given-up`: says so, and lets the phone forget what was typed.
+pub(super) async fn given_up(r: &mut Read, id: TicketId) -> Result<Response> {
+    let who = r.who.clone();
+    let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
+    let head =
+        r.head("today").title("Close-out given up").sub(ticket.contact_name).back(format!("/tickets/{id}"), format!("T-{}", ticket.number));
+    Ok(ui::page(&GivenUp { head, id })?.into_response())
+}
+
+#[derive(Template)]
+#[template(path = "closeout/given_up.html")]
+struct GivenUp {
+    head: ui::Head,
+    id: TicketId,
+}
+
+/// The same weekday and time after the usual interval, counted from today where the visit was planned long ago, as long as nothing was typed.
 async fn propose_next(r: &mut Read, ticket: &Ticket, typed: &mut Typed) -> Result<()> {
     if !typed.get("next_date").is_empty() {
         return Ok(());
     }
     let weeks = data::usual_weeks(r.db(), ticket.contact_id).await?;
-    let start = localtime::wall(ticket.starts_at, ticket.zone());
-    let day = start.date() + chrono::Duration::weeks(weeks);
+    let start = wall(ticket.starts_at, ticket.zone());
+    let late = (local_date(r.who.now, ticket.zone()) - start.date()).num_weeks().max(0);
+    let day = start.date() + chrono::Duration::weeks(weeks + late);
     let minutes =
         if typed.get("next_minutes").is_empty() { ticket.planned_minutes().to_string() } else { typed.get("next_minutes").to_owned() };
     typed.0.insert("next_date".into(), day.to_string());

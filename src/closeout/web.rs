@@ -8,11 +8,11 @@ use axum::{
 };
 
 use super::{
-    Draft, Step,
+    Draft, Given, Step,
     actions::{AbandonCloseout, CompleteCloseout, SaveCloseout, StartCloseout},
     data,
-    form::Typed,
-    page::{Shown, review, wizard},
+    form::{Typed, step_of},
+    page::{Against, Shown, given_up, review, wizard},
 };
 use crate::{
     catalogue,
@@ -38,8 +38,14 @@ pub async fn resume(mut r: Read, Path(id): Path<TicketId>) -> Result<Response> {
     show_step(r, id, step).await
 }
 
+/// Where giving up ends: the phone forgets what was typed.
+const GIVEN_UP: &str = "given-up";
+
 /// `GET /tickets/{id}/closeout/{step}`.
-pub async fn show(r: Read, Path((id, step)): Path<(TicketId, String)>) -> Result<Response> {
+pub async fn show(mut r: Read, Path((id, step)): Path<(TicketId, String)>) -> Result<Response> {
+    if step == GIVEN_UP {
+        return given_up(&mut r, id).await;
+    }
     let step = Step::from_name(&step).ok_or(Error::NotFound)?;
     show_step(r, id, step).await
 }
@@ -58,12 +64,13 @@ async fn show_step(mut r: Read, id: TicketId, step: Step) -> Result<Response> {
         None => data::first_draft(r.db(), &ticket, who.now).await?,
     };
     // A later step than the person has come to is not shown: the first one that does not hold is.
-    let (step, errors) = match step.before().and_then(|b| draft.first_fault(b, ticket.is_price_estimated)) {
+    let given = Given { is_estimated: ticket.is_price_estimated, now: who.now };
+    let (step, errors) = match step.before().and_then(|b| draft.first_fault(b, given)) {
         Some((behind, errors)) => (behind, errors),
         None => (step, FieldErrors::default()),
     };
     let typed = Typed::of_draft(&draft, ticket.zone());
-    wizard(&mut r, id, Shown { step, typed, draft, errors, notice: String::new(), status: StatusCode::OK }).await
+    wizard(&mut r, id, Shown { step, typed, draft, errors, notice: String::new(), against: Against::Nothing, status: StatusCode::OK }).await
 }
 
 fn done_words(live: &data::Closeout, who: &crate::platform::tenant::Who) -> String {
@@ -80,69 +87,76 @@ pub async fn save(
     form: Posted<Vec<(String, String)>>,
 ) -> Result<Response> {
     let at = Step::from_name(&at).ok_or(Error::NotFound)?;
-    let typed = Typed::from(form.value);
+    let mut typed = Typed::from(form.value);
+    typed.take_free();
     let mut r = w.read().await?;
     let who = r.who.clone();
-    let zone = tickets::data::visible_ticket(r.db(), &who, id).await?.zone();
+    let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let services = catalogue::data::active(r.db()).await?;
+    let fresh = if typed.get("go") == "theirs" { Some(data::first_draft(r.db(), &ticket, who.now).await?) } else { None };
     drop(r);
-    let draft = match typed.to_draft(&services, zone) {
+    let draft = match typed.to_draft(&services, ticket.zone()) {
         Ok(draft) => draft,
         Err(errors) => return again(&w, id, at, typed, Draft::default(), Error::Invalid(errors)).await,
+    };
+    let named = |e| match e {
+        Error::Invalid(errors) => Error::Invalid(typed.named(&services, errors)),
+        other => other,
     };
     let only_kept = Meta { org: form.meta.org, ..Meta::default() };
     let ahead = headers.get("x-step").and_then(|v| v.to_str().ok());
     let saving = |step| SaveCloseout { ticket_id: id, draft: draft.clone(), step, filling: typed.filling() };
-    match (ahead, typed.get("go")) {
-        (Some("notes"), _) => {
+    match ahead {
+        Some("notes") => {
             w.act(&only_kept, saving(None)).await?;
-            Ok(StatusCode::NO_CONTENT.into_response())
+            return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        (Some("review"), _) => match w.act(&only_kept, saving(Some(Step::Review))).await {
-            Err(e @ Error::Conflict { .. }) => again(&w, id, Step::Review, typed, draft, e).await,
-            saved => fragment(&w, id, &typed, saved, &draft).await,
-        },
-        (_, "back") => {
-            let to = at.before().unwrap_or(Step::What);
-            match w.act(&only_kept, saving(None)).await {
-                Ok(_) => Ok(ui::redirect(&format!("/tickets/{id}/closeout/{}", to.name()), "")),
-                Err(e) => again(&w, id, at, typed, draft, e).await,
-            }
+        Some("review") => {
+            return match w.act(&only_kept, saving(Some(Step::Review))).await {
+                Err(e @ Error::Conflict { .. }) => again(&w, id, Step::Review, typed, draft, e).await,
+                saved => fragment(&w, id, &typed, saved.map_err(named), &draft).await,
+            };
         }
-        (_, "complete") => complete(&w, id, &form.meta, typed, draft).await,
-        _ => {
-            let to = at.after().unwrap_or(Step::Review);
-            match w.act(&only_kept, saving(Some(to))).await {
-                Ok(_) => Ok(ui::redirect(&format!("/tickets/{id}/closeout/{}", to.name()), "")),
-                Err(e) => again(&w, id, at, typed, draft, e).await,
-            }
-        }
+        _ => {}
     }
-}
-
-/// The draft was reviewed on this very page (its fields came along), so completing takes it as it is.
-async fn complete(w: &Write, id: TicketId, meta: &Meta, typed: Typed, draft: Draft) -> Result<Response> {
-    match w.act(meta, CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: typed.filling() }).await {
-        Ok(_) => Ok(ui::redirect(&format!("/tickets/{id}/closeout/money"), "Ticket closed")),
-        Err(e) => again(w, id, Step::Review, typed, draft, e).await,
+    let to = |step: Step| ui::redirect(&format!("/tickets/{id}/closeout/{}", step.name()), "");
+    let (at, done) = match typed.get("go") {
+        "back" => (at, w.act(&only_kept, saving(None)).await.map(|_| to(at.before().unwrap_or(Step::What)))),
+        // The draft was reviewed on this very page (its fields came along), so completing takes it as it is.
+        "complete" => {
+            let complete = CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: typed.filling() };
+            let done = w.act(&form.meta, complete).await;
+            (Step::Review, done.map(|_| ui::redirect(&format!("/tickets/{id}/closeout/money"), "Ticket closed")))
+        }
+        "theirs" => {
+            let taken = SaveCloseout { draft: draft.clone().over(fresh.unwrap_or_default()), ..saving(Some(Step::What)) };
+            (at, w.act(&only_kept, taken).await.map(|_| to(Step::What)))
+        }
+        _ => {
+            let next = at.after().unwrap_or(Step::Review);
+            (at, w.act(&only_kept, saving(Some(next))).await.map(|_| to(next)))
+        }
+    };
+    match done {
+        Ok(page) => Ok(page),
+        Err(e) => again(&w, id, at, typed.clone(), draft.clone(), named(e)).await,
     }
 }
 
 /// The page again, with what was typed and what is wrong with it, at the step where it is.
 async fn again(w: &Write, id: TicketId, at: Step, typed: Typed, draft: Draft, e: Error) -> Result<Response> {
     let status = e.status();
-    let (errors, notice) = match e {
-        Error::Invalid(errors) => (errors, String::new()),
-        Error::Conflict { message, .. } => (FieldErrors::default(), message),
+    let (errors, notice, against) = match e {
+        Error::Invalid(errors) => (errors, String::new(), Against::Nothing),
+        Error::Conflict { message, current } => (FieldErrors::default(), message, Against::of(current)),
         other => return Err(other),
     };
-    let mut r = w.read().await?;
-    let who = r.who.clone();
-    let estimated = tickets::data::visible_ticket(r.db(), &who, id).await?.is_price_estimated;
-    let step = draft.first_fault(at, estimated).map_or(at, |(step, _)| step);
-    // What the draft alone can't know: whether the customer can be reached.
-    let step = if errors.of("next").is_some() { step.min(Step::Next) } else { step };
-    wizard(&mut r, id, Shown { step, typed, draft, errors, notice, status }).await
+    let step = match &against {
+        Against::Lines => Step::What,
+        Against::Clash(_) => Step::Next,
+        _ => errors.0.iter().filter_map(|e| step_of(&e.field)).min().unwrap_or(at),
+    };
+    wizard(&mut w.read().await?, id, Shown { step, typed, draft, errors, notice, against, status }).await
 }
 
 async fn fragment(w: &Write, id: TicketId, typed: &Typed, saved: Result<super::actions::Saved>, draft: &Draft) -> Result<Response> {
@@ -168,7 +182,22 @@ pub struct Reason {
 
 /// `POST /tickets/{id}/closeout/abandon`.
 pub async fn abandon(w: Write, Path(id): Path<TicketId>, form: Posted<Reason>) -> Result<Response> {
-    let reason = form.value.reason.trim().to_owned();
-    w.act(&form.meta, AbandonCloseout { ticket_id: id, reason }).await?;
-    Ok(ui::redirect(&format!("/tickets/{id}"), "Close-out given up; the ticket stays open"))
+    let reason = form.value.reason;
+    let errors = match w.act(&form.meta, AbandonCloseout { ticket_id: id, reason: reason.clone() }).await {
+        // Nothing was kept of it yet: there is nothing to put aside but what the phone has.
+        Ok(_) | Err(Error::NotFound) => return Ok(ui::redirect(&format!("/tickets/{id}/closeout/{GIVEN_UP}"), "")),
+        Err(Error::Invalid(errors)) => errors,
+        Err(e) => return Err(e),
+    };
+    let mut r = w.read().await?;
+    let who = r.who.clone();
+    let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
+    let (step, draft) = match data::live(r.db(), id).await? {
+        Some(live) => (Step::from_name(&live.step).unwrap_or(Step::What), live.draft),
+        None => (Step::What, data::first_draft(r.db(), &ticket, who.now).await?),
+    };
+    let mut typed = Typed::of_draft(&draft, ticket.zone());
+    typed.0.insert("reason".into(), reason);
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    wizard(&mut r, id, Shown { step, typed, draft, errors, notice: String::new(), against: Against::Nothing, status }).await
 }

@@ -34,7 +34,7 @@ function row(list, states, ring, entry) {
     button('Look at it', () => look(entry));
     button('Send it anyway', async () => {
       const body = new URLSearchParams(entry.body);
-      for (const seen of ['planned', 'draft_version', '_version']) body.delete(seen);
+      for (const seen of ['planned', 'draft_version', 'lines_seen', '_version']) body.delete(seen);
       await putEntry({ ...entry, body: body.toString(), state: 'waiting' });
       await render();
       ring();

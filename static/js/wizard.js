@@ -1,5 +1,6 @@
 // Close-out, one step at a time: the step is in the address, so Back works; what is typed is kept on the phone
-// until the ticket is complete; the notes go ahead while the person goes on.
+// until the ticket is complete; the notes go ahead while the person goes on. What nobody touched is not kept: it comes
+// with the page, as the ticket and the clock then are.
 import { $, $$, freshKey, say } from './dom.js';
 import { entries } from './store.js';
 
@@ -23,7 +24,9 @@ function startWizard(form) {
   form.classList.add('on');
   for (const plain of $$('[data-plain]', form)) plain.remove();
 
-  const fields = () => [...form.elements].filter((f) => f.name && f.type !== 'file' && f.name !== '_org' && !/^(draft_version|filling)$/.test(f.name));
+  const lines = $('[data-lines]', form);
+  const { lines_seen: seen } = form.elements;
+  const fields = () => [...form.elements].filter((f) => f.name && !/^(_org|draft_version|filling|lines_seen|free|go)$/.test(f.name));
   const read = () => {
     try {
       return JSON.parse(localStorage.getItem(key)) || null;
@@ -34,28 +37,44 @@ function startWizard(form) {
   let reached = 0;
   let at = 0;
   let ahead = '';
+  // A line's field is known by the line, one added at the door by its order: the office may change what is there.
+  const idOf = (row) => $('[name^=line_id_]', row)?.value;
+  const added = () => $$('[data-line]', lines).filter((row) => !idOf(row));
+  const named = (f) => {
+    const row = f.closest('[data-line]');
+    return row ? f.name.replace(/\d+$/, idOf(row) || added().indexOf(row)) : f.name;
+  };
+  // What a person has changed; all there is where the server showed what was typed.
+  const touched = new Set();
+  let refused;
   const save = () => {
-    const values = fields().map((f) => [f.name, f.value, /checkbox|radio/.test(f.type) ? f.checked : null]);
-    const lines = $$('[data-lines]', form).map((l) => $$('[data-line]', l).length);
+    for (const f of fields()) {
+      if (refused || /^_|^attr|^line_.*_\d+$/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
+    }
+    // A choice is kept whole: with what it was before.
+    const values = fields().filter((f) => touched.has(named(f))).map((f) => [named(f), f.value, /checkbox|radio/.test(f.type) ? f.checked : null]);
     try {
-      localStorage.setItem(key, JSON.stringify({ values, lines, reached, at }));
+      localStorage.setItem(key, JSON.stringify({ values, added: added().length, seen: seen.value, reached, at }));
     } catch {
       say('This phone has no room left to keep what you type. Send it soon.');
     }
   };
-  const restore = ({ values, lines = [] }) => {
-    $$('[data-lines]', form).forEach((list, i) => {
-      for (let n = $$('[data-line]', list).length; n < lines[i]; n += 1) $('[data-add]', list)?.click();
-    });
-    const pool = fields();
-    for (const [name, value, checked] of values) {
-      const i = pool.findIndex((f) => f.name === name && (checked === null || f.value === value));
-      if (i < 0) continue;
-      const [f] = pool.splice(i, 1);
+  const restore = (was) => {
+    for (let n = added().length; n < was.added; n += 1) $('[data-add]', lines).click();
+    for (const [name, value, checked] of was.values) {
+      if (/^line_/.test(name)) {
+        // Kept by an earlier release, which did not say of which line.
+        if (!('seen' in was)) continue;
+        // Typed on other lines than these: the server compares, and shows both.
+        seen.value = was.seen;
+      }
+      const f = fields().find((g) => named(g) === name && (checked === null || g.value === value));
+      if (!f) continue;
+      touched.add(name);
       if (checked === null) f.value = value;
       else f.checked = checked;
     }
-    $$('[data-lines]', form).forEach((l) => l.dispatchEvent(new Event('input', { bubbles: true })));
+    lines.dispatchEvent(new Event('input', { bubbles: true }));
   };
   // Clocked without a link: the time on site comes from what waits on this phone, as long as nothing was typed.
   const fromClock = async () => {
@@ -70,9 +89,9 @@ function startWizard(form) {
     }
     const worked = Math.round((sum + (since && Date.now() - since)) / 6e4);
     if (!worked || hours.value || minutes.value) return;
-    hours.value = Math.floor(worked / 60);
-    minutes.value = worked % 60;
-    save();
+    // Nobody typed it: reopened later, it is counted anew.
+    hours.defaultValue = Math.floor(worked / 60);
+    minutes.defaultValue = worked % 60;
   };
   // What is sent later holds all that was sent before: an earlier one still on its way could arrive last, and is given up.
   let early;
@@ -88,14 +107,17 @@ function startWizard(form) {
       const answer = await post(form.dataset.review, 'review');
       if (answer.headers.get('x-rounds-key') !== key || answer.status >= 500 || answer.status === 401) throw new Error(answer.status);
       // Someone else was here: the server shows both sides.
-      if (!answer.ok) return form.submit();
+      if (!answer.ok) {
+        form.action = form.dataset.review;
+        return form.submit();
+      }
       // The answer was made from the fields as they are: it brings what was changed here before.
       into.innerHTML = await answer.text();
       save();
       signal('reviewed', about);
       finish.hidden = false;
     } catch {
-      into.innerHTML = '<p class="note">Not sent yet. What you typed is kept on this phone and goes ahead by itself when the link is back; the review then waits for you, one tap away.</p>';
+      into.innerHTML = '<p class="note">Not sent yet. It is kept on this phone and goes ahead when the link is back; the review then waits for you.</p>';
       const body = new URLSearchParams(new FormData(form));
       signal('enqueue', { key: freshKey(), url: new URL(form.dataset.review, location.href).href, body: body.toString(), step: 'review', label: 'Close-out', about });
     }
@@ -136,14 +158,14 @@ function startWizard(form) {
     return !wrong;
   };
   const kept = read();
-  const wrong = steps.findIndex((s) => $('.err,[aria-invalid=true]', s));
-  const refused = wrong >= 0 || $('.errors,[data-theirs]');
+  // The server shows what was typed, at the step where it is refused.
+  refused = 'refused' in form.dataset;
   if (kept && !refused) {
     restore(kept);
     reached = kept.reached;
   }
   const wanted = names.indexOf(location.hash.slice(1));
-  let first = wrong >= 0 ? wrong : refused ? steps.length - 1 : wanted >= 0 ? Math.min(wanted, reached) : kept ? kept.at : 0;
+  const first = refused ? steps.findIndex((s) => !s.hidden) : wanted >= 0 ? Math.min(wanted, reached) : kept ? kept.at : 0;
   if (refused) reached = steps.length - 1;
   history.replaceState(null, '', `#${names[first]}`);
   show(first, false);
@@ -173,9 +195,8 @@ function startWizard(form) {
     }
   });
   // The key of this filling-in stays with the draft, and tells it from another phone's.
-  $('[data-forget]')?.addEventListener('click', () => localStorage.removeItem(key));
-  if (form.elements._key) form.elements.filling.value = form.elements._key.value;
-  save();
+  for (const b of $$('[data-forget]')) b.addEventListener('click', () => localStorage.removeItem(key));
+  if (form.elements._key) form.elements.filling.value ||= form.elements._key.value;
   navigator.serviceWorker?.addEventListener('message', ({ data }) => {
     if (data.sent && data.step && data.about === about && at === steps.length - 1) review();
   });

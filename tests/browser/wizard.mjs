@@ -139,3 +139,69 @@ check('p3_without_javascript', async (open) => {
   assert.match(await second.locator('body').innerText(), /closed|The money/);
   await closedOnce(t);
 });
+
+check('what nobody touched comes with the page, and what was typed stays with its line', async (open) => {
+  const t = await ticket(303);
+  const page = await open('owner');
+  const kept = () => page.evaluate((id) => localStorage.getItem(`draft:${document.body.dataset.who}:closeout-${id}`), t.id);
+  const lines = async () => (await data('owner', `type=tickets&id=${t.id}&include=line_items`)).line_items;
+  const screens = page.locator('[data-line]', { hasText: 'Screen cleaning' }).first();
+  // Looked at and left: nothing is kept of it, so the page is the ticket's next time.
+  await page.goto(t.wizard);
+  await at(page, 'What was done');
+  assert.equal(await kept(), null);
+  await act('owner', 'ticket.remove_line', { line_id: (await lines())[0].id });
+  await page.goto(t.wizard);
+  await at(page, 'What was done');
+  assert.equal(await page.locator('[data-line]').count(), 1);
+  assert.equal(await screens.locator('[name^=line_description_]').inputValue(), 'Screen cleaning');
+
+  // Typed, it stays on its line wherever that stands by then; two rows added at the door, the first taken off again.
+  await page.getByLabel('Hours').fill('7');
+  await page.getByLabel('This is the final price').check();
+  await screens.locator('[data-price]').fill('6');
+  const added = page.locator('[data-line]:has(select)');
+  for (const price of ['11', '12']) {
+    await page.getByRole('button', { name: '+ Add a service' }).click();
+    await added.last().locator('select').selectOption({ index: 1 });
+    await added.last().locator('[data-price]').fill(price);
+  }
+  await added.first().getByRole('button', { name: 'Remove' }).click();
+  await act('owner', 'ticket.add_line', { ticket_id: t.id, description: 'Gutters', quantity: '1', unit_price: '80' });
+  await act('owner', 'ticket.update_line', { line_id: (await lines())[0].id, unit_price: '7' });
+  await page.goto(t.wizard);
+  await at(page, 'What was done');
+  assert.equal(await page.getByLabel('Hours').inputValue(), '7');
+  assert.equal(await screens.locator('[data-price]').inputValue(), '6');
+  assert.equal(await page.locator('[data-line]', { hasText: 'Gutters' }).locator('[data-price]').inputValue(), '80.00');
+  assert.deepEqual([await added.count(), await added.locator('[data-price]').inputValue()], [1, '12']);
+
+  // The office's price is not written over unseen: both stand there, and theirs is taken over.
+  await page.getByRole('button', { name: 'Next: notes' }).click();
+  await page.getByLabel('What should we remember?').fill(notes);
+  await page.getByRole('button', { name: 'Next: next visit' }).click();
+  await page.getByLabel('No next visit').check();
+  await page.getByRole('button', { name: 'Next: review' }).click();
+  const theirs = page.locator('[data-theirs]');
+  await theirs.waitFor();
+  await at(page, 'What was done');
+  assert.match(await theirs.innerText(), /What the ticket says now[\s\S]*\$140\.00[\s\S]*Gutters/);
+  assert.equal(await screens.locator('[data-price]').inputValue(), '6');
+  await page.getByRole('button', { name: 'Take these over' }).click();
+  await theirs.waitFor({ state: 'detached' });
+  await at(page, 'What was done');
+  assert.equal(await screens.locator('[data-price]').inputValue(), '7.00');
+  assert.equal(await page.getByLabel('Hours').inputValue(), '7');
+  assert.equal(await page.locator('textarea[name=notes]').inputValue(), notes);
+
+  // Given up, the phone forgets it too.
+  await page.getByLabel('Hours').fill('8');
+  assert.ok(await kept());
+  await page.getByText('Give this close-out up').click();
+  await page.getByLabel('Why').fill('Wrong house');
+  await page.getByRole('button', { name: 'Give up' }).click();
+  await at(page, 'Close-out given up');
+  await page.goto(t.wizard);
+  await at(page, 'What was done');
+  assert.deepEqual([await page.getByLabel('Hours').inputValue(), await page.locator('textarea[name=notes]').inputValue()], ['', '']);
+});

@@ -31,7 +31,7 @@ pub async fn ticket(b: &Business<'_>, technician: &Actor) -> (String, String) {
     (contact, ticket["id"].as_str().unwrap().to_owned())
 }
 
-fn fields<'a>(go: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub fn fields<'a>(go: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut f = vec![
         ("worked_hours", "3"),
         ("worked_minutes", "22"),
@@ -59,7 +59,7 @@ fn fields<'a>(go: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str
 }
 
 /// The names and values of the fields of a page's form, as a browser without script would post them.
-fn form_of(html: &str) -> Vec<(String, String)> {
+pub fn form_of(html: &str) -> Vec<(String, String)> {
     let attr = |tag: &str, name: &str| -> Option<String> {
         let at = tag.find(&format!(" {name}=\""))? + name.len() + 3;
         Some(tag[at..].split('"').next()?.replace("&#38;", "&").replace("&#39;", "'").replace("&amp;", "&"))
@@ -211,7 +211,8 @@ async fn p3_a_double_tap_completes_once() {
     assert_eq!(t.count("select count(*) from notes").await, 1);
 }
 
-/// A taken slot for the next visit refuses the whole completing: nothing is half done, nothing typed is lost.
+/// A taken slot for the next visit is said where it is chosen, with what is free instead; taken only later, it refuses the whole completing:
+/// nothing is half done, nothing typed is lost.
 #[tokio::test]
 async fn a_clash_of_the_next_visit_closes_nothing() {
     let t = TestApp::new().await;
@@ -231,14 +232,41 @@ async fn a_clash_of_the_next_visit_closes_nothing() {
         ("next_minutes", "120"),
         ("next_technician_0", member.as_str()),
     ];
-    tech.post(&step("next"), &fields("next", &booked)).await.expect(303);
-    let clash = tech.post(&step("review"), &fields("complete", &booked)).await.expect(409);
-    assert!(clash.body.contains("2027-05-25") && clash.body.contains("10:30"));
+    let at_next = r#"data-step="next" data-title="Next visit">"#;
+    let clash = tech.post(&step("next"), &fields("next", &booked)).await.expect(409).body;
+    assert!(clash.contains(at_next) && clash.contains("Marcy is booked") && clash.contains("Book it anyway, because"), "{clash}");
+    assert!(clash.contains(r#"name="free" value="2027-05-25T13:00""#) && !clash.contains("data-theirs"), "{clash}");
+    assert!(clash.contains("2027-05-25") && clash.contains("10:30") && clash.contains("Dog named Biscuit"), "{clash}");
+    // The free time that is pressed goes on at once; somebody else takes it before all is complete.
+    let with = |name: &'static str, value: &'static str| [&booked[..], &[(name, value)]].concat();
+    tech.post(&step("next"), &fields("", &with("free", "2027-05-25T13:00"))).await.expect(303);
+    assert_eq!(
+        b.owner.data(&format!("type=closeouts&ticket_id={id}")).await.data()[0]["draft"]["next"]["starts_at"],
+        "2027-05-25T18:00:00Z"
+    );
+    let clash = tech.post(&step("review"), &fields("complete", &booked)).await.expect(409).body;
+    assert!(clash.contains(at_next) && clash.contains("Free instead") && !clash.contains("data-theirs"), "{clash}");
     assert_eq!(t.count("select count(*) from tickets where state = 'closed'").await, 0);
     let half = b.owner.data("type=closeouts").await.data();
     assert_eq!(half.as_array().unwrap().len(), 1);
-    tech.post(&format!("/tickets/{id}/closeout/abandon"), &[("reason", "wrong house")]).await.expect(303);
+    // Nothing said, or too much: beside the field, with what was typed.
+    let abandon = format!("/tickets/{id}/closeout/abandon");
+    assert!(tech.post(&abandon, &[("reason", " ")]).await.expect(422).body.contains("Please say why."));
+    let long = "wrong house ".repeat(50);
+    let refused = tech.post(&abandon, &[("reason", long.as_str())]).await.expect(422).body;
+    assert!(
+        refused.contains("at most 500 characters") && refused.contains(long.trim_end()) && !refused.contains("data-refused"),
+        "{refused}"
+    );
+    let given_up = tech.post(&abandon, &[("reason", "wrong house")]).await.expect(303);
+    assert!(tech.get(given_up.location()).await.expect(200).body.contains(&format!(r#"name="draft-done" content="closeout-{id}""#)));
     assert_eq!(b.owner.data("type=closeouts").await.data().as_array().unwrap().len(), 0);
+    // Before anything was kept it is no error either.
+    tech.post(&abandon, &[("reason", "wrong house")]).await.expect(303);
+    // On purpose, with the reason, it is booked all the same.
+    tech.post(&step("next"), &fields("next", &with("next_override", "Both crews"))).await.expect(303);
+    tech.post(&step("review"), &fields("complete", &with("next_override", "Both crews"))).await.expect(303);
+    assert_eq!(t.count("select count(*) from tickets where override_reason = 'Both crews'").await, 1);
 }
 
 #[tokio::test]

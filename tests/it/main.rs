@@ -4,6 +4,7 @@ mod architecture;
 mod business;
 mod catalogue;
 mod closeout;
+mod closeout_meanwhile;
 mod confirm;
 mod contacts;
 mod core;

@@ -12,7 +12,10 @@ mod extraction;
 
 pub use extraction::RecordExtraction;
 
-use super::{CloseoutState, Draft, DraftLine, Next, Step, data, filling::Filling};
+use super::{
+    CloseoutState, Draft, DraftLine, Given, Next, Step, data,
+    filling::{Filling, same_lines},
+};
 use crate::{
     contacts::{
         self,
@@ -29,8 +32,9 @@ use crate::{
     },
     tickets::{
         self,
-        actions::{CloseTicket, CreateTicket, FinalLine, ended},
+        actions::{CloseTicket, CreateTicket, FinalLine, bookable, ended, own_lines},
         data::Ticket,
+        overlap,
     },
 };
 
@@ -118,18 +122,17 @@ impl Action for SaveCloseout {
     async fn run(mut self, cx: &mut Cx<'_>) -> Result<Saved> {
         let ticket = open_ticket(cx, self.ticket_id).await?;
         let id = cx.run(StartCloseout { ticket_id: ticket.id }).await?;
-        let estimated = ticket.is_price_estimated;
         self.draft.notes = redact(&self.draft.notes).text;
-        if let Some(before) = self.step.and_then(Step::before)
-            && let Some((_, faults)) = self.draft.first_fault(before, estimated)
-        {
-            return Err(Error::Invalid(faults));
-        }
-        if self.step > Some(Step::Next) {
-            may_reach_out(cx, &ticket, &self.draft).await?;
-        }
         let kept = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
         self.filling.check(cx, &kept, &self.draft)?;
+        match self.step {
+            Some(step) => {
+                same_lines(cx, &ticket, &kept, &mut self.draft).await?;
+                holds(cx, &ticket, &self.draft, step.before()).await?;
+            }
+            // Sent ahead, it is kept as it is: what it was filled in on is compared when the person goes on.
+            None => self.draft.lines_seen = self.draft.lines_seen.or(kept.draft.lines_seen),
+        }
         let notes_changed = kept.draft.notes != self.draft.notes;
         // A page posts only what it shows: reviewed attributes come with the review step, before that the kept ones stand.
         if self.draft.attributes.is_empty() {
@@ -202,16 +205,11 @@ impl Action for CompleteCloseout {
         if let Some(mine) = &self.draft {
             self.filling.check(cx, &kept, mine)?;
         }
-        let mut draft = self.draft.unwrap_or(kept.draft);
+        let mut draft = self.draft.unwrap_or_else(|| kept.draft.clone());
         draft.notes = redact(&draft.notes).text;
-        if let Some((_, faults)) = draft.first_fault(Step::Review, ticket.is_price_estimated) {
-            return Err(Error::Invalid(faults));
-        }
-        may_reach_out(cx, &ticket, &draft).await?;
-        let total = close(cx, &ticket, &draft).await?;
-        let note = keep_notes(cx, &ticket, &draft).await?;
-        keep_attributes(cx, &ticket, &draft, note).await?;
-        let (next_ticket, message) = what_next(cx, &ticket, &draft).await?;
+        same_lines(cx, &ticket, &kept, &mut draft).await?;
+        holds(cx, &ticket, &draft, Some(Step::Review)).await?;
+        // First: closing the ticket puts an end to a close-out that is still under way.
         sqlx::query!(
             "update closeouts set state = 'completed', step = 'money', draft = $2, completed_at = app.now(), completed_by = $3 where id = $1",
             kept.id.0,
@@ -220,9 +218,54 @@ impl Action for CompleteCloseout {
         )
         .execute(cx.db())
         .await?;
+        let total = close(cx, &ticket, &draft).await?;
+        let note = keep_notes(cx, &ticket, &draft).await?;
+        keep_attributes(cx, &ticket, &draft, note).await?;
+        let (next_ticket, message) = what_next(cx, &ticket, &draft).await?;
         cx.event("closeout.completed", subject(&ticket), json!({ "total": total, "next_ticket": next_ticket, "message": message })).await?;
         Ok(Completed { ticket_id: ticket.id, total, next_ticket, message })
     }
+}
+
+/// The draft holds up to this step, as far as it and the ticket can tell: completing refuses nothing that was let through before.
+async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, up_to: Option<Step>) -> Result<()> {
+    let Some(up_to) = up_to else { return Ok(()) };
+    if let Some((_, faults)) = draft.first_fault(up_to, Given { is_estimated: ticket.is_price_estimated, now: cx.now() }) {
+        return Err(Error::Invalid(faults));
+    }
+    let ids: Vec<_> = draft.lines.iter().map(|l| l.id).collect();
+    own_lines(cx.db(), ticket.id, &ids, |i| format!("line_price_{i}")).await?;
+    if up_to >= Step::Next {
+        may_reach_out(cx, ticket, draft).await?;
+        may_book_next(cx, ticket, draft).await?;
+    }
+    Ok(())
+}
+
+/// The next visit's technicians are free, or it is said why they need not be. A clash is the booking form's conflict.
+async fn may_book_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
+    let Next::Book { starts_at, ends_at, technicians, override_reason } = &draft.next else { return Ok(()) };
+    let who = cx.who;
+    let members = bookable(cx, technicians).await.map_err(at_next)?;
+    overlap::claim(cx.db(), who, &members, (*starts_at, *ends_at), Some(ticket.id), override_reason.as_deref()).await?;
+    Ok(())
+}
+
+/// Names the wizard's fields in what booking and reaching out refuse.
+fn at_next(e: Error) -> Error {
+    let Error::Invalid(mut errors) = e else { return e };
+    for e in &mut errors.0 {
+        e.field = match e.field.as_str() {
+            "starts_at" => "next_time",
+            "ends_at" => "next_minutes",
+            "member_ids" => "next_technicians",
+            "body" => "reach_body",
+            "override_reason" => "next_override",
+            _ => "next",
+        }
+        .into();
+    }
+    Error::Invalid(errors)
 }
 
 /// Reaching out later needs somebody who wants to hear of us; an email address it does not need: said while the person still chooses.
@@ -254,7 +297,7 @@ async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<O
 }
 
 async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: Option<NoteId>) -> Result<()> {
-    for a in draft.attributes.iter().filter(|a| a.keep) {
+    for (i, a) in draft.attributes.iter().enumerate().filter(|(_, a)| a.keep) {
         let set = SetAttribute {
             id: None,
             contact_id: ticket.contact_id,
@@ -266,7 +309,13 @@ async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: 
             ticket_id: Some(ticket.id),
             is_confirmed: true,
         };
-        cx.run(set).await?;
+        cx.run(set).await.map_err(|e| match e {
+            Error::Invalid(mut errors) => {
+                errors.0.iter_mut().for_each(|e| e.field = format!("attr_value_{i}"));
+                Error::Invalid(errors)
+            }
+            other => other,
+        })?;
     }
     Ok(())
 }
@@ -275,7 +324,7 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
     match &draft.next {
         Next::Undecided => Err(FieldErrors::one("next", "Say what comes next: book it, reach out later, or no.")),
         Next::No => Ok((None, None)),
-        Next::Book { starts_at, ends_at, technicians } => {
+        Next::Book { starts_at, ends_at, technicians, override_reason } => {
             let next = CreateTicket {
                 id: None,
                 contact_id: ticket.contact_id,
@@ -286,10 +335,10 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 lines: draft.lines.iter().map(DraftLine::as_line).collect(),
                 instructions: String::new(),
                 is_price_estimated: false,
-                override_reason: None,
+                override_reason: override_reason.clone(),
                 ask_customer: true,
             };
-            Ok((Some(cx.run(next).await?.id), None))
+            Ok((Some(cx.run(next).await.map_err(at_next)?.id), None))
         }
         Next::ReachOut { months, body } => {
             let send_at = reach_out_at(cx.now(), *months, cx.who.zone);
@@ -302,7 +351,8 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 send_at,
                 consent_basis: Some("asked at the visit".into()),
             };
-            Ok((None, Some(cx.run(message).await?)))
+            // Part of the close-out: who may close a ticket out may plan its follow-up, without the right to send whatever they like.
+            Ok((None, Some(message.run(cx).await.map_err(at_next)?)))
         }
     }
 }
@@ -319,8 +369,16 @@ pub fn reach_out_at(now: DateTime<Utc>, months: u8, zone: chrono_tz::Tz) -> Date
 #[garde(allow_unvalidated)]
 pub struct AbandonCloseout {
     pub ticket_id: TicketId,
-    #[garde(length(chars, min = 1, max = 500))]
+    #[garde(custom(reason_given))]
     pub reason: String,
+}
+
+fn reason_given(reason: &str, _: &()) -> garde::Result {
+    match reason.trim().chars().count() {
+        0 => Err(garde::Error::new("Please say why.")),
+        1..=500 => Ok(()),
+        _ => Err(garde::Error::new("Say it in at most 500 characters.")),
+    }
 }
 
 impl Action for AbandonCloseout {
@@ -330,9 +388,14 @@ impl Action for AbandonCloseout {
     type Output = CloseoutId;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<CloseoutId> {
-        let ticket = open_ticket(cx, self.ticket_id).await?;
+        // Also where the ticket was cancelled or closed another way: what is left of it is cleared away.
+        let who = cx.who;
+        let ticket = tickets::data::locked(cx.db(), who, self.ticket_id).await?;
         let live = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;
-        let reason = redact(&self.reason).text;
+        if live.state == CloseoutState::Completed {
+            return Err(Error::conflict("This close-out is complete: there is nothing to give up any more."));
+        }
+        let reason = redact(self.reason.trim()).text;
         sqlx::query!(
             "update closeouts set state = 'abandoned', abandoned_at = app.now(), abandon_reason = $2 where id = $1",
             live.id.0,

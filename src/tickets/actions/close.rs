@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{NewLine, UpdateLine, about, lines, meanwhile::still_open};
 use crate::{
@@ -40,7 +43,7 @@ pub struct CloseTicket {
     #[serde(default)]
     #[garde(inner(custom(worked_fits)))]
     pub worked_minutes: Option<i32>,
-    /// The lines as done; lines not named are removed. None: as they stand.
+    /// The lines as done; lines not named are removed. Left out: as they stand. An empty list would remove them all, and is refused.
     #[serde(default)]
     #[garde(dive)]
     pub lines: Option<Vec<FinalLine>>,
@@ -105,10 +108,39 @@ impl Action for CloseTicket {
     }
 }
 
+/// Lines that are named are this ticket's, each once; one that was taken off meanwhile, or is new, is nobody else's. `field` names the line at
+/// an index in what is refused.
+pub(crate) async fn own_lines(
+    db: &mut PgConnection,
+    ticket: TicketId,
+    named: &[Option<LineId>],
+    field: impl Fn(usize) -> String,
+) -> Result<()> {
+    let ids: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
+    let foreign =
+        sqlx::query_scalar!("select id from ticket_lines where id = any ($1) and ticket_id <> $2", &ids, ticket.0).fetch_all(db).await?;
+    let mut errors = FieldErrors::default();
+    let mut seen = BTreeSet::new();
+    for (i, id) in named.iter().enumerate().filter_map(|(i, id)| Some((i, (*id)?))) {
+        if foreign.contains(&id.0) {
+            errors.add(&field(i), "This line belongs to another ticket.");
+        } else if !seen.insert(id) {
+            errors.add(&field(i), "This line is here twice. Take one of them off.");
+        }
+    }
+    errors.into_result()
+}
+
 /// Makes the ticket's lines the ones that were done.
 async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Result<()> {
-    let keep: Vec<_> = done.iter().filter_map(|l| l.id.map(|id| id.0)).collect();
+    let named: Vec<_> = done.iter().map(|l| l.id).collect();
+    own_lines(cx.db(), ticket.id, &named, |i| format!("lines[{i}].id")).await?;
+    let keep: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
     let there = data::lines(cx.db(), ticket.id).await?;
+    // What was agreed is not taken off by saying nothing of it.
+    if done.is_empty() && !there.is_empty() {
+        return Err(FieldErrors::one("lines", "Name the lines that were done, or leave `lines` out to close with those there are."));
+    }
     if there.iter().any(|l| !keep.contains(&l.id.0)) {
         sqlx::query!("delete from ticket_lines where ticket_id = $1 and not id = any ($2)", ticket.id.0, &keep).execute(cx.db()).await?;
     }
@@ -138,7 +170,7 @@ async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> 
             errors.add(&format!("lines[{i}].unit_price"), format!("“{}” needs its price.", line.description));
         }
     }
-    let each = close.lines.as_ref().is_some_and(|lines| lines.iter().all(|l| l.price_confirmed));
+    let each = close.lines.as_ref().is_some_and(|lines| !lines.is_empty() && lines.iter().all(|l| l.price_confirmed));
     if ticket.is_price_estimated && !close.prices_confirmed && !each {
         errors.add("prices_confirmed", "The price was an estimate. Confirm every price.");
     }
@@ -164,7 +196,7 @@ async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Resu
         .ok_or_else(|| FieldErrors::one("worked_minutes", "How long did it take? The clock does not tell."))
 }
 
-/// Records, once, how the money of a closed ticket was dealt with.
+/// Records, once, how the money of a closed ticket was dealt with. `payment` and `invoice` need the invoice: `closeout.settle` makes it too.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Settle {
@@ -188,6 +220,17 @@ impl Action for Settle {
             Some(was) if was == self.settlement.name() => return Ok(ticket.id),
             Some(_) => return Err(Error::conflict("How this ticket was paid is already on record.")),
             None => {}
+        }
+        if matches!(self.settlement, Settlement::Payment | Settlement::Invoice) {
+            let is_there = sqlx::query_scalar!(
+                r#"select exists (select from invoices where ticket_id = $1 and state <> 'void') as "e!""#,
+                ticket.id.0
+            )
+            .fetch_one(cx.db())
+            .await?;
+            if !is_there {
+                return Err(FieldErrors::one("settlement", "There is no invoice of this ticket yet. closeout.settle makes it."));
+            }
         }
         sqlx::query!("update tickets set settlement = $2 where id = $1", ticket.id.0, self.settlement.name()).execute(cx.db()).await?;
         cx.event("ticket.settled", about(&ticket), json!({ "settlement": self.settlement })).await?;

@@ -17,6 +17,7 @@ use serde_json::json;
 pub use assign::Assign;
 pub use cancel::CancelTicket;
 pub use clock::{ClockIn, ClockOut, CorrectClock, UndoClockIn};
+pub(crate) use close::own_lines;
 pub use close::{CloseTicket, Closed, FinalLine, Settle};
 pub use confirmation::{AnswerByLink, Channel, MarkAsked, RecordAnswer, answers_until};
 pub use create::{CreateTicket, Created};
@@ -60,7 +61,7 @@ fn check_slot(now: DateTime<Utc>, starts_at: DateTime<Utc>, ends_at: DateTime<Ut
 }
 
 /// Who is booked: each once, in id order (the order of the locks), active. Who only sees their own tickets books themselves.
-async fn bookable(cx: &mut Cx<'_>, wanted: &[MemberId]) -> Result<Vec<MemberId>> {
+pub(crate) async fn bookable(cx: &mut Cx<'_>, wanted: &[MemberId]) -> Result<Vec<MemberId>> {
     let mut members = wanted.to_vec();
     if let (Some(me), true) = (cx.who.only_own_tickets(), members.is_empty()) {
         members.push(me);
