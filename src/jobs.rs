@@ -30,6 +30,7 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<payments::jobs::ProcessWebhook>()
         .define_job::<payments::jobs::RefundAtStripe>()
         .define_job::<payments::jobs::ExpireCheckout>()
+        .define_job::<payments::jobs::CloseCheckouts>()
         .define_job::<imports::jobs::RunImport>()
         .define_job::<imports::jobs::UndoImport>()
         .define_job::<exports::jobs::RunExport>()

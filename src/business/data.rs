@@ -200,6 +200,18 @@ pub fn secret_context(org: OrgId, connection: ConnectionId) -> String {
     format!("{org}:{connection}")
 }
 
+/// Where a connection's secrets keep the keys that were replaced.
+pub(super) const REPLACED: &str = "replaced";
+
+/// The keys that were replaced and are still needed to close payment pages, the oldest first; `None` for one that can't be opened any more.
+pub async fn replaced_stripe_keys(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Vec<Option<Secret>>> {
+    let row =
+        sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe'"#).fetch_optional(db).await?;
+    let Some(row) = row else { return Ok(vec![]) };
+    let sealed = row.secrets[REPLACED].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    Ok(sealed.map(|text| app.keyring.decrypt(&secret_context(org, row.id), text).ok()).collect())
+}
+
 /// The Stripe account of the current business; `None`: none is connected. A key that can't be opened fails loud.
 pub async fn stripe(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Stripe>> {
     let row = sqlx::query!(

@@ -163,7 +163,7 @@ async fn invoices(db: &mut PgConnection) -> Result<Sheet> {
         r#"
         select i.id as "id!", i.number as "number?", i.state::text as "state!", i.contact_id as "contact_id!", c.name as "customer!", t.number as "ticket?",
                i.issue_date as "issue_date?", i.due_date as "due_date?", i.currency as "currency!", i.subtotal as "subtotal!", i.discount as "discount!",
-               i.tax as "tax!", i.total as "total!", i.paid as "paid!", case when i.state = 'void' then 0 else i.total - i.paid end as "open!",
+               i.tax as "tax!", i.total as "total!", i.paid as "paid!", case when i.state in ('issued', 'sent', 'partially_paid') then greatest(i.total - i.paid, 0) else 0 end as "open!",
                coalesce((select string_agg(trim_scale(l.quantity) || ' × ' || l.description || ' @ ' || l.unit_price, '; ' order by l.position) from invoice_lines l where l.invoice_id = i.id), '') as "lines!",
                i.note as "note!", i.sent_at as "sent_at?", i.voided_at as "voided_at?", i.void_reason as "void_reason?"
           from invoices i

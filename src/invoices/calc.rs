@@ -10,6 +10,9 @@ use rust_decimal::Decimal;
 
 use crate::platform::money::{Currency, round};
 
+/// The largest amount that the books hold: ten digits and two decimals.
+pub const LARGEST: Decimal = Decimal::from_parts(0xD4A5_0FFF, 0xE8, 0, false, 2);
+
 /// What one line contributes. Quantity and unit price may have more decimals than the currency.
 #[derive(Clone, Debug)]
 pub struct LineInput {
@@ -77,7 +80,7 @@ impl fmt::Display for CalcError {
         f.write_str(match self {
             Self::TaxRate { .. } => "A tax rate is between 0 and 100 per cent.",
             Self::Discount => "The discount must be between zero and the subtotal.",
-            Self::TooLarge => "These amounts are too large to add up.",
+            Self::TooLarge => "These amounts are too large: an invoice and each of its lines stay below 10,000,000,000.",
         })
     }
 }
@@ -109,14 +112,18 @@ pub fn totals(currency: Currency, lines: &[LineInput], discount: Discount) -> Re
         .collect();
     let sum_of = |inclusive: bool| taxes.iter().filter(|t| t.inclusive == inclusive).map(|t| t.tax).sum::<Decimal>();
     let (tax_added, tax_included) = (sum_of(false), sum_of(true));
-    Ok(Totals { total: subtotal - discount + tax_added, lines: amounts, subtotal, discount, taxes, tax_added, tax_included })
+    let total = subtotal - discount + tax_added;
+    if total > LARGEST {
+        return Err(CalcError::TooLarge);
+    }
+    Ok(Totals { total, lines: amounts, subtotal, discount, taxes, tax_added, tax_included })
 }
 
 /// `round(quantity × unit price)`: a line's printed total, before tax unless its price includes it.
 pub fn line_total(currency: Currency, quantity: Decimal, unit_price: Decimal) -> Result<Decimal, CalcError> {
     let amount = quantity.checked_mul(unit_price).ok_or(CalcError::TooLarge)?;
-    // Bounded so that every later product of two minor-unit amounts fits 128 bits.
-    if amount.abs() > Decimal::from(1_000_000_000_000_i64) {
+    // Also bounded so that every later product of two minor-unit amounts fits 128 bits.
+    if amount.abs() > LARGEST {
         return Err(CalcError::TooLarge);
     }
     Ok(scaled(round(amount, currency), currency))
@@ -167,7 +174,7 @@ fn tax_row(currency: Currency, rate: Decimal, inclusive: bool, lines: Decimal, d
 
 fn add(a: Decimal, b: Decimal) -> Result<Decimal, CalcError> {
     let sum = a + b;
-    if sum.abs() > Decimal::from(1_000_000_000_000_i64) {
+    if sum.abs() > LARGEST {
         return Err(CalcError::TooLarge);
     }
     Ok(sum)
@@ -232,6 +239,13 @@ mod tests {
         assert_eq!(usd(std::slice::from_ref(&ok), Discount::Amount(d("10.01"))), Err(CalcError::Discount));
         assert_eq!(usd(std::slice::from_ref(&ok), Discount::Percent(d("-1"))), Err(CalcError::Discount));
         assert_eq!(usd(&[line("99999999", "99999999", "0", false)], Discount::None), Err(CalcError::TooLarge));
+        assert_eq!(
+            usd(&[line("9999999", "999.99", "0", false), line("1", "10000.99", "0", false)], Discount::None).unwrap().total,
+            d("9999909001.00")
+        );
+        assert_eq!(usd(&[line("9999999", "99999", "0", false)], Discount::None), Err(CalcError::TooLarge));
+        assert_eq!(usd(&[line("6000000", "999.99", "100", false)], Discount::None), Err(CalcError::TooLarge));
+        assert_eq!(LARGEST, d("9999999999.99"));
         assert_eq!(usd(&[], Discount::None).unwrap().total, Decimal::ZERO);
     }
 

@@ -9,7 +9,7 @@ use super::InvoiceState;
 use crate::platform::{
     error::{Error, Result},
     ids::{ContactId, FileId, InvoiceId, InvoiceLineId, MemberId, ServiceId, TaxRateId, TicketId},
-    money::Currency,
+    money::{Currency, two_decimals},
     role::{Permission, Role},
     tenant::Who,
 };
@@ -31,14 +31,20 @@ pub struct Invoice {
     pub currency: String,
     pub discount_percent: Option<Decimal>,
     pub discount_amount: Option<Decimal>,
+    #[serde(serialize_with = "two_decimals")]
     pub subtotal: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub discount: Decimal,
     /// On top of the prices.
+    #[serde(serialize_with = "two_decimals")]
     pub tax: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub total: Decimal,
     /// Payments less refunds, without tips.
+    #[serde(serialize_with = "two_decimals")]
     pub paid: Decimal,
     /// What is left to pay; nothing on a draft, a paid or a void one.
+    #[serde(serialize_with = "two_decimals")]
     pub amount_due: Decimal,
     pub is_overdue: bool,
     pub note: String,
@@ -75,11 +81,13 @@ pub struct Line {
     pub service_id: Option<ServiceId>,
     pub description: String,
     pub quantity: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub unit_price: Decimal,
     pub tax_rate_id: Option<TaxRateId>,
     pub tax_name: String,
     pub tax_percent: Decimal,
     pub tax_inclusive: bool,
+    #[serde(serialize_with = "two_decimals")]
     pub total: Decimal,
 }
 
@@ -90,7 +98,9 @@ pub struct Tax {
     pub percent: Decimal,
     /// Contained in the prices: shown, and no part of the sum.
     pub is_inclusive: bool,
+    #[serde(serialize_with = "two_decimals")]
     pub base: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub amount: Decimal,
 }
 

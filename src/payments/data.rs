@@ -16,7 +16,7 @@ use crate::{
     platform::{
         error::{Error, Result},
         ids::{CheckoutId, ContactId, InvoiceId, MemberId, PaymentId, RefundId, TicketId, WebhookEventId},
-        money::Currency,
+        money::{Currency, two_decimals},
         tenant::Who,
     },
 };
@@ -33,10 +33,14 @@ pub struct Payment {
     pub state: PaymentState,
     pub method: PaymentMethod,
     /// Towards the invoice.
+    #[serde(serialize_with = "two_decimals")]
     pub amount: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub tip: Decimal,
+    #[serde(serialize_with = "two_decimals")]
     pub refunded: Decimal,
     /// What could still be given back: refunds under way are taken off.
+    #[serde(serialize_with = "two_decimals")]
     pub refundable: Decimal,
     pub currency: String,
     pub received_at: Option<DateTime<Utc>>,
@@ -79,6 +83,7 @@ impl Payment {
 pub struct Refund {
     pub id: RefundId,
     pub payment_id: PaymentId,
+    #[serde(serialize_with = "two_decimals")]
     pub amount: Decimal,
     pub reason: String,
     /// pending, succeeded, failed.
@@ -257,13 +262,38 @@ pub struct Checkout {
     pub tip: Decimal,
     pub expires_at: Option<DateTime<Utc>>,
     pub provider_customer_id: Option<String>,
+    /// The account that it was opened with, by its name; not known of old ones.
+    pub account: Option<String>,
+}
+
+/// What the customer can still pay: what is due less what the bank has not decided on.
+pub async fn payable(db: &mut PgConnection, invoice: &invoices::data::Invoice) -> Result<Decimal> {
+    let pending = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount), 0) as "pending!" from payments where invoice_id = $1 and state = 'pending'"#,
+        invoice.id.0
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((invoice.amount_due - pending).max(Decimal::ZERO))
+}
+
+/// The live payment pages that were not opened with this account.
+pub async fn checkouts_elsewhere(db: &mut PgConnection, account: Option<&str>) -> Result<Vec<Checkout>> {
+    Ok(sqlx::query_as!(
+        Checkout,
+        r#"select id as "id: CheckoutId", provider_session_id, url, amount, tip, expires_at, provider_customer_id, account
+             from checkout_sessions where state in ('creating', 'open') and account is distinct from $1 order by id"#,
+        account
+    )
+    .fetch_all(db)
+    .await?)
 }
 
 /// The one live payment page of an invoice.
 pub async fn live_checkout(db: &mut PgConnection, invoice: InvoiceId) -> Result<Option<Checkout>> {
     Ok(sqlx::query_as!(
         Checkout,
-        r#"select id as "id: CheckoutId", provider_session_id, url, amount, tip, expires_at, provider_customer_id
+        r#"select id as "id: CheckoutId", provider_session_id, url, amount, tip, expires_at, provider_customer_id, account
              from checkout_sessions where invoice_id = $1 and state in ('creating', 'open')"#,
         invoice.0
     )

@@ -6,11 +6,16 @@ use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account,
-    actions::{Applied, ApplyEvent, CloseCheckout, FailEvent, PROCESS_WEBHOOK, REFUND_PAYMENT, RefundOutcome, SettleRefund},
-    checkout, data,
+    account::{self, Accounts},
+    actions::{Applied, ApplyEvent, CloseCheckout, Closed, FailEvent, PROCESS_WEBHOOK, REFUND_PAYMENT, RefundOutcome, SettleRefund},
+    checkout,
+    data::{self, Checkout},
 };
 use crate::{
+    business::{
+        self,
+        actions::{CLOSE_CHECKOUTS, ForgetReplacedKeys},
+    },
     invoices::{self, actions::EXPIRE_CHECKOUT},
     platform::{
         action::Meta,
@@ -115,15 +120,45 @@ async fn expire(app: &App, org: OrgId, id: InvoiceId) -> Result<()> {
     let mut read = Read::of_org(app, org).await?;
     let invoice = invoices::data::invoice(read.db(), id).await?;
     let Some(live) = data::live_checkout(read.db(), id).await? else { return Ok(()) };
-    if live.amount == invoice.amount_due {
+    if live.amount == data::payable(read.db(), &invoice).await? {
         return Ok(());
     }
-    let account = account::of(read.db(), app, org).await?;
+    let accounts = account::all(read.db(), app, org).await?;
     drop(read);
-    let write = Write::of_org(app, org, "job").await?;
-    let closed = match (account, &live.provider_session_id) {
-        (Some(account), Some(session)) => checkout::expire(&account, session).await?,
-        _ => super::actions::Closed::Expired,
+    close(&Write::of_org(app, org, "job").await?, &accounts, &live).await
+}
+
+async fn close(write: &Write, accounts: &Accounts, live: &Checkout) -> Result<()> {
+    let closed = match &live.provider_session_id {
+        Some(session) => checkout::close(accounts, live.account.as_deref(), session).await?,
+        None => Closed::Expired,
     };
     write.act(&Meta::default(), CloseCheckout { id: live.id, closed }).await
+}
+
+/// Closes the payment pages that were opened with a key that is not the business's any more: what is paid there would go unheard. Then forgets the key.
+#[derive(Serialize, Deserialize)]
+pub struct CloseCheckouts {
+    pub org: OrgId,
+}
+
+impl TaskHandler for CloseCheckouts {
+    const IDENTIFIER: &'static str = CLOSE_CHECKOUTS;
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        close_elsewhere(&app(&ctx)?, self.org).await
+    }
+}
+
+async fn close_elsewhere(app: &App, org: OrgId) -> Result<()> {
+    let mut read = Read::of_org(app, org).await?;
+    let replaced = business::data::replaced_stripe_keys(read.db(), app, org).await?.len();
+    let accounts = account::all(read.db(), app, org).await?;
+    let pages = data::checkouts_elsewhere(read.db(), accounts.present.as_ref().map(|a| a.name.as_str())).await?;
+    drop(read);
+    let write = Write::of_org(app, org, "job").await?;
+    for page in &pages {
+        close(&write, &accounts, page).await?;
+    }
+    write.act(&Meta::default(), ForgetReplacedKeys { first: replaced }).await
 }

@@ -38,6 +38,12 @@ pub fn key() -> Secret {
     Secret::from("sk_simulated")
 }
 
+/// Names the simulation of this process: the next one knows none of its customers and pages.
+pub fn account() -> &'static str {
+    static ACCOUNT: LazyLock<String> = LazyLock::new(|| fresh("acct"));
+    &ACCOUNT
+}
+
 /// What the simulation signs its events with.
 pub fn webhook_secret(server_key: &[u8]) -> Secret {
     Secret::new(format!("whsec_{}", hex(&hmac_sha256(server_key, b"simulated stripe"))))

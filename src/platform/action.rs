@@ -50,6 +50,13 @@ pub struct Meta {
     pub org: Option<OrgId>,
 }
 
+impl Meta {
+    /// Whether the form was made for this business, or for none in particular.
+    pub fn is_of(&self, org: OrgId) -> bool {
+        self.org.is_none_or(|made_for| made_for == org)
+    }
+}
+
 /// The transaction of an action and everything it may know.
 pub struct Cx<'t> {
     tx: &'t mut Transaction<'static, Postgres>,
@@ -128,7 +135,7 @@ impl Write {
     pub async fn act<A: Action>(&self, meta: &Meta, action: A) -> Result<A::Output> {
         let mut who = self.who.clone();
         who.now = self.app.clock.now();
-        if meta.org.is_some_and(|org| org != who.org) {
+        if !meta.is_of(who.org) {
             return Err(Error::conflict(format!(
                 "This form belongs to another business. You are now in {}; switch back to send it.",
                 who.org_name

@@ -56,6 +56,13 @@ impl FieldErrors {
         Error::Invalid(e)
     }
 
+    /// What is wrong with a form as a whole.
+    pub fn whole(message: impl Into<String>) -> Self {
+        let mut e = Self::default();
+        e.add("", message);
+        e
+    }
+
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
         self.0.push(FieldError { field: field.into(), message: message.into(), code: "invalid".into() });
     }

@@ -155,6 +155,13 @@ pub fn round(amount: Decimal, currency: Currency) -> Decimal {
     amount.round_dp_with_strategy(currency.digits, RoundingStrategy::MidpointAwayFromZero)
 }
 
+/// For programs: an amount always has two decimals, `0.00` as well as `100.00`.
+pub fn two_decimals<S: serde::Serializer>(amount: &Decimal, to: S) -> Result<S::Ok, S::Error> {
+    let mut amount = *amount;
+    amount.rescale(amount.scale().max(2));
+    to.collect_str(&amount)
+}
+
 impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code)

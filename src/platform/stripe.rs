@@ -80,6 +80,13 @@ pub struct StripeError {
     pub code: Option<String>,
 }
 
+impl StripeError {
+    /// The account knows nothing of what the request names.
+    pub fn is_missing(&self) -> bool {
+        self.code.as_deref() == Some("resource_missing")
+    }
+}
+
 impl fmt::Display for StripeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

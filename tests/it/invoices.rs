@@ -159,9 +159,11 @@ async fn one_live_invoice_a_ticket() {
     let t = TestApp::new().await;
     let b = t.business("Crystal Clear").await;
     let contact = customer(&b, None).await;
+    let service =
+        b.owner.act("service.create", json!({ "name": "Windows", "kind": "fixed", "price": "120.00" })).await.data()["id"].clone();
     let new = json!({
         "contact_id": contact, "starts_at": "2026-11-24T15:00:00Z", "ends_at": "2026-11-24T17:00:00Z", "ask_customer": false,
-        "lines": [{ "kind": "fixed", "description": "Windows, inside and out", "quantity": "2", "unit_price": "120.00" }],
+        "lines": [{ "service_id": service, "kind": "fixed", "description": "Windows, inside and out", "quantity": "2", "unit_price": "120.00" }],
     });
     let ticket = b.owner.act("ticket.create", new).await.data()["id"].clone();
     b.owner.act("invoice.create_from_ticket", json!({ "ticket_id": ticket })).await.expect(409);
@@ -172,6 +174,7 @@ async fn one_live_invoice_a_ticket() {
     assert_eq!(two.data()["id"], json!(id));
     let draft = invoice(&b, &id).await;
     assert_eq!((&draft["total"], &draft["line_items"][0]["description"]), (&json!("240.00"), &json!("Windows, inside and out")));
+    assert_eq!(draft["line_items"][0]["service_id"], service);
     let issue = || b.owner.act("invoice.issue", json!({ "invoice_id": id }));
     let (one, two) = tokio::join!(issue(), issue());
     assert_eq!((one.data()["number"].clone(), two.data()["number"].clone()), (json!("INV-0001"), json!("INV-0001")));
@@ -179,6 +182,7 @@ async fn one_live_invoice_a_ticket() {
     let voided = b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "Wrong price", "reissue": true })).await.data();
     let again = invoice(&b, voided["draft_id"].as_str().unwrap()).await;
     assert_eq!((&again["state"], &again["ticket_id"], &again["total"]), (&json!("draft"), &ticket, &json!("240.00")));
+    assert_eq!(again["line_items"][0]["service_id"], service);
     let page = t.nobody().get(&link(&b, &id).await).await.expect(200).body;
     assert!(page.contains("void") && !page.contains("<button"), "{page}");
 }
@@ -209,6 +213,121 @@ async fn the_close_out_ends_in_an_invoice() {
     assert!(collect.location().ends_with("/collect"));
     assert_eq!(b.owner.post(&paying, &[("_key", "c"), ("how", "payment")]).await.expect(303).location(), collect.location());
     assert!(b.owner.get(collect.location()).await.expect(200).body.contains("$120.00"));
+}
+
+/// The fields of a form as a browser would send them back, untouched.
+fn untouched(page: &str) -> Vec<(String, String)> {
+    let form = page.split("<form method=\"post\" class=\"stack\">").nth(1).unwrap().split("</form>").next().unwrap();
+    let form: String =
+        form.split("<template>").enumerate().map(|(i, p)| if i == 0 { p } else { p.split("</template>").nth(1).unwrap() }).collect();
+    let attr = |tag: &str, name: &str| tag.split(&format!(" {name}=\"")).nth(1).map(|v| v.split('"').next().unwrap().to_owned());
+    let mut fields = Vec::new();
+    for tag in form.split('<').filter(|t| t.starts_with("input")) {
+        fields.extend(attr(tag, "name").map(|name| (name, attr(tag, "value").unwrap_or_default())));
+    }
+    for select in form.split("<select").skip(1) {
+        let chosen =
+            select.split("</select>").next().unwrap().split("<option").find(|o| o.split('>').next().unwrap().ends_with(" selected"));
+        fields.push((attr(select, "name").unwrap(), chosen.and_then(|o| attr(o, "value")).unwrap_or_default()));
+    }
+    fields
+}
+
+/// A draft that is opened and saved as it was keeps its lines and its total, whatever became of rates and services; an invoice made anew keeps its tax.
+#[tokio::test]
+async fn an_untouched_draft_keeps_its_total() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    let rate = async |name: &str, percent: &str, inclusive: bool, default: bool| {
+        let new = json!({ "name": name, "percent": percent, "is_inclusive": inclusive, "is_default": default });
+        b.owner.act("tax_rate.create", new).await.data()["id"].clone()
+    };
+    rate("Usual", "9", false, true).await;
+    let (old, state) = (rate("Old", "5", true, false).await, rate("State", "7", false, false).await);
+    let service = b.owner.act("service.create", json!({ "name": "Windows", "kind": "fixed", "price": "1.00" })).await.data()["id"].clone();
+    let lines = json!([
+        { "service_id": service, "description": "Windows", "unit_price": "100.00", "tax_rate_id": old },
+        { "description": "Gutters", "unit_price": "100.00", "tax_rate_id": state },
+    ]);
+    let id =
+        b.owner.act("invoice.create", json!({ "contact_id": contact, "lines": lines })).await.data()["id"].as_str().unwrap().to_owned();
+    b.owner.act("tax_rate.archive", json!({ "tax_rate_id": old })).await.expect(200);
+    b.owner.act("service.archive", json!({ "service_id": service })).await.expect(200);
+    b.owner.act("tax_rate.update", json!({ "tax_rate_id": state, "name": "State", "percent": "8" })).await.expect(200);
+    let save = async |id: &str| {
+        let page = b.owner.get(&format!("/invoices/{id}/edit")).await.expect(200).body;
+        let fields = untouched(&page);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        b.owner.post(&format!("/invoices/{id}/edit"), &fields).await.expect(303);
+        page
+    };
+    let page = save(&id).await;
+    assert!(page.contains("Old 5 % (archived)") && page.contains("State 8 %<") && page.contains("State 7 %, as before"), "{page}");
+    let saved = invoice(&b, &id).await;
+    assert_eq!((&saved["total"], &saved["line_items"][0]["service_id"]), (&json!("207.00"), &service));
+    b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
+    let voided = b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "Wrong name", "reissue": true })).await.data();
+    let again = voided["draft_id"].as_str().unwrap();
+    save(again).await;
+    let again = invoice(&b, again).await;
+    assert_eq!((&again["total"], &again["line_items"][0]["service_id"]), (&json!("207.00"), &service));
+}
+
+/// Mailed twice before the first went out: the last word counts, the same word is one mail.
+#[tokio::test]
+async fn s3_the_last_address_counts() {
+    let (t, sink) = TestApp::with_post().await;
+    let b = t.business("Crystal Clear").await;
+    let id = draft(&b, &customer(&b, Some("jane@example.com")).await, "100.00").await;
+    let send = |to: &str, words: &str| b.owner.act("invoice.send", json!({ "invoice_id": id, "to": to, "message": words }));
+    send("wrong@example.com", "").await.expect(200);
+    let first = send("right@example.com", "As agreed").await.data()["message_id"].clone();
+    assert_eq!(send("Right@example.com", "As agreed").await.data()["message_id"], first);
+    t.drain().await;
+    let mails = sink.received();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].mail().text.contains("As agreed") && mails[0].to.iter().any(|a| a.contains("right@example.com")), "{:?}", mails[0].to);
+}
+
+/// What can't be done any more says so on the form, with what was typed; sums that no book holds and another currency are refused in words.
+#[tokio::test]
+async fn refusals_lose_nothing() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    // Too much for the books.
+    let typed =
+        [("contact_id", contact.as_str()), ("line_description_0", "Glass"), ("line_price_0", "9999999"), ("line_quantity_0", "99999")];
+    let refused = b.owner.post("/invoices/new", &typed).await.expect(422).body;
+    assert!(refused.contains("too large") && refused.contains("value=\"9999999\""), "{refused}");
+    let mut much = typed;
+    (much[2].1, much[3].1) = ("9000000", "2");
+    let large = b.owner.post("/invoices/new", &[&[("_key", "n1")], &much[..]].concat()).await.expect(303).location().to_owned();
+    b.owner.act("payment.record", json!({ "invoice_id": &large[10..], "amount": "18000000", "method": "bank" })).await.expect(200);
+    // Gone back to and sent with other content.
+    let back = b.owner.post("/invoices/new", &[&[("_key", "n1")], &typed[..]].concat()).await.expect(409).body;
+    assert!(back.contains("made from this form already") && back.contains("value=\"99999\""), "{back}");
+    // Issued by somebody else meanwhile.
+    let id = draft(&b, &contact, "100.00").await;
+    b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
+    let stale = [("_version", "1"), ("contact_id", contact.as_str()), ("line_description_0", "Mine"), ("line_price_0", "5")];
+    let over = b.owner.post(&format!("/invoices/{id}/edit"), &stale).await.expect(409).body;
+    assert!(over.contains("value=\"Mine\"") && over.contains("$100.00") && !over.contains("Save draft"), "{over}");
+    let void = format!("/invoices/{id}/void");
+    let kept = b.owner.post(&void, &[("_version", "1"), ("reason", "Two panes less")]).await.expect(409).body;
+    assert!(kept.contains("value=\"Two panes less\""), "{kept}");
+    let fields = untouched(&kept);
+    b.owner.post(&void, &fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect::<Vec<_>>()).await.expect(303);
+    // The currency stays; a record is read in its own, whatever became of the business's.
+    b.owner.act("business.update", json!({ "currency": "EUR" })).await.expect(422);
+    b.owner.act("business.update", json!({ "currency": "USD" })).await.expect(200);
+    let (usd, _) = issued(&b, "100.00").await;
+    sqlx::query("update orgs set currency = 'JPY'").execute(&t.admin).await.unwrap();
+    b.owner.post(&format!("/invoices/{usd}/payments/new"), &[("amount", "10.50"), ("method", "cash")]).await.expect(303);
+    let payment = invoice(&b, &usd).await["payments"][0]["id"].as_str().unwrap().to_owned();
+    b.owner.post(&format!("/payments/{payment}/refund"), &[("amount", "0.50"), ("reason", "Change")]).await.expect(303);
+    assert_eq!(invoice(&b, &usd).await["paid"], "10.00");
 }
 
 /// The rules of sending, roles, and the pages with their 422 and 409.
@@ -266,6 +385,25 @@ async fn pages_and_rules() {
     let page = viewer.get(&format!("/invoices/{id}")).await.expect(200).body;
     assert!(!page.contains("/void") && !page.contains("/send") && !page.contains("payments/new"), "{page}");
     viewer.act("invoice.void", json!({ "invoice_id": id, "reason": "x" })).await.expect(403);
+    // Who sees no prices takes payment at the door, and reads no amounts.
+    let staff = b.member(Role::Staff, "Sam").await;
+    b.owner.act("business.update", json!({ "staff_see_prices": false })).await.expect(200);
+    for path in ["", "/print", "/pdf"] {
+        staff.get(&format!("/invoices/{id}{path}")).await.expect(403);
+    }
+    for path in ["/send", "/collect", "/payments/new"] {
+        let page = staff.get(&format!("/invoices/{id}{path}")).await.expect(200).body;
+        assert!(!page.contains("2,000.00") && !page.contains("2000.00"), "{path}: {page}");
+    }
+    let taken = [("amount", "20"), ("method", "cash")];
+    assert_eq!(staff.post(&format!("/invoices/{id}/payments/new"), &taken).await.expect(303).location(), "/calendar");
+    b.owner.act("business.update", json!({ "staff_see_prices": true, "capabilities_off": ["payments"] })).await.expect(200);
+    let page = b.owner.get(&format!("/invoices/{id}")).await.expect(200).body;
+    assert!(page.contains("$20.00") && !page.contains("/payments/") && !page.contains("/collect"), "{page}");
+    b.owner.act("business.update", json!({ "capabilities_off": ["invoices"] })).await.expect(200);
+    b.owner.get(&format!("/invoices/{id}/pdf")).await.expect(403);
+    b.owner.act("payment.record", json!({ "invoice_id": id, "amount": "1", "method": "cash" })).await.expect(403);
+    b.owner.act("business.update", json!({ "capabilities_off": [] })).await.expect(200);
     let agent = b.member(Role::Agent, "Alex").await;
     agent.get(&format!("/invoices/{id}")).await.expect(404);
     agent.act("invoice.issue", json!({ "invoice_id": empty })).await.expect(403);

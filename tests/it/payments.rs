@@ -4,7 +4,7 @@ use rounds::platform::stripe::{Patience, StripeApi};
 use serde_json::json;
 
 use crate::{
-    invoices::{customer, draft, invoice, issued},
+    invoices::{customer, draft, invoice, issued, link},
     support::{TestApp, stripe::SECRET},
 };
 
@@ -19,7 +19,13 @@ async fn by_hand_in_parts_and_too_much() {
     let b = t.business("Crystal Clear").await;
     let (id, page) = issued(&b, "100.00").await;
     let pay = |amount: &str, method: &str| json!({ "invoice_id": id, "amount": amount, "method": method, "tip": "5.00" });
-    b.owner.act("payment.record", pay("0", "cash")).await.expect(422);
+    for wrong in ["0", "1.005", "9999999999.99", "79228162514264337593543950335"] {
+        b.owner.act("payment.record", pay(wrong, "cash")).await.expect(422);
+    }
+    for day in ["-9999-01-01", "0001-01-01", "2031-01-01"] {
+        let odd = json!({ "invoice_id": id, "amount": "1", "method": "cash", "received_on": day });
+        b.owner.act("payment.record", odd).await.expect(422);
+    }
     b.owner.act("payment.record", pay("40.00", "check")).await.expect(200);
     let part = invoice(&b, &id).await;
     assert_eq!((&part["state"], &part["paid"], &part["amount_due"]), (&json!("partially_paid"), &json!("40.00"), &json!("60.00")));
@@ -31,7 +37,20 @@ async fn by_hand_in_parts_and_too_much() {
     }
     let paid = invoice(&b, &id).await;
     assert_eq!((&paid["state"], &paid["paid"], paid["payments"].as_array().unwrap().len()), (&json!("paid"), &json!("120.00"), 2));
-    assert_eq!(notices(&t).await, ["overpayment"]);
+    assert_eq!((notices(&t).await, &paid["amount_due"]), (vec!["overpayment".to_owned()], &json!("0.00")));
+    // Sent again with other content, as after going back: asked once more, nothing typed is lost.
+    let other = [("_key", "pay-1"), ("amount", "81"), ("method", "cash"), ("note", "For the gutters")];
+    let asked = b.owner.post(&format!("/invoices/{id}/payments/new"), &other).await.expect(409).body;
+    assert!(asked.contains("value=\"81\"") && asked.contains("For the gutters"), "{asked}");
+    // Neither a draft nor what was paid too much is open in the books.
+    draft(&b, &customer(&b, None).await, "30.00").await;
+    let export = b.owner.act("export.create", json!({ "kind": "invoices" })).await.data()["id"].as_str().unwrap().to_owned();
+    t.drain().await;
+    let file = b.owner.get(&format!("/settings/export/{export}")).await.expect(200).body;
+    let mut reader = csv::Reader::from_reader(file.trim_start_matches('\u{feff}').as_bytes());
+    let at = reader.headers().unwrap().iter().position(|c| c == "Open").unwrap();
+    let open: Vec<String> = reader.records().map(|r| r.unwrap()[at].to_owned()).collect();
+    assert_eq!(open, ["0", "0"]);
     b.owner.act("invoice.void", json!({ "invoice_id": id, "reason": "x" })).await.expect(409);
     let list = b.owner.get("/payments?method=check").await.expect(200).body;
     assert!(list.contains("$40.00") && !list.contains("$80.00"), "{list}");
@@ -90,6 +109,74 @@ async fn m5_one_payment_page_at_a_time() {
     assert_eq!(stripe.kept.lock().unwrap().open().len(), 0);
 }
 
+/// Another key: the pages of the old account are closed at that account, its customers are not named to the new one, and paying goes on.
+#[tokio::test]
+async fn m5_another_key_leaves_no_old_page_open() {
+    let (t, stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let contact = customer(&b, None).await;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        let id = draft(&b, &contact, "100.00").await;
+        b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
+        pages.push(link(&b, &id).await);
+    }
+    let nobody = t.nobody();
+    let set = |key: &str, secret: &str| b.owner.act("connection.set_stripe", json!({ "secret_key": key, "webhook_secret": secret }));
+    // A key alone takes no money: nobody would learn of it.
+    set("sk_test_a", "").await.expect(200);
+    assert!(!nobody.get(&pages[0]).await.body.contains("Pay $"));
+    assert!(b.owner.get("/settings/stripe").await.body.contains("until the signing secret is saved"));
+    set("", "whsec_a").await.expect(200);
+    assert!(nobody.get(&pages[0]).await.body.contains("Pay $100.00"));
+    let at_a = nobody.post(&pages[0], &[]).await.expect(303).location().to_owned();
+    set("sk_live_b", "whsec_b").await.expect(200);
+    // Faster than the job: the same invoice, and one more of the same customer.
+    let at_b = nobody.post(&pages[0], &[]).await.expect(303).location().to_owned();
+    assert_ne!(at_a, at_b);
+    nobody.post(&pages[1], &[("tip", "20")]).await.expect(303);
+    assert_eq!(stripe.kept.lock().unwrap().open(), ["cs_2", "cs_3"]);
+    t.drain().await;
+    assert_eq!(stripe.kept.lock().unwrap().open(), ["cs_2", "cs_3"]);
+    // Nobody presses anything: the job closes them, here and there.
+    set("sk_live_c", "whsec_c").await.expect(200);
+    t.drain().await;
+    assert_eq!(stripe.kept.lock().unwrap().open(), Vec::<String>::new());
+    assert_eq!(t.count("select count(*) from checkout_sessions where state <> 'expired'").await, 0);
+    assert_eq!(t.count("select count(*) from connections where secrets ? 'replaced'").await, 0);
+    // A customer deleted in Stripe is made anew.
+    nobody.post(&pages[0], &[]).await.expect(303);
+    stripe.kept.lock().unwrap().owners.retain(|id, _| !id.starts_with("cus_"));
+    nobody.post(&pages[2], &[]).await.expect(303);
+    // Voided under another key: the old page goes all the same. Disconnected: the last one, and the keys.
+    b.owner.act("connection.disconnect", json!({})).await.expect(200);
+    t.drain().await;
+    assert_eq!(stripe.kept.lock().unwrap().open(), Vec::<String>::new());
+    assert_eq!(t.count("select count(*) from connections where secrets = '{}'").await, 1);
+}
+
+/// M5: while the bank decides, that money is not asked for again.
+#[tokio::test]
+async fn m5_what_the_bank_decides_on_is_not_paid_again() {
+    let (t, _stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, page) = issued(&b, "100.00").await;
+    let nobody = t.nobody();
+    let session = |status: &str| {
+        json!({ "id": "cs_7", "object": "checkout.session", "payment_intent": "pi_bank", "amount_total": 10000, "currency": "usd", "payment_status": status,
+                "metadata": { "org_id": b.org, "invoice_id": id } })
+    };
+    t.told(&t.event("evt_1", "checkout.session.completed", session("unpaid"))).await;
+    t.drain().await;
+    let waiting = nobody.get(&page).await.expect(200).body;
+    assert!(waiting.contains("waiting for the bank") && !waiting.contains("Pay $") && !waiting.contains("how to pay"), "{waiting}");
+    assert!(nobody.post(&page, &[]).await.expect(409).body.contains("Nothing more has to be paid"));
+    t.told(&t.event("evt_2", "checkout.session.async_payment_failed", session("unpaid"))).await;
+    t.drain().await;
+    assert!(nobody.get(&page).await.body.contains("Pay $100.00"));
+    nobody.post(&page, &[]).await.expect(303);
+}
+
 /// Stripe away: it says so, offers retry, and the retry is the same payment page.
 #[tokio::test]
 async fn stripe_away_is_said_and_tried_again() {
@@ -146,6 +233,13 @@ async fn refunds_at_stripe_once() {
     assert_eq!(after["payments"][0]["refunded"], "60.00");
     assert_eq!(b.owner.data("type=refunds").await.data().as_array().unwrap().len(), 1);
     assert_eq!(notices(&t).await, Vec::<String>::new());
+    // Owed again, once Stripe has settled it.
+    let again = json!({ "payment_id": payment["id"], "amount": "10", "reason": "Paid for another", "reopen": true });
+    b.owner.act("payment.refund", again).await.expect(200);
+    assert_eq!(invoice(&b, &id).await["state"], "paid");
+    t.drain().await;
+    let open = invoice(&b, &id).await;
+    assert_eq!((&open["state"], &open["amount_due"]), (&json!("partially_paid"), &json!("70.00")));
 }
 
 /// The demo's simulated Stripe, through the real webhook on a real socket; elsewhere its addresses do not exist.

@@ -56,7 +56,7 @@ pub struct UpdateBusiness {
     /// IANA.
     #[garde(inner(custom(check_zone)))]
     pub time_zone: Option<String>,
-    /// ISO 4217. Records keep the currency they were made with.
+    /// ISO 4217. It can be changed until there are invoices or payments: records keep the currency they were made with.
     #[garde(inner(custom(check_currency)))]
     pub currency: Option<String>,
     #[garde(inner(custom(check_prefix)))]
@@ -154,6 +154,9 @@ impl Action for UpdateBusiness {
         }
         let new = self.cleaned()?;
         let currency = new.currency.as_deref().and_then(Currency::from_code).map(Currency::code);
+        if let Some(wanted) = currency.filter(|c| *c != cx.who.currency) {
+            must_have_no_money(cx, wanted).await?;
+        }
         let notes = new.invoice_notes.map(|n| crate::platform::redact::redact(&n).text);
         let version = sqlx::query_scalar!(
             r#"
@@ -203,6 +206,21 @@ impl Action for UpdateBusiness {
         .await?;
         written(cx, "business.updated", version).await
     }
+}
+
+/// Sums are in one currency: it stays once there is money in it. A void invoice owes nothing.
+async fn must_have_no_money(cx: &mut Cx<'_>, wanted: &str) -> Result<()> {
+    let there = sqlx::query_scalar!(
+        r#"select exists (select from invoices where state <> 'void' and currency <> $1) or exists (select from payments where currency <> $1) as "there!""#,
+        wanted
+    )
+    .fetch_one(cx.db())
+    .await?;
+    if !there {
+        return Ok(());
+    }
+    let now = &cx.who.currency;
+    Err(FieldErrors::one("currency", format!("There are invoices or payments in {now}, so the currency can't be changed any more.")))
 }
 
 async fn written(cx: &mut Cx<'_>, event: &str, version: i32) -> Result<Written> {

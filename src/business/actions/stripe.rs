@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Written;
 use crate::{
-    business::data,
+    business::data::{self, REPLACED},
     platform::{
         action::{Action, Cx, Subject},
         error::{Error, FieldErrors, Result},
@@ -45,6 +45,31 @@ pub struct RecordCheck {
     pub error: Option<String>,
 }
 
+/// Forgets keys that were replaced, the oldest first, once no payment page is open with them. For the job alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ForgetReplacedKeys {
+    pub first: usize,
+}
+
+/// The name of the job that closes the payment pages of accounts that are not the business's any more; handled by `payments`.
+pub const CLOSE_CHECKOUTS: &str = "close_checkouts";
+
+/// Takes the key that goes off. Where payment pages are open it is kept, encrypted as it is, until they are closed.
+async fn retire(cx: &mut Cx<'_>, id: ConnectionId, secrets: &mut Value) -> Result<()> {
+    let Some(old) = secrets.as_object_mut().and_then(|s| s.remove("secret_key")) else { return Ok(()) };
+    let any_open = sqlx::query_scalar!(r#"select exists (select from checkout_sessions where state in ('creating', 'open')) as "any!""#)
+        .fetch_one(cx.db())
+        .await?;
+    if any_open {
+        let mut replaced = secrets[REPLACED].as_array().cloned().unwrap_or_default();
+        replaced.push(old);
+        secrets[REPLACED] = replaced.into();
+        cx.enqueue(CLOSE_CHECKOUTS, json!({}), &format!("close_checkouts:{id}")).await?;
+    }
+    Ok(())
+}
+
 fn about(id: ConnectionId) -> Subject {
     Subject { kind: "connection", id: id.0, contact: None }
 }
@@ -73,6 +98,9 @@ impl Action for SetStripe {
         }
         errors.into_result()?;
         let context = data::secret_context(cx.who.org, id);
+        if !key.is_empty() {
+            retire(cx, id, &mut secrets).await?;
+        }
         for (name, value) in [("secret_key", key), ("webhook_secret", webhook)] {
             if !value.is_empty() {
                 secrets[name] = Value::String(cx.app.keyring.encrypt(&context, value));
@@ -100,15 +128,44 @@ impl Action for DisconnectStripe {
     type Output = Written;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
-        let done = sqlx::query!(
-            r#"update connections set secrets = '{}', status = 'disconnected', account = null, error = null, checked_at = null
-                where provider = 'stripe' returning id as "id: ConnectionId", version"#
+        let now = sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe' for update"#)
+            .fetch_optional(cx.db())
+            .await?
+            .ok_or(Error::NotFound)?;
+        let mut secrets = now.secrets;
+        retire(cx, now.id, &mut secrets).await?;
+        if let Some(secrets) = secrets.as_object_mut() {
+            secrets.retain(|name, _| name == REPLACED);
+        }
+        let version = sqlx::query_scalar!(
+            "update connections set secrets = $2, status = 'disconnected', account = null, error = null, checked_at = null where id = $1 returning version",
+            now.id.0,
+            secrets
         )
-        .fetch_optional(cx.db())
-        .await?
-        .ok_or(Error::NotFound)?;
-        cx.event("connection.disconnected", about(done.id), json!({ "provider": "stripe" })).await?;
-        Ok(Written { id: done.id.0, version: done.version })
+        .fetch_one(cx.db())
+        .await?;
+        cx.event("connection.disconnected", about(now.id), json!({ "provider": "stripe" })).await?;
+        Ok(Written { id: now.id.0, version })
+    }
+}
+
+impl Action for ForgetReplacedKeys {
+    const NAME: &'static str = "connection.forget_replaced_keys";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        let now = sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe' for update"#)
+            .fetch_optional(cx.db())
+            .await?;
+        let Some(mut now) = now else { return Ok(()) };
+        let left: Vec<Value> = now.secrets[REPLACED].as_array().into_iter().flatten().skip(self.first).cloned().collect();
+        now.secrets[REPLACED] = left.into();
+        if let Some(secrets) = now.secrets.as_object_mut() {
+            secrets.retain(|name, value| name != REPLACED || value != &json!([]));
+        }
+        sqlx::query!("update connections set secrets = $2 where id = $1", now.id.0, now.secrets).execute(cx.db()).await?;
+        Ok(())
     }
 }
 

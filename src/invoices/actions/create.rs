@@ -56,7 +56,7 @@ impl Action for CreateInvoice {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Created> {
         let currency = crate::invoices::currency(&cx.who.currency);
-        let filled = lines::fill(cx, self.lines.clone(), currency).await?;
+        let filled = lines::fill(cx, self.lines.clone(), &[], currency).await?;
         let id = insert(cx, &self, None).await?;
         lines::replace(cx, id, &filled).await?;
         finish(cx, id).await
@@ -143,17 +143,17 @@ impl Action for CreateFromTicket {
         let new: Vec<NewLine> = copied
             .into_iter()
             .map(|l| NewLine {
-                service_id: None,
+                service_id: l.service_id,
                 description: Some(l.description),
                 quantity: Some(l.quantity),
                 unit_price: Some(l.unit_price.unwrap_or_default()),
                 tax_rate_id: l.tax_rate_id,
-                no_tax: false,
+                ..NewLine::default()
             })
             .collect();
         let create = CreateInvoice { id: self.id, contact_id: ticket.contact_id, ..CreateInvoice::default() };
         let currency = crate::invoices::currency(&who.currency);
-        let filled = lines::fill(cx, new, currency).await?;
+        let filled = lines::fill(cx, new, &[], currency).await?;
         let id = insert(cx, &create, Some(ticket.id)).await?;
         lines::replace(cx, id, &filled).await?;
         finish(cx, id).await

@@ -41,6 +41,9 @@ pub struct NewLine {
     /// Not taxed, whatever the service says.
     #[serde(default)]
     pub no_tax: bool,
+    /// `tax_rate_id` as the draft has it, though the rate may have changed since.
+    #[serde(default)]
+    pub keep_tax: bool,
 }
 
 /// A line with everything known.
@@ -49,14 +52,45 @@ pub(super) struct Filled {
     pub description: String,
     pub quantity: Decimal,
     pub unit_price: Decimal,
-    pub tax: Option<TaxRate>,
+    pub tax: Option<LineTax>,
 }
 
-/// Completes lines from the catalogue. Errors name `lines[i].field`.
-pub(super) async fn fill(cx: &mut Cx<'_>, lines: Vec<NewLine>, currency: Currency) -> Result<Vec<Filled>> {
+/// A tax rate as a line carries it.
+#[derive(Clone)]
+pub(super) struct LineTax {
+    id: TaxRateId,
+    name: String,
+    percent: Decimal,
+    is_inclusive: bool,
+}
+
+impl From<&TaxRate> for LineTax {
+    fn from(rate: &TaxRate) -> Self {
+        Self { id: rate.id, name: rate.name.clone(), percent: rate.percent, is_inclusive: rate.is_inclusive }
+    }
+}
+
+impl LineTax {
+    fn of_line(line: &data::Line) -> Option<Self> {
+        let id = line.tax_rate_id?;
+        Some(Self { id, name: line.tax_name.clone(), percent: line.tax_percent, is_inclusive: line.tax_inclusive })
+    }
+}
+
+/// Lines as another invoice has them, tax included, whatever the catalogue says now.
+pub(super) fn same(lines: Vec<data::Line>) -> Vec<Filled> {
+    let filled = |l: data::Line| {
+        let tax = LineTax::of_line(&l);
+        Filled { service_id: l.service_id, description: l.description, quantity: l.quantity, unit_price: l.unit_price, tax }
+    };
+    lines.into_iter().map(filled).collect()
+}
+
+/// Completes lines from the catalogue; `there`: the lines that they replace. Errors name `lines[i].field`.
+pub(super) async fn fill(cx: &mut Cx<'_>, lines: Vec<NewLine>, there: &[data::Line], currency: Currency) -> Result<Vec<Filled>> {
     let mut errors = FieldErrors::default();
     let rates = catalogue::data::all_tax_rates(cx.db(), true).await?;
-    let default = rates.iter().find(|r| r.is_default && !r.is_archived).cloned();
+    let default = rates.iter().find(|r| r.is_default && !r.is_archived).map(LineTax::from);
     let mut filled = Vec::with_capacity(lines.len());
     if lines.len() > 200 {
         errors.add("lines", "An invoice has at most 200 lines.");
@@ -95,7 +129,10 @@ pub(super) async fn fill(cx: &mut Cx<'_>, lines: Vec<NewLine>, currency: Currenc
         let tax = match (line.no_tax, named) {
             (true, _) => None,
             (false, Some(id)) => {
-                let rate = rates.iter().find(|r| r.id == id).cloned();
+                let now = rates.iter().find(|r| r.id == id);
+                let is_changed = |t: &LineTax| now.is_none_or(|n| (n.percent, n.is_inclusive) != (t.percent, t.is_inclusive));
+                let kept = there.iter().filter_map(LineTax::of_line).find(|t| line.keep_tax && t.id == id && is_changed(t));
+                let rate = kept.or_else(|| now.map(LineTax::from));
                 if rate.is_none() {
                     errors.add(&at("tax_rate_id"), "There is no such tax rate.");
                 }

@@ -6,7 +6,7 @@ use super::{IssueInvoice, about};
 use crate::{
     contacts,
     invoices::{InvoiceState, data},
-    messages::{self, MessageKind, MessageState, NewMessage},
+    messages::{self, MessageKind, MessageState, NewMessage, actions::CancelMessage},
     platform::{
         action::{Action, Cx},
         error::{Error, FieldErrors, Result},
@@ -93,7 +93,7 @@ impl Action for SendInvoice {
         }
         // The number is taken last: everything that can be refused has been looked at.
         let message_id = match self.how {
-            How::Email => Some(queue(cx, &invoice, to, self.message).await?),
+            How::Email => Some(queue(cx, &invoice, contact.email.as_deref(), to, self.message).await?),
             how => {
                 cx.event("invoice.handed_over", about(&invoice), json!({ "how": how })).await?;
                 None
@@ -104,18 +104,33 @@ impl Action for SendInvoice {
     }
 }
 
-/// Queues the mail. One that still waits to go out is not joined by a second.
-async fn queue(cx: &mut Cx<'_>, invoice: &data::Invoice, to: Option<String>, words: Option<String>) -> Result<MessageId> {
+/// Queues the mail. One that still waits to go out is not joined by a second: the same one stays, another one takes its place.
+async fn queue(
+    cx: &mut Cx<'_>,
+    invoice: &data::Invoice,
+    usual: Option<&str>,
+    to: Option<String>,
+    words: Option<String>,
+) -> Result<MessageId> {
     let who = cx.who;
+    let words = words.filter(|w| !w.trim().is_empty());
     let filter = messages::data::Filter { kind: Some(MessageKind::Invoice), subject: Some(invoice.id.0), ..Default::default() };
     let before = messages::data::list(cx.db(), who, &filter, None, 100).await?;
     if let Some(waiting) = before.iter().find(|m| matches!(m.state, MessageState::Queued | MessageState::Sending)) {
-        return Ok(waiting.id);
+        let address = |to: &Option<String>| to.as_deref().or(usual).map(str::to_lowercase);
+        let custom_body = messages::data::message(cx.db(), who, waiting.id).await?.custom_body;
+        if address(&waiting.to_address) == address(&to) && custom_body == words {
+            return Ok(waiting.id);
+        }
+        if waiting.state == MessageState::Sending {
+            return Err(Error::conflict("The mail of a moment ago is going out right now. Send this one in a minute."));
+        }
+        cx.run(CancelMessage { id: waiting.id }).await?;
     }
     let message = NewMessage {
         contact_id: Some(invoice.contact_id),
         to_address: to,
-        custom_body: words.filter(|w| !w.trim().is_empty()),
+        custom_body: words,
         cancel_group: Some(format!("invoice:{}", invoice.id)),
         dedup_key: Some(format!("invoice:{}:{}", invoice.id, before.len())),
         ..NewMessage::about(MessageKind::Invoice, "invoice", invoice.id.0)

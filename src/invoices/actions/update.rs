@@ -86,7 +86,8 @@ impl Action for UpdateInvoice {
         .execute(cx.db())
         .await?;
         if let Some(new) = self.lines {
-            let filled = lines::fill(cx, new, invoice.money()).await?;
+            let there = data::lines(cx.db(), invoice.id).await?;
+            let filled = lines::fill(cx, new, &there, invoice.money()).await?;
             lines::replace(cx, invoice.id, &filled).await?;
         }
         lines::count(cx, invoice.id).await?;

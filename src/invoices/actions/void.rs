@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, amount_changed, create, lines, lines::NewLine, reason_given};
+use super::{about, amount_changed, create, lines, reason_given};
 use crate::{
     invoices::{
         InvoiceState,
@@ -74,19 +74,7 @@ impl Action for VoidInvoice {
 }
 
 async fn copy(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<InvoiceId> {
-    let old = data::lines(cx.db(), invoice.id).await?;
-    let new = old
-        .into_iter()
-        .map(|l| NewLine {
-            service_id: None,
-            description: Some(l.description),
-            quantity: Some(l.quantity),
-            unit_price: Some(l.unit_price),
-            tax_rate_id: l.tax_rate_id,
-            no_tax: l.tax_rate_id.is_none(),
-        })
-        .collect();
-    let filled = lines::fill(cx, new, invoice.money()).await?;
+    let same = lines::same(data::lines(cx.db(), invoice.id).await?);
     let draft = create::CreateInvoice {
         contact_id: invoice.contact_id,
         discount_percent: invoice.discount_percent,
@@ -96,6 +84,6 @@ async fn copy(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<InvoiceId> {
         ..create::CreateInvoice::default()
     };
     let id = create::insert(cx, &draft, invoice.ticket_id).await?;
-    lines::replace(cx, id, &filled).await?;
+    lines::replace(cx, id, &same).await?;
     Ok(create::finish(cx, id).await?.id)
 }

@@ -1,6 +1,6 @@
 //! The form of a draft. Rows are numbered fields (`line_price_0`); without script there is a spare row, and empty rows are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     extract::{Path, Query},
@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::{Printed, printed};
 use crate::{
-    catalogue, contacts,
+    catalogue::{self, TaxRate},
+    contacts,
     invoices::{
         self, InvoiceState,
         actions::{CreateFromTicket, CreateInvoice, NewLine, UpdateInvoice},
@@ -21,7 +22,7 @@ use crate::{
     platform::{
         error::{Error, FieldError, FieldErrors, Result},
         form::Posted,
-        ids::{ContactId, InvoiceId, TicketId},
+        ids::{ContactId, InvoiceId, ServiceId, TicketId},
         money::{Currency, parse_amount},
         role::Capability,
         tenant::{Read, Write},
@@ -32,6 +33,8 @@ use crate::{
 type Typed = BTreeMap<String, String>;
 
 const NO_TAX: &str = "none";
+/// Before a rate's id: as the draft has it, though the rate was changed since.
+const KEPT: &str = "kept:";
 
 /// One row as typed.
 struct Row {
@@ -68,8 +71,10 @@ struct Form {
     is_of_ticket: bool,
     version: Option<i32>,
     key: Option<String>,
-    /// Somebody saved in between: how it now stands.
+    /// It was saved in between: how it now stands.
     stale: Option<Printed>,
+    /// It was issued or discarded in between: nothing can be saved any more.
+    is_over: bool,
     errors: FieldErrors,
 }
 
@@ -108,15 +113,35 @@ fn is_blank(row: &Row) -> bool {
 }
 
 async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: FieldErrors) -> Result<Form> {
+    data::must_see_money(&r.who)?;
     let currency = invoices::currency(&r.who.currency);
     let mut services = vec![Choice::new("", "Something else")];
-    services.extend(catalogue::data::active(r.db()).await?.into_iter().map(|s| {
+    let mut offered = catalogue::data::active(r.db()).await?;
+    for named in typed.iter().filter(|(name, _)| name.starts_with("line_service_")).filter_map(|(_, id)| id.parse::<ServiceId>().ok()) {
+        if !offered.iter().any(|s| s.id == named) {
+            // An unknown one is refused by the action.
+            offered.extend(catalogue::data::service(r.db(), named).await.ok());
+        }
+    }
+    services.extend(offered.into_iter().map(|s| {
         let price = s.price.map(|p| format!(" · {}", currency.format(p))).unwrap_or_default();
-        Choice::new(s.id, format!("{}{price}", s.name))
+        Choice::new(s.id, format!("{}{price}{}", s.name, archived(s.is_archived)))
     }));
     let mut taxes = vec![Choice::new("", "The service's, else the usual rate"), Choice::new(NO_TAX, "No tax")];
-    let rates = catalogue::data::tax_rates(r.db()).await?;
-    taxes.extend(rates.into_iter().map(|t| Choice::new(t.id, format!("{} {} %", t.name, t.percent.normalize()))));
+    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
+    let chosen = |id: &str| typed.iter().any(|(name, value)| name.starts_with("line_") && value == id);
+    for t in rates.iter().filter(|t| !t.is_archived || chosen(&t.id.to_string())) {
+        taxes.push(Choice::new(t.id, format!("{} {} %{}", t.name, t.percent.normalize(), archived(t.is_archived))));
+    }
+    if let Some(id) = id {
+        let mut kept = BTreeSet::new();
+        for l in data::lines(r.db(), id).await?.iter().filter(|l| is_changed(l, &rates)) {
+            let value = tax_of(l, &rates);
+            if kept.insert(value.clone()) {
+                taxes.push(Choice::new(value, format!("{} {} %, as before", l.tax_name, l.tax_percent.normalize())));
+            }
+        }
+    }
     if let Ok(contact) = text(&typed, "contact_id").parse::<ContactId>() {
         let who = r.who.clone();
         contacts::data::visible(r.db(), &who, contact).await?;
@@ -142,8 +167,28 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: Fie
         version: None,
         key: None,
         stale: None,
+        is_over: false,
         errors,
     })
+}
+
+fn archived(is_archived: bool) -> &'static str {
+    if is_archived { " (archived)" } else { "" }
+}
+
+/// Whether the line's rate is not any more as the line has it.
+fn is_changed(line: &data::Line, rates: &[TaxRate]) -> bool {
+    let now = rates.iter().find(|r| Some(r.id) == line.tax_rate_id);
+    now.is_some_and(|r| (r.percent, r.is_inclusive) != (line.tax_percent, line.tax_inclusive))
+}
+
+/// The choice of a line's tax.
+fn tax_of(line: &data::Line, rates: &[TaxRate]) -> String {
+    match line.tax_rate_id {
+        None => NO_TAX.to_owned(),
+        Some(id) if is_changed(line, rates) => format!("{KEPT}{id}"),
+        Some(id) => id.to_string(),
+    }
 }
 
 /// What the fields mean.
@@ -221,8 +266,9 @@ fn line(row: &Row, currency: Currency, errors: &mut FieldErrors) -> NewLine {
         description: Some(row.description.clone()).filter(|d| !d.is_empty()),
         quantity,
         unit_price,
-        tax_rate_id: row.tax.parse().ok(),
+        tax_rate_id: row.tax.trim_start_matches(KEPT).parse().ok(),
         no_tax: row.tax == NO_TAX,
+        keep_tax: row.tax.starts_with(KEPT),
     }
 }
 
@@ -293,6 +339,12 @@ pub async fn create(w: Write, form: Posted<Typed>) -> Result<Response> {
             form.key = meta.key;
             Ok(ui::invalid(&form)?.into_response())
         }
+        // The only conflict of a new draft: the form went back to after it was sent.
+        Err(Error::Conflict { .. }) if meta.is_of(w.who.org) => {
+            let words = "A draft was made from this form already. Saving now makes another one from what is typed here.";
+            let form = page(&mut w.read().await?, None, typed, FieldErrors::whole(words)).await?;
+            Ok(ui::with_status(StatusCode::CONFLICT, &form)?.into_response())
+        }
         Err(e) => Err(e),
     }
 }
@@ -317,13 +369,15 @@ async fn filled(r: &mut Read, id: InvoiceId) -> Result<(Typed, data::Invoice)> {
         ("note".to_owned(), invoice.note.clone()),
         ("terms_days".to_owned(), invoice.terms_days.to_string()),
     ]);
+    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
     for (i, l) in data::lines(r.db(), id).await?.into_iter().enumerate() {
+        let tax = tax_of(&l, &rates);
         let mut put = |field: &str, value: String| typed.insert(format!("line_{field}_{i}"), value);
         put("service", l.service_id.map(|s| s.to_string()).unwrap_or_default());
         put("description", l.description);
         put("quantity", l.quantity.normalize().to_string());
         put("price", money.plain(l.unit_price));
-        put("tax", l.tax_rate_id.map_or_else(|| NO_TAX.to_owned(), |t| t.to_string()));
+        put("tax", tax);
     }
     Ok((typed, invoice))
 }
@@ -340,7 +394,7 @@ pub async fn edit(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
     Ok(ui::page(&form)?.into_response())
 }
 
-/// `POST /invoices/{id}/edit`: 409 shows what somebody else saved beside what was typed.
+/// `POST /invoices/{id}/edit`: 409 shows what was saved in between beside what was typed.
 pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
     let currency = invoices::currency(&w.who.currency);
@@ -369,13 +423,14 @@ pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) ->
             (form.key, form.version, form.is_of_ticket) = (meta.key, meta.if_version, invoice.ticket_id.is_some());
             Ok(ui::invalid(&form)?.into_response())
         }
-        Err(Error::Conflict { current: Some(_), .. }) => {
+        Err(Error::Conflict { .. }) if meta.is_of(w.who.org) => {
             let mut r = w.read().await?;
             let invoice = data::visible(r.db(), &w.who, id).await?;
             let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
             let mut form = page(&mut r, Some(id), typed, FieldErrors::default()).await?;
             (form.version, form.is_of_ticket) = (Some(invoice.version), invoice.ticket_id.is_some());
             form.stale = Some(printed(&invoice, &lines, &taxes));
+            form.is_over = invoice.state != InvoiceState::Draft;
             Ok(ui::with_status(StatusCode::CONFLICT, &form)?.into_response())
         }
         Err(e) => Err(e),

@@ -11,6 +11,12 @@ pub use list::index;
 pub use send::{issue, pdf, pdf_answer, print, renew_link, send, send_form, void, void_form};
 
 use super::data::{Invoice, Line, Tax};
+use crate::platform::tenant::Who;
+
+/// Where "back" leads from a page about an invoice: its own page, which is not for who sees no prices.
+pub fn way_back(who: &Who, invoice: &Invoice) -> (String, String) {
+    if who.sees_prices() { (format!("/invoices/{}", invoice.id), invoice.title()) } else { ("/calendar".into(), "Calendar".into()) }
+}
 
 /// An invoice as every page prints it: the stored amounts, in words.
 #[derive(Debug, Clone)]

@@ -2,15 +2,16 @@
 
 use axum::{
     extract::Path,
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Printed, printed};
+use super::{Printed, printed, way_back};
 use crate::{
     contacts,
     invoices::{
+        InvoiceState,
         actions::{How, IssueInvoice, RenewLink, SendInvoice, VoidInvoice},
         data::{self, Invoice, Sender},
         paper,
@@ -43,7 +44,8 @@ pub struct Typed {
 struct SendPage {
     head: ui::Head,
     invoice: Invoice,
-    printed: Printed,
+    /// None for who sees no prices.
+    printed: Option<Printed>,
     email: String,
     subject: String,
     typed: Typed,
@@ -75,9 +77,10 @@ async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: Fiel
         ("invoice_total", invoice.money().format(invoice.total)),
     ]);
     let title = format!("Send {}", if invoice.number.is_some() { invoice.title() } else { "the invoice".into() });
+    let back = way_back(&who, &invoice);
     Ok(SendPage {
-        head: r.head("invoices").title(title).sub(contact.name).back(format!("/invoices/{id}"), invoice.title()),
-        printed: printed(&invoice, &lines, &taxes),
+        head: r.head("invoices").title(title).sub(contact.name).back(back.0, back.1),
+        printed: who.sees_prices().then(|| printed(&invoice, &lines, &taxes)),
         email: contact.email.unwrap_or_default(),
         subject: templates::render(&template.subject, &vars),
         typed,
@@ -105,6 +108,8 @@ pub async fn send(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> R
     let some = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
     match w.act(&meta, SendInvoice { invoice_id: id, how, to: some(&typed.to), message: some(&typed.message) }).await {
         Ok(sent) => Ok(match how {
+            // The invoice's own page and paper are not for who sees no prices.
+            How::Email | How::Print if !w.who.sees_prices() => ui::redirect("/calendar", &format!("{} is on its way", sent.number)),
             How::Email => ui::redirect(&format!("/invoices/{id}"), &format!("{} is on its way", sent.number)),
             How::Print => ui::redirect(&format!("/invoices/{id}/print"), ""),
             How::Link => ui::redirect(&format!("/invoices/{id}/send"), "Issued. Copy or share the link."),
@@ -114,6 +119,10 @@ pub async fn send(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> R
             let mut page = page(&mut w.read().await?, w.app(), id, typed, general(errors)).await?;
             page.key = meta.key;
             Ok(ui::invalid(&page)?.into_response())
+        }
+        Err(Error::Conflict { message, .. }) if meta.is_of(w.who.org) => {
+            let page = page(&mut w.read().await?, w.app(), id, typed, FieldErrors::whole(message)).await?;
+            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
         }
         Err(e) => Err(e),
     }
@@ -170,6 +179,8 @@ pub fn pdf_answer(name: &str, bytes: Vec<u8>) -> Response {
 /// `GET /invoices/{id}/pdf`: the stored bytes.
 pub async fn pdf(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
     let who = r.who.clone();
+    who.require_capability(Some(Capability::Invoices))?;
+    data::must_see_money(&who)?;
     data::visible(r.db(), &who, id).await?;
     let (name, bytes) = paper::file(r.db(), id).await?.ok_or(Error::NotFound)?;
     Ok(pdf_answer(&name, bytes))
@@ -189,6 +200,8 @@ struct PrintPage {
 /// `GET /invoices/{id}/print`
 pub async fn print(app: axum::extract::State<App>, mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
     let who = r.who.clone();
+    who.require_capability(Some(Capability::Invoices))?;
+    data::must_see_money(&who)?;
     let invoice = data::visible(r.db(), &who, id).await?;
     let (lines, taxes) = data::lines_and_taxes(r.db(), id).await?;
     let link = links::live(&mut r, LinkKind::Invoice, id.0).await?.map(|l| links::url(&app, LinkKind::Invoice, l));
@@ -223,6 +236,7 @@ struct VoidPage {
 
 async fn void_page(r: &mut Read, id: InvoiceId, typed: VoidTyped, errors: FieldErrors) -> Result<VoidPage> {
     let who = r.who.clone();
+    who.require_capability(Some(Capability::Invoices))?;
     let invoice = data::visible(r.db(), &who, id).await?;
     let title = if invoice.number.is_some() { format!("Void {}", invoice.title()) } else { "Discard the draft".into() };
     Ok(VoidPage {
@@ -251,6 +265,12 @@ pub async fn void(w: Write, Path(id): Path<InvoiceId>, form: Posted<VoidTyped>) 
             let mut page = void_page(&mut w.read().await?, id, typed, errors).await?;
             page.key = meta.key;
             Ok(ui::invalid(&page)?.into_response())
+        }
+        Err(Error::Conflict { message, current }) if meta.is_of(w.who.org) => {
+            // With what was saved in between on the page, it is the same decision again, knowingly.
+            let message = if current.is_some() { format!("{message} Look at the invoice, then say again what to do.") } else { message };
+            let page = void_page(&mut w.read().await?, id, typed, FieldErrors::whole(message)).await?;
+            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
         }
         Err(e) => Err(e),
     }

@@ -15,10 +15,11 @@ use crate::{
     platform::{action::Cx, error::Result, ids::RefundId, stripe::Event},
 };
 
-async fn after_refund(cx: &mut Cx<'_>, payment: &Payment) -> Result<Applied> {
+/// `reopens`: the customer owes again what was given back.
+async fn after_refund(cx: &mut Cx<'_>, payment: &Payment, reopens: bool) -> Result<Applied> {
     ledger::settle_refunds(cx, payment.id).await?;
     if let Some(invoice) = payment.invoice_id {
-        ledger::settle_invoice(cx, invoice, false).await?;
+        ledger::settle_invoice(cx, invoice, reopens).await?;
     }
     Ok(Applied::Done)
 }
@@ -49,7 +50,7 @@ pub(super) async fn refunded_in_all(cx: &mut Cx<'_>, event: &Event) -> Result<Ap
     if in_all > by_rows {
         refunded_outside(cx, &payment, in_all - by_rows).await?;
     }
-    after_refund(cx, &payment).await
+    after_refund(cx, &payment, false).await
 }
 
 /// A single refund: ours by its metadata, else by Stripe's id, else one made at Stripe. Its state only goes forward: pending, succeeded, failed.
@@ -64,16 +65,16 @@ pub(super) async fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
     let ours = event.metadata.get("refund_id").and_then(|id| id.parse::<RefundId>().ok());
     let state = state_of(event.status.as_deref().unwrap_or_default());
     let row = sqlx::query!(
-        r#"select id as "id: RefundId", state from refunds where payment_id = $1 and (id = $2 or provider_refund_id = $3)"#,
+        r#"select id as "id: RefundId", state, reopens from refunds where payment_id = $1 and (id = $2 or provider_refund_id = $3)"#,
         payment.id.0,
         ours.map(|r| r.0),
         provider_id
     )
     .fetch_optional(cx.db())
     .await?;
-    let (id, was) = if let Some(row) = row {
+    let (id, was, reopens) = if let Some(row) = row {
         sqlx::query!("update refunds set provider_refund_id = $2 where id = $1", row.id.0, provider_id).execute(cx.db()).await?;
-        (row.id, row.state)
+        (row.id, row.state, row.reopens)
     } else {
         let (id, amount) = (RefundId::new(), payment.money().from_minor(minor));
         sqlx::query!(
@@ -87,16 +88,15 @@ pub(super) async fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
         .execute(cx.db())
         .await?;
         refunded_outside(cx, &payment, amount).await?;
-        (id, "pending".to_owned())
+        (id, "pending".to_owned(), false)
     };
-    match (was.as_str(), state) {
-        ("pending", "succeeded") => {
-            sqlx::query!("update refunds set state = 'succeeded' where id = $1", id.0).execute(cx.db()).await?;
-        }
-        ("pending" | "succeeded", "failed") => failed(cx, &payment, id, "The bank did not take the refund.").await?,
-        _ => {}
+    let settles = was == "pending" && state == "succeeded";
+    if settles {
+        sqlx::query!("update refunds set state = 'succeeded' where id = $1", id.0).execute(cx.db()).await?;
+    } else if was != "failed" && state == "failed" {
+        failed(cx, &payment, id, "The bank did not take the refund.").await?;
     }
-    after_refund(cx, &payment).await
+    after_refund(cx, &payment, settles && reopens).await
 }
 
 pub(super) async fn dispute_opened(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
@@ -156,5 +156,5 @@ pub(super) async fn dispute_closed(cx: &mut Cx<'_>, event: &Event) -> Result<App
     ledger::notice(cx, "dispute_closed", payment.id, &body, &format!("dispute_closed:{}", payment.id)).await?;
     let payload = json!({ "amount": payment.whole(), "currency": payment.currency, "lost": is_lost });
     cx.event("payment.dispute_closed", about(&payment), payload).await?;
-    after_refund(cx, &payment).await
+    after_refund(cx, &payment, false).await
 }

@@ -39,6 +39,8 @@ async fn invoice_of_link(cx: &mut Cx<'_>) -> Result<Invoice> {
 #[garde(allow_unvalidated)]
 pub struct BeginCheckout {
     pub tip: Decimal,
+    /// The account that it is opened with, by its name.
+    pub account: String,
     /// Stripe's customer.
     pub customer: Option<String>,
 }
@@ -50,8 +52,8 @@ pub enum Next {
     Go(String),
     /// Make this page; its id is the idempotency key, and all of it is the same at every try.
     Create(Order),
-    /// This page is for another amount.
-    Expire { id: CheckoutId, session: String },
+    /// This page is for another amount, or at another account.
+    Expire { id: CheckoutId, session: String, account: Option<String> },
 }
 
 /// A payment page to be made.
@@ -78,17 +80,24 @@ impl Action for BeginCheckout {
         if !invoice.state.is_open() || invoice.amount_due <= Decimal::ZERO {
             return Err(Error::conflict("There is nothing to pay on this invoice."));
         }
-        let (money, due, now) = (invoice.money(), invoice.amount_due, cx.now());
+        let due = data::payable(cx.db(), &invoice).await?;
+        if due.is_zero() {
+            return Err(Error::conflict("We are waiting for the bank. Nothing more has to be paid."));
+        }
+        let (money, now) = (invoice.money(), cx.now());
         if self.tip < Decimal::ZERO || !money.fits(self.tip) || self.tip > due + Decimal::from(1000) {
             return Err(FieldErrors::one("tip_own", "Give the tip as an amount, like 10.00."));
         }
         if let Some(live) = data::live_checkout(cx.db(), invoice.id).await? {
             let is_current = live.expires_at.is_some_and(|at| at > now + Duration::minutes(2));
-            let fits = live.amount == due && live.tip == self.tip;
+            let is_same_account = live.account.as_deref() == Some(self.account.as_str());
+            let fits = live.amount == due && live.tip == self.tip && is_same_account;
             match (live.url, live.provider_session_id) {
                 _ if !is_current => close(cx, live.id, "expired").await?,
                 (Some(url), Some(_)) if fits => return Ok(Next::Go(url)),
-                (_, Some(session)) => return Ok(Next::Expire { id: live.id, session }),
+                (_, Some(session)) => return Ok(Next::Expire { id: live.id, session, account: live.account }),
+                // Nobody was ever shown it.
+                (_, None) if !is_same_account => close(cx, live.id, "expired").await?,
                 // Somebody is making it, or died over it: the same key gives the same page.
                 (_, None) => {
                     let expires_at = live.expires_at.unwrap_or(now);
@@ -99,13 +108,14 @@ impl Action for BeginCheckout {
         }
         let (id, expires_at) = (CheckoutId::new(), now + OPEN_FOR);
         sqlx::query!(
-            "insert into checkout_sessions (id, invoice_id, amount, tip, expires_at, provider_customer_id) values ($1, $2, $3, $4, $5, $6)",
+            "insert into checkout_sessions (id, invoice_id, amount, tip, expires_at, provider_customer_id, account) values ($1, $2, $3, $4, $5, $6, $7)",
             id.0,
             invoice.id.0,
             due,
             self.tip,
             expires_at,
-            self.customer
+            self.customer,
+            self.account
         )
         .execute(cx.db())
         .await?;
@@ -213,7 +223,7 @@ impl Action for RememberCustomer {
         let contact = invoice_of_link(cx).await?.contact_id;
         sqlx::query!(
             "insert into provider_customers (id, contact_id, account, provider_customer_id) values ($1, $2, $3, $4)
-             on conflict (org_id, contact_id, account) do nothing",
+             on conflict (org_id, contact_id, account) do update set provider_customer_id = excluded.provider_customer_id",
             Uuid::now_v7(),
             contact.0,
             self.account,

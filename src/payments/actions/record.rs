@@ -1,4 +1,4 @@
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveTime};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use crate::{
         role::{Capability, ModelLevel, Permission},
     },
 };
+
+/// A payment of an earlier year is a slip of the keys.
+const EARLIEST_YEAR: i32 = 2000;
 
 /// Records money that came in by other ways than Stripe. Part of what is due leaves the rest due; more than is due is recorded and put before the
 /// owner. A draft is issued by it.
@@ -68,21 +71,31 @@ impl Action for RecordPayment {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Recorded> {
         let (who, now) = (cx.who, cx.now());
+        who.require_capability(Some(Capability::Invoices))?;
         let invoice = invoices::data::locked(cx.db(), who, self.invoice_id).await?;
         if invoice.state == InvoiceState::Void {
             return Err(Error::conflict("This invoice is void and can't be paid. Issue a new one."));
         }
         let money = invoice.money();
         let mut errors = FieldErrors::default();
-        let limit = Decimal::from(10_000_000);
-        if self.amount <= Decimal::ZERO || self.amount >= limit || !money.fits(self.amount) {
-            errors.add("amount", "Give the amount that came in, above zero, with at most two decimals.");
+        if self.amount <= Decimal::ZERO {
+            errors.add("amount", "Give the amount that came in, above zero.");
         }
-        if self.tip < Decimal::ZERO || self.tip >= limit || !money.fits(self.tip) {
-            errors.add("tip", "A tip is an amount from zero up, with at most two decimals.");
+        if self.tip < Decimal::ZERO {
+            errors.add("tip", "A tip is an amount from zero up.");
+        }
+        for (field, amount) in [("amount", self.amount), ("tip", self.tip)] {
+            if !money.fits(amount) {
+                errors.add(field, format!("This has more decimals than {} has.", money.code()));
+            }
+        }
+        if self.amount.saturating_add(self.tip) > invoices::calc::LARGEST - invoice.paid {
+            errors.add("amount", "This amount is too large.");
         }
         if self.received_on.is_some_and(|day| day > who.today()) {
             errors.add("received_on", "This day is still to come.");
+        } else if self.received_on.is_some_and(|day| day.year() < EARLIEST_YEAR) {
+            errors.add("received_on", format!("This day is before {EARLIEST_YEAR}. Check the year."));
         }
         errors.into_result()?;
         if invoice.state == InvoiceState::Draft {

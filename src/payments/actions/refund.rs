@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{REFUND_PAYMENT, ledger, words};
 use crate::{
-    invoices::{self, InvoiceState},
+    invoices,
     payments::{
         PaymentState,
         data::{self, Payment},
@@ -73,13 +73,14 @@ impl Action for RefundPayment {
         let state = if payment.is_online { "pending" } else { "succeeded" };
         let now = cx.now();
         sqlx::query!(
-            "insert into refunds (id, payment_id, amount, reason, state, refunded_at) values ($1, $2, $3, $4, $5, $6)",
+            "insert into refunds (id, payment_id, amount, reason, state, refunded_at, reopens) values ($1, $2, $3, $4, $5, $6, $7)",
             id.0,
             payment.id.0,
             amount,
             redact(self.reason.trim()).text,
             state,
-            now
+            now,
+            self.reopen
         )
         .execute(cx.db())
         .await?;
@@ -88,11 +89,8 @@ impl Action for RefundPayment {
         } else {
             ledger::settle_refunds(cx, payment.id).await?;
         }
-        if self.reopen && invoices::data::invoice(cx.db(), invoice_id).await?.state == InvoiceState::Paid {
-            ledger::settle_invoice(cx, invoice_id, true).await?;
-        } else {
-            ledger::settle_invoice(cx, invoice_id, false).await?;
-        }
+        // One at Stripe counts, and reopens, once Stripe has settled it.
+        ledger::settle_invoice(cx, invoice_id, self.reopen && !payment.is_online).await?;
         Ok(Refunded { id, state: state.into() })
     }
 }
@@ -159,8 +157,12 @@ impl Action for SettleRefund {
             RefundOutcome::Refused { error } => failed(cx, &payment, self.refund_id, &error).await?,
         }
         ledger::settle_refunds(cx, payment.id).await?;
+        let reopens =
+            sqlx::query_scalar!(r#"select reopens and state = 'succeeded' as "reopens!" from refunds where id = $1"#, self.refund_id.0)
+                .fetch_one(cx.db())
+                .await?;
         if let Some(invoice) = payment.invoice_id {
-            ledger::settle_invoice(cx, invoice, false).await?;
+            ledger::settle_invoice(cx, invoice, reopens).await?;
         }
         Ok(self.refund_id)
     }

@@ -51,6 +51,11 @@ fn refuse(message: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": { "type": "invalid_request_error", "message": message } }))).into_response()
 }
 
+fn missing(message: &str) -> Response {
+    let error = json!({ "error": { "type": "invalid_request_error", "code": "resource_missing", "message": message } });
+    (StatusCode::NOT_FOUND, Json(error)).into_response()
+}
+
 /// `POST /demo/stripe/v1/customers`
 pub async fn create_customer(State(app): State<App>, headers: HeaderMap, body: String) -> Result<Response> {
     enter(&app, &headers)?;
@@ -98,23 +103,20 @@ pub async fn create_session(State(app): State<App>, headers: HeaderMap, body: St
 pub async fn retrieve_session(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response> {
     enter(&app, &headers)?;
     let session = state().sessions.get(&id).cloned();
-    Ok(session.map_or_else(|| refuse("No such session."), |s| Json(s.json(&app)).into_response()))
+    Ok(session.map_or_else(|| missing("No such session."), |s| Json(s.json(&app)).into_response()))
 }
 
 /// `POST /demo/stripe/v1/checkout/sessions/{session}/expire`
 pub async fn expire_session(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response> {
     enter(&app, &headers)?;
-    let expired = {
-        let mut state = state();
-        match state.sessions.get_mut(&id) {
-            Some(session) if session.status == "open" => {
-                session.status = "expired";
-                Some(session.clone())
-            }
-            _ => None,
+    Ok(match state().sessions.get_mut(&id) {
+        Some(session) if session.status == "open" => {
+            session.status = "expired";
+            Json(session.json(&app)).into_response()
         }
-    };
-    Ok(expired.map_or_else(|| refuse("Only open sessions can be expired."), |s| Json(s.json(&app)).into_response()))
+        Some(_) => refuse("Only open sessions can be expired."),
+        None => missing("No such session."),
+    })
 }
 
 /// `POST /demo/stripe/v1/refunds`

@@ -6,7 +6,7 @@ use crate::{
     invoices::{
         self, InvoiceState,
         data::{self, Invoice},
-        web::{Printed, printed},
+        web::{Printed, printed, way_back},
     },
     messages::{self, MessageKind, data::Row as Message},
     payments::{self, account, data::Payment},
@@ -44,6 +44,8 @@ struct Show {
     trouble: Option<String>,
     link: Option<String>,
     allowed: Vec<&'static str>,
+    /// Payments have pages of their own, and can be taken.
+    has_payments: bool,
 }
 
 impl Show {
@@ -77,6 +79,7 @@ pub async fn show(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>
         trouble,
         link: link.map(|l| links::url(&app, LinkKind::Invoice, l)),
         allowed: invoices::allowed_actions(&who, &invoice),
+        has_payments: who.has(Capability::Payments),
         invoice,
     })
 }
@@ -113,7 +116,8 @@ pub fn row(who: &crate::platform::tenant::Who, payment: Payment) -> PaymentRow {
 struct Collect {
     head: ui::Head,
     invoice: Invoice,
-    due: String,
+    /// None for who sees no prices: the customer's own page says it.
+    due: Option<String>,
     /// Records that came in from elsewhere have none yet.
     link: Option<String>,
     qr_svg: String,
@@ -133,11 +137,12 @@ pub async fn collect(State(app): State<App>, mut r: Read, Path(id): Path<Invoice
     let link = links::live(&mut r, LinkKind::Invoice, id.0).await?.map(|l| links::url(&app, LinkKind::Invoice, l));
     let qr_svg = link.as_deref().map(|url| qr::svg(url, "Code that opens the payment page")).transpose().map_err(Error::internal)?;
     let head = r.head("invoices").title(format!("Pay {}", invoice.title())).sub(invoice.contact_name.clone());
+    let back = way_back(&who, &invoice);
     ui::page(&Collect {
-        head: head.back(format!("/invoices/{id}"), invoice.title()),
-        due: invoice.money().format(invoice.amount_due),
+        head: head.back(back.0, back.1),
+        due: who.sees_prices().then(|| invoice.money().format(invoice.amount_due)),
         qr_svg: qr_svg.unwrap_or_default(),
-        takes_online: account::of(r.db(), &app, who.org).await?.is_some(),
+        takes_online: account::payable(r.db(), &app, who.org).await?.is_some(),
         can_record: invoices::allowed_actions(&who, &invoice).contains(&"payment.record"),
         link,
         invoice,

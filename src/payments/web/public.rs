@@ -63,6 +63,8 @@ struct Page {
     /// The bank has not decided on a payment.
     is_pending: bool,
     can_pay: bool,
+    /// What "Pay" takes, before a tip.
+    to_pay: String,
     tips: Vec<Tip>,
     typed: Pay,
     errors: FieldErrors,
@@ -78,10 +80,9 @@ async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: boo
     let (org, id) = (read.who.org, invoice.id);
     let (lines, taxes) = invoices::data::lines_and_taxes(read.db(), id).await?;
     let is_pending = data::by_invoice(read.db(), id).await?.iter().any(|p| p.state == PaymentState::Pending);
-    let can_pay = invoice.state.is_open()
-        && invoice.amount_due > Decimal::ZERO
-        && read.who.has(Capability::Payments)
-        && account::of(read.db(), visitor.app(), org).await?.is_some();
+    let payable = data::payable(read.db(), &invoice).await?;
+    let can_pay =
+        payable > Decimal::ZERO && read.who.has(Capability::Payments) && account::payable(read.db(), visitor.app(), org).await?.is_some();
     let money = invoice.money();
     let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
     let word = if matches!(invoice.state, InvoiceState::Issued | InvoiceState::Sent) && !invoice.is_overdue { "Due" } else { word };
@@ -94,9 +95,8 @@ async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: boo
         is_back,
         is_pending,
         can_pay,
-        tips: TIPS
-            .map(|p| Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(share(invoice.amount_due, p, money))) })
-            .into(),
+        to_pay: money.format(payable),
+        tips: TIPS.map(|p| Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(share(payable, p, money))) }).into(),
         typed: Pay::default(),
         invoice,
         errors: FieldErrors::default(),
@@ -154,7 +154,8 @@ pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
     let Some(invoice) = invoice else { return replaced(&mut read).await };
     let here = format!("/i/{}", visitor.token);
     let address = visitor.app().url(&here);
-    let result = match tip(&form.value, invoice.amount_due, invoice.money()) {
+    let payable = data::payable(read.db(), &invoice).await?;
+    let result = match tip(&form.value, payable, invoice.money()) {
         Ok(tip) => {
             let write = visitor.write().await?;
             checkout::open(visitor.app(), &write, read, &address, tip).await

@@ -2,6 +2,7 @@
 
 use axum::{
     extract::Path,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use rust_decimal::Decimal;
@@ -10,7 +11,10 @@ use serde::Deserialize;
 use super::desk::{PaymentRow, row};
 use crate::{
     contacts,
-    invoices::data::{self, Invoice},
+    invoices::{
+        data::{self, Invoice},
+        web::way_back,
+    },
     payments::{
         PaymentMethod,
         actions::{RecordPayment, RefundPayment},
@@ -44,7 +48,8 @@ pub struct Typed {
 #[template(path = "payments/record.html")]
 struct RecordPage {
     head: ui::Head,
-    due: String,
+    /// None for who sees no prices: they put down what they were given.
+    due: Option<String>,
     symbol: &'static str,
     methods: Vec<ui::Choice>,
     has_email: bool,
@@ -60,16 +65,17 @@ async fn record_page(r: &mut Read, id: InvoiceId, typed: Option<Typed>, errors: 
     let money = invoice.money();
     let contact = contacts::data::summary(r.db(), invoice.contact_id).await?;
     let due = if invoice.number.is_none() { invoice.total } else { invoice.amount_due };
+    let back = way_back(&who, &invoice);
     let fresh = || Typed {
-        amount: money.plain(due),
+        amount: if who.sees_prices() { money.plain(due) } else { String::new() },
         method: PaymentMethod::Cash.name().into(),
         received_on: who.today().to_string(),
         receipt: if contact.email.is_some() { "yes".into() } else { String::new() },
         ..Typed::default()
     };
     Ok(RecordPage {
-        head: r.head("invoices").title("Record a payment").sub(contact.name).back(format!("/invoices/{id}"), invoice.title()),
-        due: money.format(due),
+        head: r.head("invoices").title("Record a payment").sub(contact.name).back(back.0, back.1),
+        due: who.sees_prices().then(|| money.format(due)),
         symbol: money.symbol(),
         methods: PaymentMethod::ALL.into_iter().map(|m| ui::Choice::new(m.name(), m.word())).collect(),
         has_email: contact.email.is_some(),
@@ -118,17 +124,23 @@ fn meant(id: InvoiceId, typed: &Typed, money: Currency) -> Result<RecordPayment>
 /// `POST /invoices/{id}/payments/new`
 pub async fn record(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
-    let money = crate::invoices::currency(&w.who.currency);
+    let money = data::visible(w.read().await?.db(), &w.who, id).await?.money();
     let result = match meant(id, &typed, money) {
         Ok(action) => w.act(&meta, action).await,
         Err(e) => Err(e),
     };
     match result {
+        // The invoice's own page is not for who sees no prices.
+        Ok(_) if !w.who.sees_prices() => Ok(ui::redirect("/calendar", "Payment recorded")),
         Ok(_) => Ok(ui::redirect(&format!("/invoices/{id}"), "Payment recorded")),
         Err(Error::Invalid(errors)) => {
             let mut page = record_page(&mut w.read().await?, id, Some(typed), errors).await?;
             page.key = meta.key;
             Ok(ui::invalid(&page)?.into_response())
+        }
+        Err(Error::Conflict { message, .. }) if meta.is_of(w.who.org) => {
+            let page = record_page(&mut w.read().await?, id, Some(typed), FieldErrors::whole(message)).await?;
+            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
         }
         Err(e) => Err(e),
     }
@@ -197,7 +209,7 @@ pub async fn show(mut r: Read, Path(id): Path<PaymentId>) -> Result<ui::Html> {
 /// `POST /payments/{id}/refund`
 pub async fn refund(w: Write, Path(id): Path<PaymentId>, form: Posted<RefundTyped>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
-    let money = crate::invoices::currency(&w.who.currency);
+    let money = payments::visible(w.read().await?.db(), &w.who, id).await?.money();
     let result = match money.parse(&typed.amount) {
         Ok(amount) => {
             let (reason, reopen) = (typed.reason.clone(), !typed.reopen.is_empty());
@@ -214,6 +226,10 @@ pub async fn refund(w: Write, Path(id): Path<PaymentId>, form: Posted<RefundType
             let mut page = payment_page(&mut w.read().await?, id, Some(typed), errors).await?;
             page.key = meta.key;
             Ok(ui::invalid(&page)?.into_response())
+        }
+        Err(Error::Conflict { message, .. }) if meta.is_of(w.who.org) => {
+            let page = payment_page(&mut w.read().await?, id, Some(typed), FieldErrors::whole(message)).await?;
+            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
         }
         Err(e) => Err(e),
     }

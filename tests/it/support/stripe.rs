@@ -27,6 +27,8 @@ pub struct Kept {
     /// What each session was made with.
     pub forms: BTreeMap<String, BTreeMap<String, String>>,
     pub customers: usize,
+    /// Session or customer → the key of the account that it is of. What is not here, Stripe does not know.
+    pub owners: BTreeMap<String, String>,
     pub refunds: Vec<BTreeMap<String, String>>,
     answers: BTreeMap<String, Value>,
     /// Every call fails with this status as long as it is set.
@@ -47,22 +49,33 @@ impl Respond for Answers {
         if let Some(status) = kept.down {
             return ResponseTemplate::new(status).set_body_json(json!({ "error": { "message": "down" } }));
         }
-        let key = asked.headers.get("idempotency-key").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| asked.headers.get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        let account = header("authorization");
+        let key = header("idempotency-key");
+        let key = if key.is_empty() { key } else { format!("{account} {key}") };
         if let Some(first) = kept.answers.get(&key).filter(|_| !key.is_empty()) {
             return ResponseTemplate::new(200).set_body_json(first);
         }
         let form: BTreeMap<String, String> = serde_html_form::from_bytes(&asked.body).unwrap_or_default();
         let path = asked.url.path().to_owned();
         let refuse = |message: &str| ResponseTemplate::new(400).set_body_json(json!({ "error": { "message": message } }));
+        let missing =
+            || ResponseTemplate::new(404).set_body_json(json!({ "error": { "message": "No such thing", "code": "resource_missing" } }));
         let session = |id: &str, status: &str| {
             json!({ "id": id, "status": status, "payment_status": if status == "complete" { "paid" } else { "unpaid" },
                     "url": (status == "open").then(|| format!("https://checkout.stripe.com/c/pay/{id}")) })
         };
         let answer = if path == "/v1/customers" {
             kept.customers += 1;
-            json!({ "id": format!("cus_{}", kept.customers) })
+            let id = format!("cus_{}", kept.customers);
+            kept.owners.insert(id.clone(), account);
+            json!({ "id": id })
         } else if path == "/v1/checkout/sessions" {
+            if form.get("customer").is_some_and(|c| kept.owners.get(c) != Some(&account)) {
+                return missing();
+            }
             let id = format!("cs_{}", kept.sessions.len() + 1);
+            kept.owners.insert(id.clone(), account);
             kept.sessions.insert(id.clone(), "open".into());
             kept.forms.insert(id.clone(), form);
             session(&id, "open")
@@ -72,7 +85,7 @@ impl Respond for Answers {
                     "payment_intent": form["payment_intent"] })
         } else if let Some(id) = path.strip_prefix("/v1/checkout/sessions/") {
             let (id, is_expire) = id.strip_suffix("/expire").map_or((id, false), |id| (id, true));
-            let Some(state) = kept.sessions.get(id).cloned() else { return refuse("no such session") };
+            let Some(state) = kept.sessions.get(id).cloned().filter(|_| kept.owners.get(id) == Some(&account)) else { return missing() };
             if is_expire && state != "open" {
                 return refuse("only open sessions can be expired");
             }
