@@ -54,8 +54,9 @@ async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
                array(select e.match_key from contact_emails e where e.contact_id = c.id) as "emails!",
                array(select p.match_key from contact_phones p where p.contact_id = c.id) as "phones!",
                coalesce((select a.street from addresses a where a.contact_id = c.id and a.deleted_at is null order by a.is_primary desc, a.id limit 1), '') as "street!",
-               exists (select from import_keys k where k.record_id = c.id and k.import_id = $1)
-                 or exists (select from import_rows w where w.record_id = c.id and w.import_id = $1 and w.outcome = 'updated') as "is_ours!"
+               -- Sets, read once: asked one by one, all of the import's keys were gone through for each customer.
+               c.id in (select k.record_id from import_keys k where k.import_id = $1 and k.record_id is not null)
+                 or c.id in (select w.record_id from import_rows w where w.import_id = $1 and w.outcome = 'updated' and w.record_id is not null) as "is_ours!"
           from contacts c where c.deleted_at is null
         "#,
         import.0

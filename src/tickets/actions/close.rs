@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{NewLine, UpdateLine, about, lines, meanwhile::still_open};
+use super::{NewLine, UpdateLine, about, confirmation::settle_notice, lines, meanwhile::still_open};
 use crate::{
     platform::{
         action::{Action, Cx},
@@ -101,6 +101,7 @@ impl Action for CloseTicket {
         )
         .fetch_one(cx.db())
         .await?;
+        settle_notice(cx, ticket.id).await?;
         let closed = json!({ "number": ticket.number, "amount": total, "currency": who.currency, "worked_minutes": worked_minutes,
                              "was_estimated": ticket.is_price_estimated });
         cx.event("ticket.closed", about(&ticket), closed).await?;
