@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rounds::platform::{config::Config, migrate::migrate, postgres::Embedded};
+use platform::{config::Config, migrate::migrate, postgres::Embedded};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 mod client;
@@ -88,7 +88,7 @@ fn name(what: What) -> &'static str {
 async fn seed(config: &Config, from: u32, to: u32) -> Outcome {
     let started = Instant::now();
     let embedded = Embedded::start(config).await?;
-    migrate(&embedded.admin_url(), None).await?;
+    migrate(app::schema::SCHEMA, &embedded.admin_url(), None).await?;
     let mut db = PgConnection::connect(&embedded.admin_url()).await?;
     sqlx::raw_sql("alter system set shared_preload_libraries = 'pg_stat_statements'; ").execute(&mut db).await?;
     sqlx::raw_sql("create extension if not exists pg_stat_statements; set synchronous_commit = off; set work_mem = '64MB'")

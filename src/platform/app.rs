@@ -10,6 +10,8 @@ use super::{
     ids::{MemberId, OrgId},
     llm::Llm,
     mail::{Mailbox, Mailer},
+    migrate::Schema,
+    registry::Registry,
     secrets::{Keyring, Secret},
     stripe::StripeApi,
     tenant::Who,
@@ -28,6 +30,10 @@ pub enum SignUp {
 /// What an `App` is built from.
 pub struct Setup {
     pub pool: PgPool,
+    /// The schema this binary brings; `/readyz` compares the database's.
+    pub schema: Schema,
+    /// Every action and data type.
+    pub registry: &'static Registry,
     pub clock: Clock,
     /// Where customers reach us, without a slash at the end: `https://rounds.example`.
     pub public_url: String,

@@ -1,4 +1,6 @@
-//! Static files, embedded with a content hash in their name and a Brotli copy (made by `build.rs`).
+//! Static files, embedded with a content hash in their name and a Brotli copy (made by `app/build.rs`).
+
+use std::sync::OnceLock;
 
 use axum::{
     extract::Path,
@@ -13,24 +15,36 @@ pub struct Asset {
     pub name: &'static str,
     /// Where it is served, with its hash: `/assets/app-1a2b3c4d.css`.
     pub url: &'static str,
-    kind: &'static str,
+    pub kind: &'static str,
     pub body: &'static [u8],
     pub br: Option<&'static [u8]>,
 }
 
-include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// The files of this binary and the name of its pages' release, set once at start by `app`, which embeds them.
+static INSTALLED: OnceLock<(&'static [Asset], &'static str)> = OnceLock::new();
 
-/// Changes with any template, style or script.
-pub const RELEASE: &str = env!("RELEASE_OF_PAGES");
+/// Sets the embedded files and the release's name. A second call changes nothing.
+pub fn install(files: &'static [Asset], release: &'static str) {
+    INSTALLED.get_or_init(|| (files, release));
+}
+
+fn files() -> &'static [Asset] {
+    INSTALLED.get().map_or(&[], |i| i.0)
+}
+
+/// The release of the pages: changes with any template, style or script.
+pub fn release() -> &'static str {
+    INSTALLED.get().map_or("", |i| i.1)
+}
 
 /// The hashed address of an embedded file, `/` when there is none of that name (a test looks at every name used).
 pub fn url(name: &str) -> &'static str {
-    ASSETS.iter().find(|a| a.name == name).map_or("/", |a| a.url)
+    files().iter().find(|a| a.name == name).map_or("/", |a| a.url)
 }
 
 /// `/assets/{name}`: a file under its hashed name, kept for good.
 pub async fn hashed(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let found = ASSETS.iter().find(|a| a.url.strip_prefix("/assets/") == Some(name.as_str()));
+    let found = files().iter().find(|a| a.url.strip_prefix("/assets/") == Some(name.as_str()));
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=31536000, immutable", &headers))
 }
 
@@ -51,13 +65,13 @@ pub async fn manifest(headers: HeaderMap) -> Response {
 
 /// `/sw.js`: asked for anew each time, so that a new release reaches every phone.
 pub async fn worker(headers: HeaderMap) -> Response {
-    let found = ASSETS.iter().find(|a| a.name == "sw.js");
+    let found = files().iter().find(|a| a.name == "sw.js");
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "max-age=600", &headers))
 }
 
 /// A file whose address is fixed: kept for a day.
 fn plain(name: &str, headers: &HeaderMap) -> Response {
-    let found = ASSETS.iter().find(|a| a.name == name);
+    let found = files().iter().find(|a| a.name == name);
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=86400", headers))
 }
 
@@ -81,42 +95,6 @@ fn accepts_br(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn packed(name: &str) -> usize {
-        let a = ASSETS.iter().find(|a| a.name == name).unwrap();
-        a.br.map_or(a.body.len(), <[u8]>::len)
-    }
-
-    #[test]
-    fn weights_stay_within_the_budget() {
-        assert!(packed("app.css") <= 8 * 1024, "app.css {}", packed("app.css"));
-        assert!(packed("public.css") <= 2560, "public.css {}", packed("public.css"));
-        // A page has one of these beside `app.js`; `desk.js` comes where there is a mouse.
-        for own in ["more.js", "wizard.js"] {
-            let sum = packed("app.js") + packed(own);
-            assert!(sum <= 8 * 1024, "app.js and {own} {sum}");
-        }
-        assert!(packed("sw.js") <= 5 * 1024, "sw.js {}", packed("sw.js"));
-    }
-
-    #[test]
-    fn every_name_used_in_templates_exists() {
-        let mut dirs = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"))];
-        while let Some(dir) = dirs.pop() {
-            for entry in std::fs::read_dir(dir).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    dirs.push(path);
-                    continue;
-                }
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                for used in text.split("assets::url(\"").skip(1) {
-                    let name = used.split('"').next().unwrap();
-                    assert_ne!(url(name), "/", "{name} in {}", path.display());
-                }
-            }
-        }
-    }
-
     #[test]
     fn brotli_only_when_it_is_accepted() {
         let with = |v: &str| HeaderMap::from_iter([(header::ACCEPT_ENCODING, v.parse().unwrap())]);
@@ -124,7 +102,8 @@ mod tests {
         assert!(accepts_br(&with("br;q=0.5")));
         assert!(!accepts_br(&with("br;q=0, gzip")));
         assert!(!accepts_br(&HeaderMap::new()));
-        let sent = send(&ASSETS[0], "no-store", &with("br"));
+        static FILE: Asset = Asset { name: "a.css", url: "/assets/a.css", kind: "text/css; charset=utf-8", body: b"a{}", br: Some(b"br") };
+        let sent = send(&FILE, "no-store", &with("br"));
         assert_eq!(sent.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(sent.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
     }

@@ -1,10 +1,15 @@
 //! Background work on `graphile_worker`: queued inside the action's transaction, run once it has committed, retried with backoff, ends visibly.
 //! A job is short: load, leave the transaction, do the slow thing, record the outcome with an action.
 
+use graphile_worker::WorkerContext;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use super::{error::Result, ids::OrgId};
+use super::{
+    app::App,
+    error::{Error, Result},
+    ids::OrgId,
+};
 
 /// Tries before a job is given up and shown as failed.
 pub const MAX_ATTEMPTS: i32 = 8;
@@ -68,4 +73,9 @@ pub async fn run_again(db: &mut PgConnection, org: OrgId, id: i64) -> Result<boo
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The `App` that a job's handler works with. Errors if the worker was started without it.
+pub fn app(ctx: &WorkerContext) -> Result<&App> {
+    ctx.get_ext::<App>().ok_or_else(|| Error::internal("the worker was started without the app"))
 }

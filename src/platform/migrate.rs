@@ -5,22 +5,28 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, po
 
 use super::error::{Error, Result};
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// The newest migration this binary knows; `/readyz` compares it to the database's.
-pub fn newest() -> i64 {
-    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
+/// The schema a binary brings: its versioned migrations. `app` embeds them and hands them down.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    pub migrations: &'static sqlx::migrate::Migrator,
 }
 
-/// Tells this binary's schema from any other: changes when any migration does, its number included. Test databases are cloned from a template of this name.
-pub fn fingerprint() -> String {
-    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat()).collect();
-    super::secrets::hex(&super::secrets::digest(&all)[..6])
+impl Schema {
+    /// The newest migration this binary knows; `/readyz` compares it to the database's.
+    pub fn newest(self) -> i64 {
+        self.migrations.iter().map(|m| m.version).max().unwrap_or_default()
+    }
+
+    /// Tells this binary's schema from any other: changes when any migration does, its number included. Test databases are cloned from a template of this name.
+    pub fn fingerprint(self) -> String {
+        let all: Vec<u8> = self.migrations.iter().flat_map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat()).collect();
+        super::secrets::hex(&super::secrets::digest(&all)[..6])
+    }
 }
 
 /// Brings a database to this binary's schema. `admin_url` may create roles; `app_password` becomes the password of `rounds_app` where the server
 /// asks for one (none behind a private socket).
-pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> {
+pub async fn migrate(schema: Schema, admin_url: &str, app_password: Option<&str>) -> Result<()> {
     let options: PgConnectOptions = admin_url.parse().map_err(Error::internal)?;
     let mut db = options.clone().connect().await?;
     // Roles belong to the whole cluster: another database's migration may be at them in the same moment.
@@ -44,7 +50,7 @@ pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> 
         ],
     )
     .await?;
-    MIGRATIONS.run(&mut db).await.map_err(Error::internal)?;
+    schema.migrations.run(&mut db).await.map_err(Error::internal)?;
     run(&mut db, &["grant select on _sqlx_migrations to rounds_app, rounds_backup".into()]).await?;
     db.close().await?;
     queue(options).await

@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use super::app::{App, RequestId, Seen};
 use super::config::{Config, LogFormat};
-use super::migrate;
 use super::secrets::{Secret, same};
 
 /// Set on every answer; taken from the request if a proxy already gave one.
@@ -148,7 +147,7 @@ pub async fn readyz(State(app): State<App>, operator: Option<Extension<Operator>
     let newest = sqlx::query_scalar::<_, Option<i64>>("select max(version) from _sqlx_migrations where success");
     let newest = tokio::time::timeout(Duration::from_secs(2), newest.fetch_one(&app.pool)).await;
     let database = matches!(newest, Ok(Ok(_)));
-    let migrations = matches!(newest, Ok(Ok(Some(version))) if version >= migrate::newest());
+    let migrations = matches!(newest, Ok(Ok(Some(version))) if version >= app.schema.newest());
     let jobs = operator.and_then(|Extension(operator)| operator.jobs).map(|jobs| jobs.load(Ordering::Relaxed));
     let word = |well: bool| if well { "ok" } else { "failing" };
     let text = format!("database {}\nmigrations {}\njobs {}\n", word(database), word(migrations), jobs.map_or("not here", word));

@@ -6,7 +6,7 @@ use askama::Template;
 use uuid::Uuid;
 
 use super::Head;
-use crate::platform::error::FieldErrors;
+use platform::error::FieldErrors;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_refused_field_keeps_its_value_and_names_its_message() {
-        let errors = FieldErrors(vec![crate::platform::error::FieldError {
+        let errors = FieldErrors(vec![platform::error::FieldError {
             field: "email".into(),
             message: "That is <no> address".into(),
             code: "invalid".into(),

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderValue;
 
-use crate::platform::form::percent_encode;
+use platform::form::percent_encode;
 
 /// `Set-Cookie` that carries the words to the next page; the read extractor takes them from there.
 pub fn set(words: &str) -> HeaderValue {

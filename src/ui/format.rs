@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::platform::{form::percent_encode, phone};
+use platform::{form::percent_encode, phone};
 
 /// A value given as itself or through references: templates pass fields, loop variables and bindings with one `&` or several.
 pub trait Given<T> {

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::platform::{
+use platform::{
     role::{Capability, Permission},
     tenant::Read,
 };
@@ -155,11 +155,11 @@ struct HeaderTicket {
     running_since: Option<DateTime<Utc>>,
 }
 
-impl Read {
-    /// The frame of a page of this read; `nav` is the key of the active entry in the navigation.
-    pub fn head(&self, nav: &'static str) -> Head {
-        let who = &self.who;
-        let header: Header = self.header.clone().and_then(|h| serde_json::from_value(h).ok()).unwrap_or_default();
+impl Head {
+    /// The frame of a page that `read` renders; `nav` is the key of the active entry in the navigation.
+    pub fn of(read: &Read, nav: &'static str) -> Self {
+        let who = &read.who;
+        let header: Header = read.header.clone().and_then(|h| serde_json::from_value(h).ok()).unwrap_or_default();
         let current = header.current.map(|t| Current {
             href: format!("/tickets/{}", t.id),
             when: if t.running_since.is_some() || t.starts_at <= who.now { "Now" } else { "Next" }.into(),
@@ -167,14 +167,14 @@ impl Read {
             starts_at: t.starts_at,
             running_since: t.running_since,
         });
-        Head {
+        Self {
             business: who.org_name.clone(),
             member: who.member_name.clone(),
             who: who.member.map(|m| m.to_string()).unwrap_or_default(),
             role: who.role.map(|r| r.word().to_owned()).unwrap_or_default(),
             demo: who.is_demo,
             current: current.filter(|_| who.has(Capability::Scheduling)),
-            flash: self.flash.clone(),
+            flash: read.flash.clone(),
             can: Can {
                 scheduling: who.has(Capability::Scheduling),
                 invoices: who.has(Capability::Invoices) && who.can(Permission::ReadMoney),
@@ -184,7 +184,7 @@ impl Read {
             },
             counts: Counts { today: (header.notices > 0).then_some(header.notices), ..Counts::default() },
             since: header.since,
-            ..Head::new(nav, who.org.0, who.zone, who.now)
+            ..Self::new(nav, who.org.0, who.zone, who.now)
         }
     }
 }

@@ -3,10 +3,7 @@
 use askama::Template;
 
 use super::{Head, Html, page};
-use crate::{
-    platform::{error::Result, role::Permission, tenant::Read},
-    ui,
-};
+use platform::{error::Result, role::Permission, tenant::Read};
 
 /// A line of the page: address, word, what it is for, words it is found by.
 struct Entry {
@@ -29,7 +26,7 @@ struct More {
 /// # Errors
 /// Only where the template fails.
 pub async fn more(r: Read) -> Result<Html> {
-    let head = r.head("more").title("More");
+    let head = ui::Head::of(&r, "more").title("More");
     let groups = groups(&r, &head);
     page(&More { head, groups })
 }

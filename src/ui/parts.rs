@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::{Template, filters::HtmlSafe};
 
-use crate::platform::error::{FieldError, FieldErrors};
+use platform::error::{FieldError, FieldErrors};
 
 /// How a state is told apart: each has a colour and a shape; the word says which state it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,13 @@
 //! Team, settings, connections, tokens: who may, what is kept secret, and what several businesses mean for one person.
 
+use app::jobs;
 use axum::http::header;
-use rounds::{
-    business::actions::token_make,
-    identity::actions::sign_in_link,
-    jobs,
-    platform::{
-        mail::Mailer,
-        role::Role,
-        stripe::{Patience, StripeApi},
-        tenant::Read,
-    },
+use office::{business::actions::token_make, identity::actions::sign_in_link};
+use platform::{
+    mail::Mailer,
+    role::Role,
+    stripe::{Patience, StripeApi},
+    tenant::Read,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -282,7 +279,7 @@ async fn stripe_keys_are_tested_and_nowhere_readable() {
         assert!(!everything.contains(secret) && !page.body.contains(secret) && !listed.to_string().contains(secret));
     }
     let mut read = Read::of_org(&t.app, b.org).await.unwrap();
-    let opened = rounds::business::data::stripe(read.db(), &t.app, b.org).await.unwrap().unwrap();
+    let opened = office::business::data::stripe(read.db(), &t.app, b.org).await.unwrap().unwrap();
     assert_eq!((opened.secret_key.expose().as_str(), opened.webhook_secret.unwrap().expose().as_str()), ("sk_test_right", "whsec_quiet"));
     drop(read);
 

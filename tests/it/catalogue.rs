@@ -1,7 +1,9 @@
 //! Catalogue, taxes, histories and exports through the real router.
 
-use rounds::{exports::sheet::restored, jobs::drain, platform::role::Role};
+use app::jobs::drain;
+use platform::role::Role;
 use serde_json::{Value, json};
+use views::exports::sheet::restored;
 
 use crate::support::TestApp;
 

@@ -1,7 +1,7 @@
 //! The moment everything else depends on: the close-out, as pages without script post it, and as a program does.
 
 use chrono::Duration;
-use rounds::platform::role::Role;
+use platform::role::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Actor, Business, TestApp};

@@ -1,7 +1,7 @@
 //! What happens around a close-out while it is filled in: the office changes the ticket, cancels it, closes it another way; and what completing
 //! would refuse is said before.
 
-use rounds::platform::role::Role;
+use platform::role::Role;
 use serde_json::{Value, json};
 
 use crate::{

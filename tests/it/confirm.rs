@@ -1,7 +1,7 @@
 //! The customer's answer: only a press of a button on our page counts, it can be changed, and every old link says where things stand.
 
 use chrono::Duration;
-use rounds::platform::role::Role;
+use platform::role::Role;
 use serde_json::json;
 
 use crate::{

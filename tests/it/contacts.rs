@@ -1,6 +1,6 @@
 //! Customers through the real router: found in every way, validated, versioned, repeated safely, on record.
 
-use rounds::platform::role::Role;
+use platform::role::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};

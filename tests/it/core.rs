@@ -1,6 +1,6 @@
 //! The foundations: isolation by the database itself, idempotency, the audit chain, the cursor over events.
 
-use rounds::platform::{audit, role::Role};
+use platform::{audit, role::Role};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -33,7 +33,7 @@ async fn i2_i3_forgotten_where_clauses_show_nothing() {
 }
 
 /// Seals until at least `wanted` entries are in the chain: transactions of other tests in the same cluster hold the sealer up for moments.
-async fn seal_at_least(t: &TestApp, org: rounds::platform::ids::OrgId, wanted: usize) {
+async fn seal_at_least(t: &TestApp, org: platform::ids::OrgId, wanted: usize) {
     let mut sealed = 0;
     for round in 0..200 {
         // The job's round through all businesses, and one business alone.

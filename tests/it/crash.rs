@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rounds::platform::{audit, role::Role};
+use platform::{audit, role::Role};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 

@@ -1,7 +1,8 @@
 //! The demo: what it promises is there, nothing is made twice, and every rule of the records holds.
 
+use app::demo;
 use chrono::Duration;
-use rounds::{demo, platform::audit};
+use platform::audit;
 
 use crate::support::TestApp;
 

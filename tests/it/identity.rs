@@ -1,12 +1,10 @@
 //! Sign-in: links and codes that only a person uses up, the same answer for everybody, sessions that end at once.
 
+use app::jobs;
 use axum::http::header;
 use chrono::Duration;
-use rounds::{
-    identity::{self, actions::sign_in_link},
-    jobs,
-    platform::{app::SignUp, ids::SignInId, mail::Mailer, role::Role},
-};
+use office::identity::{self, actions::sign_in_link};
+use platform::{app::SignUp, ids::SignInId, mail::Mailer, role::Role};
 use uuid::Uuid;
 
 use crate::support::{Actor, Answer, TestApp};

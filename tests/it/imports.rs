@@ -1,7 +1,9 @@
 //! Real exports through pages and programs: every row accounted for, nothing twice, back to what was before.
 
+use app::jobs::drain;
 use axum::{body::Body, http::Request};
-use rounds::{imports::jobs, jobs::drain, platform::ids::ImportId};
+use flows::imports::jobs;
+use platform::ids::ImportId;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -15,7 +17,7 @@ const APPOINTMENTS: &[u8] = include_bytes!("../../testdata/square/appointments.c
 
 /// Data rows of a file.
 fn rows(bytes: &[u8]) -> i64 {
-    i64::try_from(rounds::imports::csv::read(bytes).unwrap().rows.len()).unwrap()
+    i64::try_from(flows::imports::csv::read(bytes).unwrap().rows.len()).unwrap()
 }
 
 /// Brings files as a browser does.
@@ -98,7 +100,7 @@ async fn sums(t: &TestApp) -> Vec<(&'static str, i64)> {
 async fn five_files_in_either_order_twice_and_back() {
     let t = TestApp::new().await;
     let mut b = t.business("Clear Panes").await;
-    b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    b.member(platform::role::Role::Staff, "Marcy").await;
     let before = sums(&t).await;
     let customers = bring(&t, &b, "export.csv", CUSTOMERS).await;
     assert!(count(&customers, "made") > 400, "{customers}");
@@ -441,7 +443,7 @@ async fn refunds_come_with_their_payments() {
 async fn coming_appointments_are_scheduled_and_nobody_is_written_to() {
     let t = TestApp::new().await;
     let mut b = t.business("Clear Panes").await;
-    b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    b.member(platform::role::Role::Staff, "Marcy").await;
     let import = bring(&t, &b, "coming.csv", COMING).await;
     assert_eq!(count(&import, "made"), 5, "{import}");
     assert_eq!(t.count("select count(*) from tickets where state = 'scheduled'").await, 3);
@@ -565,7 +567,7 @@ async fn fifteen_thousand_customers() {
 async fn programs_import_too() {
     let t = TestApp::new().await;
     let mut b = t.business("Clear Panes").await;
-    let staff = b.member(rounds::platform::role::Role::Staff, "Marcy").await;
+    let staff = b.member(platform::role::Role::Staff, "Marcy").await;
     let text = String::from_utf8_lossy(CUSTOMERS).into_owned();
     let made = b.owner.act("import.preview", json!({ "file_name": "c.csv", "content": text, "kind": "square_customers" })).await.data();
     let wrong = b.owner.act("import.preview", json!({ "file_name": "c.csv", "content": text, "kind": "square_items" })).await;

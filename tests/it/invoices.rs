@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rounds::{
-    invoices::actions::{CreateInvoice, IssueInvoice, NewLine},
-    platform::{
-        action::{Action, Cx, Meta},
-        error::{Error, Result},
-        ids::InvoiceId,
-        role::{Permission, Role},
-        tenant::Write,
-    },
+use money::invoices::actions::{CreateInvoice, IssueInvoice, NewLine};
+use platform::{
+    action::{Action, Cx, Meta},
+    error::{Error, Result},
+    ids::InvoiceId,
+    role::{Permission, Role},
+    tenant::Write,
 };
 use serde_json::{Value, json};
 

@@ -3,12 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use app::{registry::REGISTRY, routes};
 use axum::http::Method;
-use rounds::{
-    platform::role::Role,
-    registry,
-    routes::{self, Access},
-};
+use platform::{role::Role, route::Access};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -269,8 +266,8 @@ async fn no_action_reaches_another_business() {
     let ids = records_of(&t, a.org.0, a.owner.member.unwrap().0).await;
     let before = fingerprint(&t, a.org.0).await;
     let mut faults = Vec::new();
-    let actions = registry::actions();
-    for entry in &actions {
+    let actions = &REGISTRY.actions;
+    for entry in actions {
         let schema = (entry.schema)();
         for id in ids.values() {
             let data = sample(&schema, &schema, "", &ids, *id);
@@ -285,7 +282,7 @@ async fn no_action_reaches_another_business() {
             faults.push(format!("{} as nobody: {}", entry.name, refused.status));
         }
         let viewed = viewer.act(entry.name, data).await;
-        if viewed.status.is_success() && entry.needs != rounds::platform::role::Permission::Any {
+        if viewed.status.is_success() && entry.needs != platform::role::Permission::Any {
             faults.push(format!("{} as a viewer: {}", entry.name, viewed.status));
         }
     }
@@ -300,8 +297,8 @@ async fn no_data_type_shows_another_business() {
     let (a, b) = (t.business(CANARY).await, t.business("Other Panes").await);
     let ids = records_of(&t, a.org.0, a.owner.member.unwrap().0).await;
     let mut faults = Vec::new();
-    let queries = registry::queries();
-    for entry in &queries {
+    let queries = &REGISTRY.queries;
+    for entry in queries {
         let include = if entry.includes.is_empty() { String::new() } else { format!("&include={}", entry.includes.join(",")) };
         for id in ids.values() {
             let one = b.owner.data(&format!("type={}&id={id}{include}", entry.name)).await;

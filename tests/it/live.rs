@@ -7,14 +7,12 @@ use axum::{
     body::{Body, BodyDataStream},
     http::{Request, StatusCode, header},
 };
+use doors::live::{self, Cursor, data};
 use futures_util::StreamExt;
-use rounds::{
-    live::{self, Cursor, data},
-    platform::{
-        ids::OrgId,
-        role::Role,
-        tenant::{Door, Origin, Read},
-    },
+use platform::{
+    ids::OrgId,
+    role::Role,
+    tenant::{Door, Origin, Read},
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{TimeZone as _, Utc};
-use rounds::platform::mail::{Attachment, MailError, Mailbox, Mailer, Outgoing, Smtp};
+use platform::mail::{Attachment, MailError, Mailbox, Mailer, Outgoing, Smtp};
 
 use crate::support::smtp::{Authority, Sink, Tls};
 

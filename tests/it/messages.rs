@@ -1,12 +1,10 @@
 //! Messages: one act, one mail, whatever happens between queueing and sending; failures end before a person; consent is kept.
 
 use chrono::Duration;
-use rounds::{
-    delivery,
-    platform::{
-        ids::{MessageId, OrgId},
-        role::Role,
-    },
+use flows::delivery;
+use platform::{
+    ids::{MessageId, OrgId},
+    role::Role,
 };
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use axum::{body::Body, http::Request};
 use chrono::Duration;
-use rounds::platform::role::Role;
+use platform::role::Role;
 use serde_json::json;
 
 use crate::{

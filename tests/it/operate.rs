@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use rounds::platform::config::Config;
-use rounds::platform::mail::Mailer;
-use rounds::platform::postgres::{Embedded, Error};
+use platform::config::Config;
+use platform::mail::Mailer;
+use platform::postgres::{Embedded, Error};
 use sqlx::Connection as _;
 
 use crate::support::TestApp;

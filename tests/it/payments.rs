@@ -1,6 +1,6 @@
 //! Payments: by hand, through the payment page, refunds, and what is put before the owner.
 
-use rounds::platform::stripe::{Patience, StripeApi};
+use platform::stripe::{Patience, StripeApi};
 use serde_json::json;
 
 use crate::{
@@ -245,7 +245,7 @@ async fn refunds_at_stripe_once() {
 /// The demo's simulated Stripe, through the real webhook on a real socket; elsewhere its addresses do not exist.
 #[tokio::test]
 async fn simulated_stripe_only_in_the_demo() {
-    use rounds::payments::simulated;
+    use money::payments::simulated;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let t = TestApp::with(|setup| {

@@ -54,7 +54,7 @@ async fn server_and_database_agree_on_made_up_texts() {
         .await
         .unwrap();
     for (text, got) in texts.iter().zip(got) {
-        assert_eq!(rounds::platform::redact::redact(text).text, got, "in: {text}");
+        assert_eq!(platform::redact::redact(text).text, got, "in: {text}");
     }
 }
 

@@ -3,16 +3,14 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Duration, Utc};
-use rounds::{
-    platform::{
-        ids::{ContactId, MemberId, TicketId},
-        localtime::{parse_date, parse_time, to_utc},
-        role::Role,
-    },
-    tickets::{Answer, TicketState, actions as a},
+use platform::{
+    ids::{ContactId, MemberId, TicketId},
+    localtime::{parse_date, parse_time, to_utc},
+    role::Role,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
+use work::tickets::{Answer, TicketState, actions as a};
 
 use crate::support::{Actor, Business, TestApp, start};
 
@@ -195,8 +193,8 @@ async fn s4_confirmed_only_by_a_person_with_who_and_how() {
     let id = book(&b.owner, contact, start() + Duration::minutes(20), 60, &[], json!([])).await;
     assert_eq!(read(&b.owner, &id).await["confirmation"], "not_asked");
     let ticket: TicketId = id.parse().unwrap();
-    let job = rounds::platform::tenant::Write::of_org(&t.app, b.org, "job").await.unwrap();
-    let meta = rounds::platform::action::Meta::default();
+    let job = platform::tenant::Write::of_org(&t.app, b.org, "job").await.unwrap();
+    let meta = platform::action::Meta::default();
     let version = read(&b.owner, &id).await["version"].clone();
     assert!(job.act(&meta, a::MarkAsked { ticket_id: ticket, sequence: 0 }).await.unwrap());
     assert_eq!(read(&b.owner, &id).await["version"], version, "asking makes nobody's form stale");
@@ -401,9 +399,9 @@ async fn the_proposed_duration_is_the_median_of_the_last_three() {
     let windows = service(&t, &b, "Windows", "fixed", Some("100"), 75).await;
     let gutters = service(&t, &b, "Gutters", "fixed", Some("80"), 30).await;
     let proposed = async |services: &[Uuid]| {
-        let mut r = rounds::platform::tenant::Read::of_org(&t.app, b.org).await.unwrap();
+        let mut r = platform::tenant::Read::of_org(&t.app, b.org).await.unwrap();
         let services: Vec<_> = services.iter().map(|s| (*s).into()).collect();
-        rounds::tickets::data::proposed_minutes(r.db(), ContactId(contact), Some(address.into()), &services).await.unwrap()
+        work::tickets::data::proposed_minutes(r.db(), ContactId(contact), Some(address.into()), &services).await.unwrap()
     };
     assert_eq!(proposed(&[windows, gutters]).await, 105);
     assert_eq!(proposed(&[]).await, 60);

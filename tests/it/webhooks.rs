@@ -1,7 +1,7 @@
 //! Stripe's events: once, in any order, through any crash; never believed without a signature, never dropped.
 
-use rounds::payments::{actions::ApplyEvent, jobs};
-use rounds::platform::{
+use money::payments::{actions::ApplyEvent, jobs};
+use platform::{
     action::{Action, Cx, Meta},
     error::{Error, Result},
     ids::{OrgId, WebhookEventId},

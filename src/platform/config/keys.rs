@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError};
-use crate::platform::secrets::{Keyring, Secret, random_token};
+use crate::secrets::{Keyring, Secret, random_token};
 
 /// The names of the files in the data folder's `secrets`.
 pub const FILES: [&str; 2] = ["keys", "server_key"];

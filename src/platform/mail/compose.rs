@@ -115,7 +115,7 @@ mod tests {
     use chrono::{TimeZone as _, Utc};
 
     use super::*;
-    use crate::platform::ics::Method;
+    use crate::ics::Method;
 
     fn example() -> Outgoing {
         let mailbox = |name: &str, address: &str| Mailbox { name: name.into(), address: address.into() };

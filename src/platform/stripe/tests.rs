@@ -10,7 +10,7 @@ use wiremock::{
 };
 
 use super::*;
-use crate::platform::money::Currency;
+use crate::money::Currency;
 
 async fn stripe(server: &MockServer) -> Stripe {
     let patience = Patience { attempts: 3, first_wait: Duration::from_millis(5), timeout: Duration::from_millis(200) };

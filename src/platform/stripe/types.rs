@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Form;
-use crate::platform::money::Currency;
+use crate::money::Currency;
 
 /// A customer to be made at Stripe. `metadata` carries our business and contact ids.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::types::id_of;
-use crate::platform::secrets::{Secret, hmac_matches, unhex};
+use crate::secrets::{Secret, hmac_matches, unhex};
 
 /// How far the signature's time may be from ours, either way.
 pub const TOLERANCE_SECS: i64 = 300;
@@ -125,7 +125,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::secrets::{hex, hmac_sha256};
+    use crate::secrets::{hex, hmac_sha256};
 
     fn sign(secret: &str, time: i64, body: &[u8]) -> String {
         let mut message = format!("{time}.").into_bytes();
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn reads_every_event_that_matters() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/stripe/events");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/stripe/events");
         let mut seen = BTreeMap::new();
         for file in std::fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();

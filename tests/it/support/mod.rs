@@ -7,13 +7,14 @@ pub mod stripe;
 
 use std::{collections::HashMap, sync::OnceLock};
 
+use ::app::{registry::REGISTRY, schema::SCHEMA};
 use axum::{
     Router,
     body::Body,
     http::{Request, StatusCode, header},
 };
 use chrono::{DateTime, Duration, TimeZone, Utc};
-use rounds::platform::{
+use platform::{
     app::{App, Setup, SignUp},
     clock::Clock,
     ids::{MemberId, OrgId, UserId},
@@ -49,7 +50,7 @@ async fn template() -> String {
     static NAME: OnceLock<String> = OnceLock::new();
     let name = NAME.get_or_init(|| {
         let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init();
-        format!("rounds_template_{}", rounds::platform::migrate::fingerprint())
+        format!("rounds_template_{}", SCHEMA.fingerprint())
     });
     let name = name.clone();
     let mut db = PgConnection::connect(&admin_url()).await.expect("the test cluster answers");
@@ -62,7 +63,7 @@ async fn template() -> String {
     if !there {
         run(&mut db, format!("drop database if exists {name}")).await;
         run(&mut db, format!("create database {name}")).await;
-        migrate(&url_of(&name, ""), None).await.expect("migrations run");
+        migrate(SCHEMA, &url_of(&name, ""), None).await.expect("migrations run");
         run(&mut db, format!("alter database {name} is_template true")).await;
     }
     sqlx::query("select pg_advisory_unlock(7351)").execute(&mut db).await.unwrap();
@@ -105,14 +106,14 @@ impl TestApp {
         let mut setup = setup(pool, clock.clone());
         change(&mut setup);
         let app = App::new(setup);
-        Self { router: rounds::http::router(app.clone()), app, clock, database, admin }
+        Self { router: app::http::router(app.clone()), app, clock, database, admin }
     }
 
     /// The same database and clock through another pool.
     pub fn on_pool(&self, pool: PgPool) -> Self {
         let app = App::new(setup(pool, self.clock.clone()));
         Self {
-            router: rounds::http::router(app.clone()),
+            router: app::http::router(app.clone()),
             app,
             clock: self.clock.clone(),
             database: self.database.clone(),
@@ -155,6 +156,8 @@ impl TestApp {
 fn setup(pool: PgPool, clock: Clock) -> Setup {
     Setup {
         pool,
+        schema: SCHEMA,
+        registry: &REGISTRY,
         clock,
         public_url: "http://rounds.test".into(),
         keyring: Keyring::generate().0,

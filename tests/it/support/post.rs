@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rounds::{
-    jobs,
-    platform::mail::{
-        Mailer, Smtp,
-        read::{Mail, parse},
-    },
+use app::jobs;
+use platform::mail::{
+    Mailer, Smtp,
+    read::{Mail, parse},
 };
 
 use super::{

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use rounds::platform::{
+use platform::{
     secrets::{Secret, hex, hmac_sha256},
     stripe::{Patience, StripeApi},
 };

@@ -1,0 +1,249 @@
+//! Builds the asset table: static files get a content hash in their name and a Brotli copy, made once, here.
+//! Stylesheets and scripts are written one file a component or behaviour and joined in the order given below.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+/// The application's stylesheet, in cascade order.
+const APP_CSS: &[&str] = &["tokens", "base", "layout", "components", "form", "calendar", "print"];
+/// The customer's small pages.
+const PUBLIC_CSS: &[&str] = &["tokens", "public"];
+/// Every page's script: these first, the others follow by name.
+const FIRST_JS: &[&str] = &["dom", "redact", "store"];
+/// What only some pages need comes as a script of its own beside `app.js`, which it may import from: the close-out; forms and lists;
+/// what a keyboard or a mouse can do; the strip of what waits to be sent.
+const OWN_JS: &[(&str, &[&str])] = &[
+    ("wizard.js", &["lines", "wizard"]),
+    ("more.js", &["extras", "lines", "live", "pick"]),
+    ("desk.js", &["drag", "keys"]),
+    ("strip.js", &["strip"]),
+];
+/// What the service worker fetches when it is installed.
+const INSTALLED: &[&str] = &["app.css", "app.js", "more.js", "strip.js", "wizard.js"];
+/// Quarter hours of a day, for the calendar's generated classes.
+const QUARTERS: usize = 96;
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    for folder in ["static", "migrations", "templates"] {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let dir = root.join("static");
+
+    let mut app = css(&dir, APP_CSS);
+    app.push_str(&calendar_classes());
+    let mut assets = vec![("app.css".to_owned(), app.into_bytes()), ("public.css".to_owned(), css(&dir, PUBLIC_CSS).into_bytes())];
+    assets.extend(scripts(&dir.join("js")));
+    for path in files(&dir.join("icons")) {
+        assets.push((name(&path), fs::read(&path).expect("static file is readable")));
+    }
+
+    // The service worker shares the queue's store with the pages, and knows what to fetch when it is installed.
+    let kept: Vec<String> =
+        assets.iter().filter(|(name, _)| INSTALLED.contains(&name.as_str())).map(|(name, body)| address(name, body)).collect();
+    let known = format!("const INSTALLED = {kept:?};\n");
+    let worker = [dir.join("js/store.js"), dir.join("sw.js")];
+    assets.push(("sw.js".to_owned(), (known + &joined(&worker)).into_bytes()));
+    // Not a name of a setting: test runners hand it on to the processes they start.
+    println!("cargo::rustc-env=RELEASE_OF_PAGES={}", release(&root));
+
+    let mut table = String::from("pub static ASSETS: &[Asset] = &[\n");
+    for (name, body) in assets {
+        write_asset(&out, &name, &body, &mut table);
+    }
+    table.push_str("];\n");
+    fs::write(out.join("assets.rs"), table).expect("OUT_DIR is writable");
+}
+
+/// Writes identity and Brotli copies and the table's entry.
+fn write_asset(out: &Path, name: &str, body: &[u8], table: &mut String) {
+    let ext = name.rsplit_once('.').expect("static files have an extension").1;
+    let url = address(name, body);
+    let mut br = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut &body[..], &mut br, &params).expect("memory to memory");
+    fs::write(out.join(name), body).expect("OUT_DIR is writable");
+    fs::write(out.join(format!("{name}.br")), &br).expect("OUT_DIR is writable");
+    let packed =
+        if br.len() < body.len() { format!("Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.br\")))") } else { "None".into() };
+    writeln!(
+        table,
+        "    Asset {{ name: {name:?}, url: {url:?}, kind: {:?}, body: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\")), br: {packed} }},",
+        kind(ext),
+    )
+    .expect("a String takes it");
+}
+
+/// Where a file is served: `/assets/app-1a2b3c4d.css`.
+fn address(name: &str, body: &[u8]) -> String {
+    let (stem, ext) = name.rsplit_once('.').expect("static files have an extension");
+    format!("/assets/{stem}-{}.{ext}", short_hash(body))
+}
+
+fn short_hash(body: &[u8]) -> String {
+    Sha256::digest(body).iter().take(4).fold(String::new(), |mut s, b| {
+        write!(s, "{b:02x}").expect("a String takes it");
+        s
+    })
+}
+
+/// Names this release's pages: a hash of everything they are made of.
+fn release(root: &Path) -> String {
+    fn walk(dir: &Path, all: &mut Vec<u8>) {
+        let mut entries: Vec<PathBuf> =
+            fs::read_dir(dir).expect("folder is readable").map(|e| e.expect("entry is readable").path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, all);
+            } else {
+                all.extend(fs::read(&path).expect("file is readable"));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(&root.join("static"), &mut all);
+    walk(&root.join("templates"), &mut all);
+    short_hash(&all)
+}
+
+fn kind(ext: &str) -> &'static str {
+    match ext {
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webmanifest" => "application/manifest+json",
+        other => panic!("no content type known for .{other}"),
+    }
+}
+
+/// Joins stylesheets without comments and needless white space.
+fn css(dir: &Path, names: &[&str]) -> String {
+    let mut all = String::new();
+    for name in names {
+        let path = dir.join("css").join(format!("{name}.css"));
+        all.push_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
+    }
+    let mut bare = String::with_capacity(all.len());
+    let mut rest = all.as_str();
+    while let Some((before, after)) = rest.split_once("/*") {
+        bare.push_str(before);
+        rest = after.split_once("*/").expect("a comment ends").1;
+    }
+    bare.push_str(rest);
+    let mut tight = String::with_capacity(bare.len());
+    for word in bare.split_whitespace() {
+        if !tight.is_empty() && !tight.ends_with(['{', '}', ';', ',']) && !word.starts_with(['{', '}']) {
+            tight.push(' ');
+        }
+        tight.push_str(word);
+    }
+    // A declaration's colon is always followed by a space here, a selector's never.
+    tight.replace(": ", ":").replace(";}", "}")
+}
+
+/// `t0…t95`: the quarter hour a block starts at; `s1…s96`: how many it lasts.
+fn calendar_classes() -> String {
+    let mut css = String::from("@layer components{");
+    for i in 0..QUARTERS {
+        write!(css, ".t{i}{{grid-row-start:{}}}", i + 1).expect("a String takes it");
+    }
+    for i in 1..=QUARTERS {
+        write!(css, ".s{i}{{grid-row-end:span {i}}}").expect("a String takes it");
+    }
+    css.push_str(".t0,.block,.hours>*{grid-column:1}}");
+    css
+}
+
+/// `app.js`, and the scripts that import from it.
+fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let own: Vec<(&str, Vec<PathBuf>)> = OWN_JS
+        .iter()
+        .map(|(name, parts)| (*name, parts.iter().map(|part| dir.join(format!("{part}.js"))).filter(|p| p.exists()).collect()))
+        .collect();
+    let stem = |p: &PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut app: Vec<PathBuf> = files(dir).into_iter().filter(|p| !own.iter().any(|(_, parts)| parts.contains(p))).collect();
+    app.sort_by_key(|p| (FIRST_JS.iter().position(|f| *f == stem(p)).unwrap_or(FIRST_JS.len()), stem(p)));
+    let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| parts.iter().flat_map(|p| imported(p))).collect();
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
+    let app = format!("{}export{{{}}};\n", joined(&app), names(&wanted)).into_bytes();
+    let from = address("app.js", &app);
+    let mut all = vec![("app.js".to_owned(), app)];
+    for (name, parts) in own {
+        let wanted = parts.iter().flat_map(|p| imported(p)).collect();
+        let given = parts.iter().flat_map(|p| exported(p)).collect();
+        let body = format!("import{{{}}}from{from:?};\n{}export{{{}}};\n", names(&wanted), joined(&parts), names(&given));
+        all.push((name.to_owned(), body.into_bytes()));
+    }
+    all
+}
+
+/// What a script gives to others.
+fn exported(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("static file is readable");
+    let name = |l: &str| l.strip_prefix("export ")?.trim_start_matches("async ").split_once(' ').map(|(_, rest)| rest.to_owned());
+    text.lines().filter_map(name).map(|l| l.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect()).collect()
+}
+
+/// What a script takes from its neighbours.
+fn imported(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("static file is readable");
+    let lines = text.lines().filter_map(|l| l.strip_prefix("import {")?.split_once('}'));
+    lines.flat_map(|(names, _)| names.split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>()).collect()
+}
+
+/// Joins scripts into one. Each file is a module of its own as well (tests import it), so `import` lines of neighbours and
+/// the word `export` go; top-level names are therefore unique across the files of one script.
+fn joined(paths: &[PathBuf]) -> String {
+    let mut joined = String::new();
+    let mut names = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(path).expect("static file is readable");
+        let mut comment = false;
+        for line in text.lines() {
+            let line = line.trim();
+            comment |= line.starts_with("/*");
+            let skip = comment || line.is_empty() || line.starts_with("//") || line.starts_with("import ");
+            comment &= !line.ends_with("*/");
+            if skip {
+                continue;
+            }
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            joined.push_str(line);
+            joined.push('\n');
+        }
+        joined.push_str(";\n");
+        for line in text.lines() {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            let Some(rest) = ["const ", "let ", "function ", "async function "].iter().find_map(|k| line.strip_prefix(k)) else { continue };
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect();
+            assert!(name.is_empty() || !names.contains(&name), "{}: top-level name `{name}` is taken by another script", path.display());
+            names.push(name);
+        }
+    }
+    joined
+}
+
+/// The files of a folder, by name.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(dir)
+        .unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
+        .map(|f| f.expect("entry is readable").path())
+        .filter(|p| p.is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().expect("a file has a name").to_string_lossy().into_owned()
+}

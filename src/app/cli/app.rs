@@ -1,0 +1,93 @@
+//! The application as the settings describe it.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::time::Duration;
+
+use money::payments::simulated;
+use platform::app::{App, Setup};
+use platform::clock::Clock;
+use platform::config::Config;
+use platform::llm::{Llm, LlmSettings};
+use platform::mail::{Mailbox, Mailer, Smtp};
+use platform::secrets::Secret;
+use platform::stripe::{Patience, StripeApi};
+use sqlx::PgPool;
+
+use crate::{registry::REGISTRY, schema::SCHEMA};
+
+use super::{Exit, Failure, Result};
+
+/// For serving, and for commands that act through the application.
+pub fn build(config: &Config, pool: PgPool) -> Result<App> {
+    let keys = config.keys()?;
+    let stripe = stripe(config, keys.server.expose())?;
+    Ok(App::new(Setup {
+        pool,
+        schema: SCHEMA,
+        registry: &REGISTRY,
+        clock: Clock::Real,
+        public_url: config.public_url.clone(),
+        keyring: keys.ring,
+        server_key: keys.server.expose().clone(),
+        is_demo: config.demo,
+        trust_proxy: config.trusted_proxy,
+        sign_up: config.sign_up,
+        mailer: mailer(config)?,
+        mail_from: Mailbox::parse(&config.mail.from),
+        llm: llm(config)?,
+        stripe: stripe.api,
+        stripe_key: stripe.key,
+        stripe_webhook_secret: stripe.webhook_secret,
+        job_concurrency: config.jobs.concurrency,
+    }))
+}
+
+/// The language model of the settings, if one is set up.
+fn llm(config: &Config) -> Result<Option<Llm>> {
+    if config.llm.base_url.is_empty() {
+        return Ok(None);
+    }
+    let settings = LlmSettings::new(&config.llm.base_url, config.llm.api_key.clone(), &config.llm.model, config.llm.timeout());
+    Llm::new(settings).map(Some).map_err(|error| Failure::new(Exit::Configuration, format!("llm: {error}")))
+}
+
+struct StripeSetup {
+    api: StripeApi,
+    key: Option<Secret>,
+    webhook_secret: Option<Secret>,
+}
+
+/// Stripe as set; in the demo a simulation inside this process, reached over the loopback, whatever the settings say.
+fn stripe(config: &Config, server_key: &[u8]) -> Result<StripeSetup> {
+    let fail = |error: platform::stripe::StripeError| Failure::new(Exit::Configuration, format!("setting `stripe.base_url`: {error}"));
+    if config.demo {
+        let base = simulated::base_url(config.listen);
+        let api = StripeApi::new(&base, Patience::default()).map_err(fail)?;
+        return Ok(StripeSetup { api, key: Some(simulated::key()), webhook_secret: Some(simulated::webhook_secret(server_key)) });
+    }
+    let api = StripeApi::new(&config.stripe.base_url, Patience::default()).map_err(fail)?;
+    Ok(StripeSetup { api, key: config.stripe.secret_key.clone(), webhook_secret: config.stripe.webhook_secret.clone() })
+}
+
+/// The mail server of the settings, else a folder whose mails the demo shows.
+fn mailer(config: &Config) -> Result<Mailer> {
+    let Some(url) = &config.mail.smtp_url else {
+        let folder = config.data_dir.join("mail");
+        // Mails are personal data: for this user's eyes alone.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| Failure::new(Exit::Configuration, format!("{}: {error}", folder.display())))?;
+        return Ok(Mailer::Folder(folder));
+    };
+    let host = config.public_url.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
+    let wrong = |message| Failure::new(Exit::Configuration, message);
+    let smtp = Smtp::from_url(url.expose(), host, Duration::from_secs(30)).map_err(wrong)?;
+    if config.mail.ca_file.is_empty() {
+        return Ok(Mailer::Smtp(smtp));
+    }
+    let pem =
+        std::fs::read(&config.mail.ca_file).map_err(|error| wrong(format!("setting `mail.ca_file`: {}: {error}", config.mail.ca_file)))?;
+    smtp.trusting(&pem).map(Mailer::Smtp).map_err(wrong)
+}

@@ -1,0 +1,96 @@
+//! `rounds import`
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use flows::imports::{
+    actions::{PreviewImport, RunImport},
+    data,
+    dates::DateOrder,
+    jobs,
+    recognise::Kind,
+};
+use platform::action::Meta;
+use platform::app::App;
+use platform::config::Config;
+use platform::error::Error;
+use platform::ids::OrgId;
+use platform::tenant::{Read, Write};
+
+use super::{Exit, Failure, Result, app, database::Database};
+
+/// Imports a file and says what became of its rows; the same as the pages under Settings, Import.
+#[derive(clap::Args)]
+pub struct Args {
+    /// customers, catalogue, transactions, items or appointments (of Square); auto: recognised by the columns
+    kind: String,
+    file: PathBuf,
+    /// The business
+    #[arg(long)]
+    org: OrgId,
+    /// How dates are written, where the file leaves it open
+    #[arg(long, value_enum)]
+    dates: Option<Dates>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Dates {
+    MonthFirst,
+    DayFirst,
+}
+
+pub async fn run(args: Args, config: Config) -> Result {
+    let kind = match args.kind.as_str() {
+        "auto" => None,
+        name => Some(
+            Kind::from_key(name)
+                .or_else(|| Kind::from_key(&format!("square_{name}")))
+                .ok_or_else(|| Failure::new(Exit::Failed, format!("There is no kind {name}.")))?,
+        ),
+    };
+    let bytes = std::fs::read(&args.file).map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", args.file.display())))?;
+    let database = Database::join(&config).await?;
+    let app = app::build(&config, database.pool(&config).await?)?;
+    let done = bring(&app, &args, kind, &bytes).await;
+    app.pool.close().await;
+    database.close().await?;
+    match done {
+        Ok(words) => println!("{words}"),
+        Err(Error::Unauthorized) => return Err(Failure::new(Exit::Failed, format!("There is no business {}.", args.org))),
+        Err(Error::Invalid(errors)) if errors.0.iter().any(|e| e.field.starts_with("date_")) => {
+            let words = errors.0.iter().map(|e| e.message.as_str()).collect::<Vec<_>>().join(" ");
+            return Err(Failure::new(Exit::Failed, format!("{words} Add --dates day-first or --dates month-first.")));
+        }
+        Err(error) => return Err(Failure::new(Exit::Failed, error.message())),
+    }
+    Ok(())
+}
+
+async fn bring(app: &App, args: &Args, kind: Option<Kind>, bytes: &[u8]) -> platform::error::Result<String> {
+    let write = Write::of_org(app, args.org, "system").await?;
+    let preview = PreviewImport {
+        file_name: args.file.display().to_string(),
+        content_base64: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes),
+        kind: kind.map(|k| k.key().to_owned()),
+        ..PreviewImport::default()
+    };
+    let previewed = write.act(&Meta::default(), preview).await?;
+    let date_order = args.dates.map(|d| match d {
+        Dates::MonthFirst => DateOrder::MonthFirst,
+        Dates::DayFirst => DateOrder::DayFirst,
+    });
+    write.act(&Meta::default(), RunImport { import_id: previewed.id, date_orders: BTreeMap::new(), date_order }).await?;
+    jobs::run(app, args.org, previewed.id).await?;
+    let mut read = Read::of_org(app, args.org).await?;
+    let i = data::import(read.db(), previewed.id).await?;
+    Ok(format!(
+        "{}: {} of {} rows accounted for: {} new, {} updated, {} skipped, {} refused. See /imports/{}",
+        i.label(),
+        i.rows_done,
+        i.rows_total,
+        i.made,
+        i.updated,
+        i.skipped,
+        i.refused,
+        i.id
+    ))
+}

@@ -1,0 +1,11 @@
+//! The one place that knows every area: joins their routes, actions, data types and jobs, puts the HTTP layers around them, embeds the
+//! assets and migrations, and offers the command line and the demo.
+
+pub mod assets;
+pub mod cli;
+pub mod demo;
+pub mod http;
+pub mod jobs;
+pub mod registry;
+pub mod routes;
+pub mod schema;

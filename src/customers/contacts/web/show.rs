@@ -1,0 +1,137 @@
+//! A customer's page: who, how to reach them, where, what is known, what happened.
+
+use axum::extract::{Path, Query};
+use serde::Deserialize;
+
+use crate::contacts::{
+    Address, Attribute, AttributeState, Consent, Contact, Duplicate, Email, Phone, data, personal,
+    timeline::{self, Entry},
+};
+use platform::{
+    error::{FieldErrors, Result},
+    ids::{ContactId, TicketId},
+    query::decode_cursor,
+    role::Permission,
+    tenant::Read,
+};
+
+/// Entries of the stream on the first screen, and on each further page.
+const STREAM: i64 = 12;
+
+/// What the small forms of the page held when they were refused.
+#[derive(Debug, Default)]
+pub struct Refused {
+    pub errors: FieldErrors,
+    pub note: String,
+    /// The visit the refused note was about.
+    pub ticket_id: Option<TicketId>,
+    pub key: String,
+    pub value: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "contacts/show.html")]
+pub struct Show {
+    head: ui::Head,
+    contact: Contact,
+    /// Where the business is: phone numbers are shown as one writes them there.
+    country: String,
+    emails: Vec<Email>,
+    phones: Vec<Phone>,
+    addresses: Vec<Address>,
+    attributes: Vec<Attribute>,
+    duplicates: Vec<Duplicate>,
+    consents: Vec<Consent>,
+    technician: Option<String>,
+    stream: Vec<Entry>,
+    next: Option<String>,
+    allowed: Vec<&'static str>,
+    refused: Refused,
+}
+
+impl Show {
+    fn may(&self, action: &str) -> bool {
+        self.allowed.contains(&action)
+    }
+
+    fn proposed(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|a| a.state == AttributeState::Proposed)
+    }
+
+    fn confirmed(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|a| a.state == AttributeState::Confirmed)
+    }
+
+    fn has_preferences(&self) -> bool {
+        let c = &self.contact;
+        c.preferred_time.is_some()
+            || self.technician.is_some()
+            || c.preferred_channel.is_some()
+            || c.birthday.is_some()
+            || c.customer_since.is_some()
+            || c.email_consent.is_some()
+            || c.sms_consent.is_some()
+    }
+}
+
+/// Builds the page; `refused` holds what a small form of it was sent with in vain.
+pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show> {
+    let who = r.who.clone();
+    data::visible(r.db(), &who, id).await?;
+    let contact = data::contact(r.db(), id).await?;
+    let personal::Reach { emails, phones, addresses } = personal::reach(r.db(), id).await?;
+    let data::Known { attributes, consents, duplicates, technician } = data::known(r.db(), id).await?;
+    let (stream, next) = timeline::page(r.db(), &who, id, None, STREAM).await?;
+    let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
+    Ok(Show {
+        head: ui::Head::of(&r, "customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
+        country: who.country.clone(),
+        emails,
+        phones,
+        addresses,
+        attributes,
+        duplicates: if who.can(Permission::WriteRecords) { duplicates } else { Vec::new() },
+        consents,
+        technician,
+        stream,
+        next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
+        allowed: data::allowed_actions(&who, &contact),
+        contact,
+        refused,
+    })
+}
+
+/// `GET /contacts/{id}`.
+pub async fn show(mut r: Read, Path(id): Path<ContactId>) -> Result<ui::Html> {
+    ui::page(&page(&mut r, id, Refused::default()).await?)
+}
+
+#[derive(askama::Template)]
+#[template(path = "contacts/timeline.html")]
+struct Stream {
+    head: ui::Head,
+    stream: Vec<Entry>,
+    next: Option<String>,
+    first: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    after: String,
+}
+
+/// `GET /contacts/{id}/timeline`: the whole stream, page by page.
+pub async fn timeline(mut r: Read, Path(id): Path<ContactId>, Query(wanted): Query<After>) -> Result<ui::Html> {
+    let who = r.who.clone();
+    data::visible(r.db(), &who, id).await?;
+    let name = data::contact(r.db(), id).await?.name;
+    let after = if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) };
+    let (stream, next) = timeline::page(r.db(), &who, id, after, 40).await?;
+    ui::page(&Stream {
+        head: ui::Head::of(&r, "customers").title("Timeline").sub(name.clone()).back(format!("/contacts/{id}"), name),
+        stream,
+        next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
+        first: (!wanted.after.is_empty()).then(|| format!("/contacts/{id}/timeline")),
+    })
+}

@@ -1,0 +1,92 @@
+//! What a model read from the notes comes after the fact, through an action of its own.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::closeout::{CloseoutState, Origin, data};
+use customers::contacts::{actions::SetAttribute, extract::Found};
+use platform::{
+    action::{Action, Cx},
+    error::Result,
+    ids::{CloseoutId, TicketId},
+    role::{ModelLevel, Permission},
+};
+use work::tickets;
+
+/// `closeout.record_extraction`: what a model read from the notes. Before the review is on screen it joins the draft; afterwards it becomes
+/// proposals on the contact. Nothing is swapped on screen, nothing is confirmed by it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct RecordExtraction {
+    pub ticket_id: TicketId,
+    pub closeout_id: CloseoutId,
+    /// None: the model failed.
+    pub found: Option<Vec<Found>>,
+    #[serde(default)]
+    pub prompt_tokens: i32,
+    #[serde(default)]
+    pub completion_tokens: i32,
+    #[serde(default)]
+    pub model: String,
+}
+
+impl Action for RecordExtraction {
+    const NAME: &'static str = "closeout.record_extraction";
+    const NEEDS: Permission = Permission::OwnBusiness;
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = bool;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
+        if !self.model.is_empty() {
+            sqlx::query!(
+                "insert into llm_usage (id, purpose, model, prompt_tokens, completion_tokens) values ($1, 'extraction', $2, $3, $4)",
+                Uuid::now_v7(),
+                self.model,
+                self.prompt_tokens,
+                self.completion_tokens
+            )
+            .execute(cx.db())
+            .await?;
+        }
+        let Some(live) = data::live(cx.db(), self.ticket_id).await?.filter(|l| l.id == self.closeout_id) else { return Ok(false) };
+        let Some(found) = self.found else {
+            sqlx::query!("update closeouts set model_state = 'failed' where id = $1", live.id.0).execute(cx.db()).await?;
+            return Ok(false);
+        };
+        let joins = live.state == CloseoutState::Open;
+        let mut draft = live.draft;
+        if joins {
+            draft.merge_found(&found, Origin::Model);
+        } else {
+            let ticket = tickets::data::ticket(cx.db(), self.ticket_id).await?;
+            for f in &found {
+                let known = draft.attributes.iter().any(|a| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value));
+                if !known {
+                    let proposal = SetAttribute {
+                        id: None,
+                        contact_id: ticket.contact_id,
+                        key: f.key.clone(),
+                        value: f.value.clone(),
+                        source: "model".into(),
+                        confidence: Some(f.confidence.score()),
+                        note_id: None,
+                        ticket_id: Some(ticket.id),
+                        is_confirmed: false,
+                    };
+                    cx.run(proposal).await?;
+                }
+            }
+        }
+        sqlx::query!(
+            "update closeouts set model_state = 'answered', model_extracted = $2, draft = $3 where id = $1",
+            live.id.0,
+            serde_json::to_value(&found)?,
+            serde_json::to_value(&draft)?
+        )
+        .execute(cx.db())
+        .await?;
+        Ok(joins)
+    }
+}

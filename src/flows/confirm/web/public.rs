@@ -1,0 +1,210 @@
+//! `/c/{token}`: the small page on which a customer answers. Reading it changes nothing; only a button there does.
+
+use askama::Template;
+use axum::{
+    extract::Query,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::super::{actions::Respond, words};
+use messages::outbox::data::{Letterhead, letterhead};
+use platform::{
+    action::Meta,
+    error::{Error, FieldErrors, Result},
+    form::Posted,
+    ids::TicketId,
+    links::LinkKind,
+    money::Currency,
+    role::Capability,
+    tenant::Read,
+    visitor::Visitor,
+};
+use ui::format;
+use work::tickets::{self, Answer, Confirmation, TicketState, actions::answers_until, data::Ticket};
+
+/// What a link of a mail says beside the token. Mail programs mangle links: what can't be read says nothing.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The visit's sequence in that mail; another one now means it was moved since.
+    v: Option<i32>,
+    /// accept, decline or change: which button the reader pressed in the mail.
+    to: String,
+}
+
+impl Asked {
+    fn of(query: &[(String, String)]) -> Self {
+        let value = |name: &str| query.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        Self { v: value("v").parse().ok(), to: value("to").to_owned() }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "confirm/page.html")]
+struct Page {
+    office: Letterhead,
+    sequence: i32,
+    when: String,
+    address: String,
+    services: Vec<String>,
+    price: String,
+    until: String,
+    stage: Stage,
+    given: Option<Given>,
+    to: String,
+    wish: String,
+    errors: FieldErrors,
+}
+
+/// What can still be done here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Open, but the mail spoke of another time.
+    Moved,
+    /// Too late to answer here: it is the day itself.
+    Late,
+    UnderWay,
+    Done,
+    Cancelled,
+}
+
+struct Given {
+    answer: Confirmation,
+    at: String,
+    wish: String,
+}
+
+impl Page {
+    fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Moved)
+    }
+
+    /// Whether this is the answer that stands.
+    fn said(&self, answer: Confirmation) -> bool {
+        self.given.as_ref().is_some_and(|g| g.answer == answer)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "confirm/replaced.html")]
+struct Replaced {
+    office: Letterhead,
+}
+
+/// `GET /c/{token}`
+pub async fn show(visitor: Visitor, Query(query): Query<Vec<(String, String)>>) -> Result<Response> {
+    let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
+    if opened.is_revoked {
+        return replaced(&mut read).await;
+    }
+    read.who.require_capability(Some(Capability::Scheduling))?;
+    let page = page(&mut read, TicketId(opened.subject), &Asked::of(&query)).await?;
+    Ok(ui::page(&page)?.into_response())
+}
+
+async fn page(read: &mut Read, id: TicketId, asked: &Asked) -> Result<Page> {
+    let now = read.who.now;
+    let ticket = tickets::data::ticket(read.db(), id).await?;
+    let lines = tickets::data::lines(read.db(), id).await?;
+    let given = tickets::data::answers(read.db(), id).await?.into_iter().find(|a| a.for_start == ticket.starts_at);
+    let given = given.filter(|a| a.answer == ticket.confirmation).map(|a| Given {
+        answer: a.answer,
+        at: format::moment(a.created_at, ticket.zone()),
+        wish: a.wish,
+    });
+    let currency = read.who.currency.parse().unwrap_or(Currency::USD);
+    let to = match asked.to.as_str() {
+        to @ ("accept" | "decline" | "change") => to.to_owned(),
+        _ => String::new(),
+    };
+    Ok(Page {
+        office: letterhead(read.db()).await?,
+        sequence: ticket.sequence,
+        when: words::when(&ticket),
+        address: ticket.address.clone(),
+        services: lines.iter().map(|l| l.description.clone()).collect(),
+        price: words::price(&ticket, &lines, currency),
+        until: format::moment(answers_until(&ticket), ticket.zone()),
+        stage: stage(&ticket, asked.v, now),
+        given,
+        to,
+        wish: String::new(),
+        errors: FieldErrors::default(),
+    })
+}
+
+fn stage(ticket: &Ticket, asked: Option<i32>, now: DateTime<Utc>) -> Stage {
+    match ticket.state {
+        TicketState::Cancelled => Stage::Cancelled,
+        TicketState::Closed => Stage::Done,
+        TicketState::InProgress => Stage::UnderWay,
+        TicketState::Scheduled if now >= answers_until(ticket) => Stage::Late,
+        TicketState::Scheduled if asked.is_some_and(|v| v != ticket.sequence) => Stage::Moved,
+        TicketState::Scheduled => Stage::Open,
+    }
+}
+
+/// What the buttons post. No key: the answer that stands is the same answer however often it comes, and any other one counts, also from a page
+/// that the browser's Back brought up again.
+#[derive(Debug, Deserialize)]
+pub struct AnswerForm {
+    #[serde(default)]
+    answer: String,
+    #[serde(default)]
+    wish: String,
+    sequence: i32,
+}
+
+/// `POST /c/{token}`
+pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Response> {
+    let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
+    if opened.is_revoked {
+        return replaced(&mut read).await;
+    }
+    drop(read);
+    let ticket_id = TicketId(opened.subject);
+    let typed = form.value;
+    let answer = match typed.answer.as_str() {
+        "accepted" => Answer::Accepted,
+        "declined" => Answer::Declined,
+        "change_requested" => Answer::ChangeRequested,
+        _ => return again(&visitor, ticket_id, typed, FieldErrors::one("answer", "Please choose an answer.")).await,
+    };
+    // What was typed into the field for another time says nothing about a yes.
+    let wish = if answer == Answer::Accepted { String::new() } else { typed.wish.clone() };
+    let respond = Respond { ticket_id, answer, wish, sequence: typed.sequence };
+    match visitor.write().await?.act(&Meta::default(), respond).await {
+        Ok(_) => Ok(ui::redirect(&format!("/c/{}", visitor.token), "")),
+        Err(e @ (Error::Invalid(_) | Error::Conflict { .. })) => again(&visitor, ticket_id, typed, e).await,
+        Err(e) => Err(e),
+    }
+}
+
+/// The page as it now is, with what was typed and why it was not taken.
+async fn again(visitor: &Visitor, ticket: TicketId, typed: AnswerForm, why: Error) -> Result<Response> {
+    let (mut read, _) = visitor.read(LinkKind::Confirm).await?;
+    let asked = Asked { v: Some(typed.sequence), to: if typed.wish.is_empty() { String::new() } else { "change".into() } };
+    let mut page = page(&mut read, ticket, &asked).await?;
+    let status = why.status();
+    page.wish = typed.wish;
+    page.errors = match why {
+        Error::Invalid(errors) => errors,
+        other => {
+            let mut errors = FieldErrors::default();
+            errors.add("", other.message());
+            errors
+        }
+    };
+    if page.errors.of("wish").is_some() {
+        page.to = "change".into();
+    }
+    Ok(ui::with_status(status, &page)?.into_response())
+}
+
+async fn replaced(read: &mut Read) -> Result<Response> {
+    let page = Replaced { office: letterhead(read.db()).await? };
+    Ok(ui::with_status(StatusCode::GONE, &page)?.into_response())
+}

@@ -1,0 +1,73 @@
+//! How sending ended, with what that means for the record the message was about: in one transaction.
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use messages::outbox::{
+    MessageKind, MessageState,
+    actions::{MarkSent, Outcome, Record},
+    data,
+};
+use money::invoices::actions::{MarkSendFailed, MarkSent as MarkInvoiceSent};
+use platform::{
+    action::{Action, Cx},
+    error::Result,
+    ids::{InvoiceId, MessageId},
+    role::{ModelLevel, Permission},
+};
+
+/// The sender's last word on a message. For the sending job alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Finish {
+    pub message_id: MessageId,
+    pub outcome: Outcome,
+}
+
+impl Action for Finish {
+    const NAME: &'static str = "message.finish";
+    const NEEDS: Permission = Permission::Send;
+    type Output = Option<MessageState>;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
+        let state = cx.run(Record { message_id: self.message_id, outcome: self.outcome }).await?;
+        tell(cx, self.message_id, state).await?;
+        Ok(state)
+    }
+}
+
+/// A person knows that a message in doubt did arrive, or told the customer otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+pub struct MarkMessageSent {
+    pub id: MessageId,
+}
+
+impl Action for MarkMessageSent {
+    const NAME: &'static str = "message.mark_sent";
+    const NEEDS: Permission = Permission::Send;
+    const MODEL: ModelLevel = ModelLevel::SoftLimit;
+    type Output = MessageId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<MessageId> {
+        cx.run(MarkSent { id: self.id }).await?;
+        tell(cx, self.id, Some(MessageState::Sent)).await?;
+        Ok(self.id)
+    }
+}
+
+/// An invoice reads “sent” once the mail server took it, and not before.
+async fn tell(cx: &mut Cx<'_>, id: MessageId, state: Option<MessageState>) -> Result<()> {
+    let who = cx.who;
+    let message = data::message(cx.db(), who, id).await?;
+    if message.row.kind != MessageKind::Invoice {
+        return Ok(());
+    }
+    let invoice_id = InvoiceId(message.row.subject_id);
+    match state {
+        Some(MessageState::Sent) => cx.run(MarkInvoiceSent { invoice_id }).await.map(drop),
+        Some(MessageState::Failed) => cx.run(MarkSendFailed { invoice_id }).await.map(drop),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,124 @@
+//! Delivery: takes a due message, renders it from the record as it now is, hands it to the mail server, records how that ended.
+//! No transaction is open while the mail server is spoken to. Whatever a crash leaves unknown is put before a person, never sent twice.
+
+pub mod actions;
+mod bill;
+mod data;
+pub mod jobs;
+pub mod render;
+mod visit;
+pub mod web;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use actions::Finish;
+use messages::outbox::{
+    MessageState, SEND,
+    actions::{Claim, Claimed, Outcome},
+};
+use platform::{
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::{MessageId, OrgId},
+    jobs::enqueue,
+    mail::{MailError, Outgoing},
+    tenant::{Read, Write},
+};
+use render::Rendering;
+
+/// After this long without an outcome nobody is sending any more: the longest conversation with a mail server takes a few minutes.
+const STUCK_AFTER: chrono::Duration = chrono::Duration::minutes(10);
+
+/// Sends one message if it is due and nobody else has taken it. Returns the state it ended in, None where there was nothing to do.
+pub async fn deliver(app: &App, org: OrgId, message: MessageId) -> Result<Option<MessageState>> {
+    let write = Write::of_org(app, org, "job").await?;
+    let Some(claimed) = write.act(&Meta::default(), Claim { message_id: message }).await? else { return Ok(None) };
+    let outcome = match render::message(&mut Read::of_org(app, org).await?, app, &claimed).await {
+        Ok(Rendering::Mail(rendered)) => send(app, &claimed, *rendered).await,
+        Ok(Rendering::ByHand { subject, text }) => Outcome::ByHand { subject, text },
+        Ok(Rendering::Drop(reason)) => Outcome::Dropped { reason },
+        Ok(Rendering::Refuse(error)) => Outcome::Failed { error },
+        Err(error) => {
+            tracing::error!(%message, %error, "a message could not be rendered");
+            Outcome::Later { error: "It could not be put together.".into() }
+        }
+    };
+    metrics::counter!("rounds_messages_total", "outcome" => name(&outcome)).increment(1);
+    record(&write, message, outcome).await
+}
+
+async fn send(app: &App, claimed: &Claimed, rendered: render::Rendered) -> Outcome {
+    let (subject, to) = (rendered.email.subject.clone(), rendered.to.address.clone());
+    let (text, html) = match (rendered.email.text(), rendered.email.html()) {
+        (Ok(text), Ok(html)) => (text, html),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(message = %claimed.id, %error, "a message could not be rendered");
+            return Outcome::Later { error: "It could not be put together.".into() };
+        }
+    };
+    let outgoing = Outgoing {
+        from: rendered.from,
+        reply_to: rendered.reply_to,
+        to: rendered.to,
+        subject: subject.clone(),
+        text: text.clone(),
+        html: Some(html),
+        message_id: claimed.rfc_message_id.clone(),
+        date: app.clock.now(),
+        attachments: rendered.attachments,
+        list_unsubscribe: rendered.unsubscribe,
+    };
+    match app.mailer.send(&outgoing).await {
+        Ok(_) => Outcome::Sent { to, subject, text },
+        Err(MailError::Temporary(error)) => Outcome::Later { error },
+        Err(MailError::Permanent(error)) => Outcome::Failed { error },
+        Err(MailError::InDoubt(error)) => Outcome::InDoubt { error },
+    }
+}
+
+/// The outcome must get into the database: what is lost here ends in doubt.
+async fn record(write: &Write, message: MessageId, outcome: Outcome) -> Result<Option<MessageState>> {
+    let mut tries = 0;
+    loop {
+        match write.act(&Meta::default(), Finish { message_id: message, outcome: outcome.clone() }).await {
+            Err(Error::Unavailable(_)) if tries < 5 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_secs(tries)).await;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Sent { .. } => "sent",
+        Outcome::ByHand { .. } => "by_hand",
+        Outcome::Later { .. } => "later",
+        Outcome::Failed { .. } => "failed",
+        Outcome::InDoubt { .. } => "in_doubt",
+        Outcome::Dropped { .. } => "dropped",
+    }
+}
+
+/// Sends whatever is due in any business, and puts before a person what a dead worker left half done. Returns how many were queued.
+///
+/// The job's key is the message's, so that a message already waiting in the queue is not sent twice; the claim settles the rest.
+pub async fn sweep(app: &App) -> Result<usize> {
+    let now = app.clock.now();
+    let stuck = data::stuck(app, now - STUCK_AFTER).await?;
+    for (org, message) in stuck {
+        let write = Write::of_org(app, org, "job").await?;
+        let error = "The program stopped while sending.".to_owned();
+        write.act(&Meta::default(), Finish { message_id: message, outcome: Outcome::InDoubt { error } }).await?;
+    }
+    let due = data::due(app, now).await?;
+    for (org, message) in &due {
+        let mut db = app.pool.acquire().await?;
+        enqueue(&mut db, SEND, Some(*org), json!({ "message": message }), &format!("message:{message}")).await?;
+    }
+    Ok(due.len())
+}

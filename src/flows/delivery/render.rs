@@ -1,0 +1,210 @@
+//! From a message's row to a mail, by kind, from the record as it now is. The preview shows exactly this.
+
+use customers::contacts::{self, Summary};
+use messages::outbox::{
+    MessageKind,
+    actions::Claimed,
+    data::{self, Letterhead},
+    templates::{self, Vars},
+};
+use platform::{
+    app::App,
+    error::Result,
+    ids::{LinkId, TicketId},
+    links::{self, LinkKind},
+    mail::{Attachment, Mailbox},
+    tenant::Read,
+};
+use ui::{email::Email, format};
+use work::tickets;
+
+/// A mail ready to go.
+#[derive(Debug)]
+pub struct Rendered {
+    pub from: Mailbox,
+    pub reply_to: Option<Mailbox>,
+    pub to: Mailbox,
+    pub email: Email,
+    pub attachments: Vec<Attachment>,
+    /// Address of the one-click unsubscribe; marketing only.
+    pub unsubscribe: Option<String>,
+}
+
+/// What becomes of a message now.
+#[derive(Debug)]
+pub enum Rendering {
+    Mail(Box<Rendered>),
+    /// There is nobody to mail it to: what a person says by phone or text.
+    ByHand {
+        subject: String,
+        text: String,
+    },
+    /// No longer true or wanted.
+    Drop(String),
+    /// It can't go out as things are; a person has to see to it.
+    Refuse(String),
+}
+
+/// What the kinds share while they are put together.
+pub(super) struct Draft<'a> {
+    pub app: &'a App,
+    pub message: &'a Claimed,
+    pub letterhead: Letterhead,
+    pub contact: Option<Summary>,
+    pub to: Mailbox,
+    pub vars: Vars,
+}
+
+/// Renders a message. Reads only.
+pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Rendering> {
+    let letterhead = data::letterhead(read.db()).await?;
+    let contact = match message.contact_id {
+        Some(id) => Some(contacts::data::summary(read.db(), id).await?),
+        None => None,
+    };
+    if message.kind.is_marketing() && contact.as_ref().is_some_and(|c| c.email_consent == Some(false)) {
+        return Ok(Rendering::Drop("The customer does not want messages like this.".into()));
+    }
+    if message.kind.is_marketing() && contact.as_ref().is_some_and(|c| c.is_archived) {
+        return Ok(Rendering::Drop("The customer is archived.".into()));
+    }
+    let address = message.to_address.clone().or_else(|| contact.as_ref().and_then(|c| c.email.clone()));
+    if address.is_none() && message.kind == MessageKind::ReachOut {
+        return by_hand(read, app, message, letterhead, contact).await;
+    }
+    let Some(address) = address else {
+        return Ok(Rendering::Refuse("There is no email address to send it to.".into()));
+    };
+    let to = Mailbox { name: contact.as_ref().map(|c| c.name.clone()).unwrap_or_default(), address };
+    let vars = common_vars(&letterhead, contact.as_ref());
+    let draft = Draft { app, message, letterhead, contact, to, vars };
+    match message.kind {
+        MessageKind::Confirmation | MessageKind::Moved | MessageKind::Cancellation => super::visit::render(read, draft).await,
+        MessageKind::ReachOut => reach_out(read, draft).await,
+        MessageKind::OwnerNotice => Ok(owner_notice(draft)),
+        MessageKind::Invoice => super::bill::invoice(read, draft).await,
+        MessageKind::Receipt => super::bill::receipt(read, draft).await,
+    }
+}
+
+/// The link a message carries; in a preview before it exists, the place it will lead to.
+pub(super) fn link(app: &App, kind: LinkKind, id: Option<LinkId>) -> String {
+    id.map_or_else(|| app.url(kind.prefix()), |id| links::url(app, kind, id))
+}
+
+/// What every kind may say: customer and business.
+pub fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
+    let name = contact.map(|c| c.name.clone()).unwrap_or_default();
+    let first_name = contact.map(|c| c.first_name.clone()).filter(|n| !n.is_empty()).unwrap_or_else(|| name.clone());
+    Vars::from([
+        ("customer_name", name),
+        ("first_name", first_name),
+        ("business_name", letterhead.name.clone()),
+        ("business_phone", letterhead.phone.clone().unwrap_or_default()),
+    ])
+}
+
+impl Draft<'_> {
+    /// The words of this message: the business's template with what was added for this customer, or, for reaching out, the words written for it.
+    pub async fn words(&mut self, read: &mut Read) -> Result<Email> {
+        let template = templates::of(read.db(), self.message.kind).await?;
+        let own = self.message.custom_body.clone();
+        let mut body = template.body;
+        match (&own, self.message.kind) {
+            (Some(own), MessageKind::ReachOut) => body.clone_from(own),
+            (Some(own), _) => {
+                let added = templates::render(own, &self.vars);
+                if !templates::has_variable(&body, "custom_message") {
+                    body.push_str("\n\n{{custom_message}}");
+                }
+                self.vars.insert("custom_message", added);
+            }
+            (None, _) => {}
+        }
+        let subject = self.message.custom_subject.clone().unwrap_or(template.subject);
+        Ok(Email {
+            subject: one_line(&templates::render(&subject, &self.vars)),
+            from: self.letterhead.name.clone(),
+            body: templates::render(&body, &self.vars),
+            footer: self.footer(),
+            ..Email::default()
+        })
+    }
+
+    /// Who sent this: name, address, phone.
+    fn footer(&self) -> Vec<String> {
+        let reach = [self.letterhead.address(), self.letterhead.phone.clone().unwrap_or_default()];
+        let reach = reach.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ");
+        [self.letterhead.name.clone(), reach].into_iter().filter(|l| !l.is_empty()).collect()
+    }
+
+    /// The finished mail. The sender's address is the instance's own (a foreign one would fail SPF and DMARC); replies go to the business.
+    pub fn mail(self, email: Email, attachments: Vec<Attachment>, unsubscribe: Option<String>) -> Rendering {
+        let from = Mailbox { name: self.letterhead.name.clone(), address: self.app.mail_from.address.clone() };
+        let reply_to = self.letterhead.reply_to.or(self.letterhead.email).filter(|a| !a.is_empty());
+        let reply_to = reply_to.map(|address| Mailbox { name: self.letterhead.name, address });
+        Rendering::Mail(Box::new(Rendered { from, reply_to, to: self.to, email, attachments, unsubscribe }))
+    }
+}
+
+async fn reach_out(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
+    last_time(read, &mut draft).await?;
+    let url = link(draft.app, LinkKind::Unsubscribe, draft.message.link);
+    let email = Email { unsubscribe: Some(url.clone()), ..draft.words(read).await? };
+    Ok(draft.mail(email, vec![], Some(url)))
+}
+
+/// The words alone, without letterhead and unsubscribe link. Where nobody wrote any, ours for a text stand for ours for a mail.
+async fn by_hand(read: &mut Read, app: &App, message: &Claimed, letterhead: Letterhead, contact: Option<Summary>) -> Result<Rendering> {
+    let vars = common_vars(&letterhead, contact.as_ref());
+    let to = Mailbox { name: String::new(), address: String::new() };
+    let mut draft = Draft { app, message, letterhead, contact, to, vars };
+    last_time(read, &mut draft).await?;
+    let ours = templates::default(MessageKind::ReachOut).body;
+    let body = match &message.custom_body {
+        Some(own) => own.clone(),
+        None => templates::of(read.db(), MessageKind::ReachOut).await?.body,
+    };
+    let body = if body.trim() == ours { templates::REACH_OUT_TEXT } else { body.as_str() };
+    let text = templates::render(body, &draft.vars);
+    Ok(Rendering::ByHand { subject: draft.words(read).await?.subject, text })
+}
+
+async fn last_time(read: &mut Read, draft: &mut Draft<'_>) -> Result<()> {
+    let zone = read.who.zone;
+    if let Some(contact) = &draft.contact
+        && let Some(last) = tickets::data::last_time(read.db(), contact.id, None, &[]).await?
+    {
+        draft.vars.insert("last_visit", format::day_year(last.on, zone));
+        draft.vars.insert("last_services", visit_lines(read, last.ticket_id).await?);
+    }
+    Ok(())
+}
+
+async fn visit_lines(read: &mut Read, ticket: TicketId) -> Result<String> {
+    let lines = tickets::data::lines(read.db(), ticket).await?;
+    Ok(lines.into_iter().map(|l| l.description).collect::<Vec<_>>().join(", "))
+}
+
+/// A customer's words are shown as they are: no variable in them means anything.
+fn owner_notice(draft: Draft<'_>) -> Rendering {
+    let m = draft.message;
+    let email = Email {
+        subject: one_line(m.custom_subject.as_deref().unwrap_or("Rounds")),
+        from: draft.letterhead.name.clone(),
+        body: m.custom_body.clone().unwrap_or_default(),
+        footer: vec!["You get this because you own this business on Rounds.".into()],
+        ..Email::default()
+    };
+    let path = match m.subject_kind.as_str() {
+        "ticket" => format!("/tickets/{}", m.subject_id),
+        "invoice" => format!("/invoices/{}", m.subject_id),
+        _ => "/".into(),
+    };
+    let email = email.button("Open in Rounds", draft.app.url(&path), true);
+    draft.mail(email, vec![], None)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

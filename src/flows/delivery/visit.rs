@@ -1,0 +1,93 @@
+//! Mails about a visit: asking for confirmation, a new time, a cancellation; each with its calendar file.
+
+use chrono::{DateTime, Utc};
+
+use super::render::{Draft, Rendering, link};
+use crate::confirm::words;
+use messages::outbox::{MessageKind, actions::Claimed};
+use platform::{
+    error::Result,
+    ics::{self, Appointment, Method, Party},
+    ids::TicketId,
+    links::LinkKind,
+    mail::Attachment,
+    money::Currency,
+    tenant::Read,
+};
+use work::tickets::{
+    Confirmation, TicketState,
+    actions::answers_until,
+    data::{self, Ticket},
+};
+
+pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
+    let ticket = data::ticket(read.db(), TicketId(draft.message.subject_id)).await?;
+    if let Some(reason) = out_of_date(draft.message, &ticket, read.who.now) {
+        return Ok(Rendering::Drop(reason.into()));
+    }
+    let lines = data::lines(read.db(), ticket.id).await?;
+    let currency = read.who.currency.parse().unwrap_or(Currency::USD);
+    let services = words::services(&lines);
+    let (when, price) = (words::when(&ticket), words::price(&ticket, &lines, currency));
+    draft.vars.extend(words::vars(&ticket, &lines, &read.who));
+    let is_cancelled = draft.message.kind == MessageKind::Cancellation;
+    let mut email = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
+    let url = (!is_cancelled).then(|| link(draft.app, LinkKind::Confirm, draft.message.link));
+    if url.is_some() && read.who.now >= answers_until(&ticket) {
+        // Three links to a page that takes no answer any more would be three dead ends.
+        let reach = draft.letterhead.phone.as_deref().map_or_else(|| "just reply to this mail.".into(), |p| format!("please call {p}."));
+        email = email.fact("Price", price).fact("To answer", reach);
+    } else if let Some(url) = &url {
+        // The links only show a page; answering takes a button there.
+        let page = |to: &str| format!("{url}?v={}&to={to}", ticket.sequence);
+        email = email.fact("Price", price).button("Accept", page("accept"), true).button("Decline", page("decline"), false).button(
+            "Ask for another time",
+            page("change"),
+            false,
+        );
+    }
+    let (method, calendar) = calendar(&draft, &ticket, &services, url, read.who.now);
+    let attachment = Attachment::Calendar { method, ics: ics::appointment(method, &calendar) };
+    Ok(draft.mail(email, vec![attachment], None))
+}
+
+/// Why a message about a visit no longer holds: the slot changed between queueing and sending, or it was answered.
+fn out_of_date(message: &Claimed, ticket: &Ticket, now: DateTime<Utc>) -> Option<&'static str> {
+    if message.kind == MessageKind::Cancellation {
+        return (ticket.state != TicketState::Cancelled).then_some("The appointment is not cancelled.");
+    }
+    if ticket.state != TicketState::Scheduled {
+        return Some("The appointment is no longer planned.");
+    }
+    if message.sequence.is_some_and(|s| s != ticket.sequence) {
+        return Some("The appointment was moved meanwhile; a newer message says so.");
+    }
+    if ticket.starts_at <= now {
+        return Some("The appointment has begun.");
+    }
+    if message.kind == MessageKind::Confirmation && !matches!(ticket.confirmation, Confirmation::NotAsked | Confirmation::Asked) {
+        return Some("The customer has answered already.");
+    }
+    None
+}
+
+fn calendar(draft: &Draft<'_>, ticket: &Ticket, services: &str, url: Option<String>, stamp: DateTime<Utc>) -> (Method, Appointment) {
+    let method = if url.is_some() { Method::Request } else { Method::Cancel };
+    let office = draft.letterhead.email.clone().unwrap_or_else(|| draft.app.mail_from.address.clone());
+    let appointment = Appointment {
+        ticket: ticket.id.0,
+        host: draft.app.host().to_owned(),
+        sequence: u32::try_from(ticket.sequence).unwrap_or_default(),
+        stamp,
+        start: ticket.starts_at,
+        end: ticket.ends_at,
+        summary: draft.letterhead.name.clone(),
+        description: services.to_owned(),
+        location: ticket.address.clone(),
+        url,
+        organizer: Some(Party { name: draft.letterhead.name.clone(), email: office }),
+        attendee: Some(Party { name: draft.to.name.clone(), email: draft.to.address.clone() }),
+        cancelled: ticket.state == TicketState::Cancelled,
+    };
+    (method, appointment)
+}

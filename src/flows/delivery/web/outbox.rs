@@ -1,0 +1,85 @@
+//! `/demo/mail`: what the demo would have sent, read from the mail folder. Exists in the demo only.
+
+use std::path::PathBuf;
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+
+use platform::{
+    app::App,
+    error::{Error, Result},
+    mail::{
+        Mailer,
+        read::{Mail, parse},
+    },
+    tenant::Read,
+};
+
+/// The newest mails shown.
+const SHOWN: usize = 100;
+
+#[derive(Template)]
+#[template(path = "messages/outbox.html")]
+struct Index {
+    head: ui::Head,
+    mails: Vec<(String, Mail)>,
+}
+
+#[derive(Template)]
+#[template(path = "messages/outbox_mail.html")]
+struct Show {
+    head: ui::Head,
+    mail: Mail,
+}
+
+fn folder(app: &App) -> Result<PathBuf> {
+    match &app.mailer {
+        Mailer::Folder(folder) if app.is_demo => Ok(folder.clone()),
+        _ => Err(Error::NotFound),
+    }
+}
+
+/// `GET /demo/mail`
+pub async fn index(State(app): State<App>, read: Read) -> Result<Response> {
+    let mut entries = tokio::fs::read_dir(folder(&app)?).await.map_err(Error::internal)?;
+    let mut files = Vec::new();
+    while let Some(entry) = entries.next_entry().await.map_err(Error::internal)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".eml") {
+            files.push((entry.metadata().await.and_then(|m| m.modified()).map_err(Error::internal)?, name));
+        }
+    }
+    files.sort_by(|a, b| b.cmp(a));
+    files.truncate(SHOWN);
+    let mut mails = Vec::new();
+    for (_, name) in files {
+        if let Some(mail) = mail(&app, &name).await? {
+            mails.push((name, mail));
+        }
+    }
+    let head = ui::Head::of(&read, "messages").title("Mail of the demo").sub("Written here instead of being sent");
+    Ok(ui::page(&Index { head, mails })?.into_response())
+}
+
+/// `GET /demo/mail/{name}`
+pub async fn show(State(app): State<App>, read: Read, Path(name): Path<String>) -> Result<Response> {
+    let mail = mail(&app, &name).await?.ok_or(Error::NotFound)?;
+    let head =
+        ui::Head::of(&read, "messages").title(mail.subject.clone()).sub(format!("To {}", mail.to)).back("/demo/mail", "Mail of the demo");
+    Ok(ui::page(&Show { head, mail })?.into_response())
+}
+
+async fn mail(app: &App, name: &str) -> Result<Option<Mail>> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_@.".contains(c)) && !name.starts_with('.') && name.ends_with(".eml");
+    if !plain {
+        return Ok(None);
+    }
+    match tokio::fs::read(folder(app)?.join(name)).await {
+        Ok(bytes) => Ok(Some(parse(&String::from_utf8_lossy(&bytes)))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::internal(e)),
+    }
+}

@@ -1,0 +1,214 @@
+//! A customer who is here already: what the file fills, follows and adds. What a person has changed stays.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    contacts::{Newcomers, fields, phone_key},
+    keys::Known,
+};
+use crate::imports::square::{Address, CustomerRow};
+use platform::{action::Cx, error::Result, ids::ContactId, redact, text};
+
+/// A contact that is here already, with what it can be found by.
+#[derive(Debug)]
+pub struct Present {
+    pub id: ContactId,
+    fields: Map<String, Value>,
+    emails: Vec<String>,
+    phones: Vec<String>,
+    addresses: Vec<Place>,
+    /// Imported ones, as they stand here.
+    notes: Vec<String>,
+    pub is_archived: bool,
+}
+
+/// A place of service as it stands here.
+#[derive(Debug, Deserialize)]
+struct Place {
+    id: Uuid,
+    #[serde(flatten)]
+    address: Address,
+    is_archived: bool,
+}
+
+pub struct Change {
+    pub is_empty: bool,
+    pub fields: Value,
+    /// Addresses that the file corrects.
+    pub addresses: Vec<Value>,
+    pub before: Value,
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+/// Fills what is empty and follows the file where no person has changed what an import wrote; adds what is new.
+pub fn change(
+    new: &mut Newcomers,
+    present: &Present,
+    known: Option<&Known>,
+    row: &CustomerRow,
+    country: &str,
+    now: DateTime<Utc>,
+) -> Change {
+    let id = present.id;
+    let null = Value::Null;
+    let written = known.map_or(&null, |k| &k.written);
+    let (mut set, mut old) = follow(present, written, row);
+    name(present, written, row, &mut set, &mut old);
+    let has = |list: &str, value: &str| written[list].as_array().is_some_and(|l| l.iter().any(|v| v.as_str() == Some(value)));
+    let mut added: Vec<Uuid> = Vec::new();
+    for email in row.emails.iter().filter(|e| !present.emails.contains(e) && !has("emails", e)) {
+        added.push(new.email(id, present.emails.len(), email).0);
+    }
+    for phone in row.phones.iter().filter(|p| !present.phones.contains(&phone_key(p)) && !has("phones", &phone_key(p))) {
+        added.push(new.phone(id, present.phones.len(), phone).0);
+    }
+    let mut addresses = Vec::new();
+    match row.address.as_ref().filter(|a| json!(a) != written["address"]).map(|a| (a, corrected(present, &written["address"], a))) {
+        Some((_, Some(Some(correction)))) => addresses.push(correction),
+        Some((address, None)) => {
+            let is_first = present.addresses.iter().all(|p| p.is_archived);
+            added.push(new.address(id, address, country, is_first).0);
+        }
+        Some((_, Some(None))) | None => {}
+    }
+    // The words themselves: an older export brought again tells nothing new.
+    if !row.memo.is_empty() && !present.notes.contains(&redact::redact(&row.memo).text) {
+        let (note, facts) = new.note(id, None, &row.memo, now);
+        added.push(note.0);
+        added.extend(facts.iter().map(|f| f.0));
+    }
+    if let Some(given) = row.email_consent.filter(|_| set.contains_key("email_consent")) {
+        added.push(new.consent(id, given).0);
+    }
+    let unchanged = set.is_empty() && added.is_empty() && addresses.is_empty();
+    let before =
+        json!({ "fields": old, "added": added, "addresses": addresses, "written": known.map(|k| &k.written), "key": row.source_id });
+    set.insert("id".into(), json!(id));
+    Change { is_empty: unchanged, fields: Value::Object(set), addresses, before }
+}
+
+/// What the file sets, and `[former, new]` of each; without the name, which follows from its parts.
+fn follow(present: &Present, written: &Value, row: &CustomerRow) -> (Map<String, Value>, Map<String, Value>) {
+    let (mut set, mut old) = (Map::new(), Map::new());
+    for (name, value) in fields(row).into_iter().filter(|f| f.0 != "name") {
+        let now = present.fields.get(name).unwrap_or(&Value::Null);
+        // Who has unsubscribed is not subscribed again by a file, which may be an old one.
+        let is_withdrawn = name == "email_consent" && *now == json!(false);
+        if !is_empty(&value) && value != *now && !is_withdrawn && (is_empty(now) || *now == written[name]) {
+            set.insert(name.into(), value.clone());
+            old.insert(name.into(), json!([now, value]));
+        }
+    }
+    (set, old)
+}
+
+/// The shown name, made from first and last name as they are now; without them as the file says.
+fn name(present: &Present, written: &Value, row: &CustomerRow, set: &mut Map<String, Value>, old: &mut Map<String, Value>) {
+    let person = |of: &dyn Fn(&str) -> String| text::collapse(&format!("{} {}", of("first_name"), of("last_name")));
+    let is_now = |part: &str| present.fields.get(part).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let becomes = |part: &str| set.get(part).and_then(Value::as_str).map_or_else(|| is_now(part), str::to_owned);
+    let (shown, wanted) = (is_now("name"), Some(person(&becomes)).filter(|p| !p.is_empty()).unwrap_or_else(|| row.name.clone()));
+    let is_made_up = person(&is_now).is_empty() && !person(&becomes).is_empty();
+    let is_made_up = is_made_up || shown.is_empty() || written["name"] == json!(shown) || shown == person(&is_now);
+    if is_made_up && shown != wanted {
+        old.insert("name".into(), json!([shown, wanted]));
+        set.insert("name".into(), json!(wanted));
+    }
+}
+
+/// What becomes of an address that is here: `None`, it is a new one; `Some(None)`, nothing; else its correction, with former values.
+fn corrected(present: &Present, written: &Value, address: &Address) -> Option<Option<Value>> {
+    let there = present.addresses.iter().find(|p| p.address.is_same_place(address));
+    let (place, becomes) = match (there, present.addresses.iter().find(|p| !p.is_archived && json!(p.address) == *written)) {
+        (Some(p), _) if p.is_archived => return Some(None),
+        // As the import wrote it: nobody has touched it since.
+        (None, Some(p)) => (p, address.clone()),
+        (Some(p), Some(w)) if p.id == w.id => (p, address.clone()),
+        (Some(p), _) => (p, p.address.filled_from(address)),
+        (None, None) => return None,
+    };
+    Some((becomes != place.address).then(|| json!({ "id": place.id, "old": place.address, "new": becomes })))
+}
+
+/// Contacts by the file's ids.
+pub async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String, Present>> {
+    let rows = sqlx::query!(
+        r#"
+        select c.id as "id: ContactId", c.source_key as "source_key!", c.deleted_at is not null as "is_archived!",
+               jsonb_build_object('name', c.name, 'first_name', c.first_name, 'last_name', c.last_name, 'nickname', c.nickname, 'company', c.company,
+                                  'birthday', c.birthday, 'customer_since', c.customer_since, 'email_consent', c.email_consent) as "fields!",
+               array(select e.match_key from contact_emails e where e.contact_id = c.id) as "emails!",
+               array(select p.match_key from contact_phones p where p.contact_id = c.id) as "phones!",
+               array(select jsonb_build_object('id', a.id, 'street', a.street, 'unit', a.unit, 'city', a.city, 'region', a.region,
+                                               'postal_code', a.postal_code, 'access', a.access_notes, 'is_archived', a.deleted_at is not null)
+                       from addresses a where a.contact_id = c.id order by a.deleted_at is not null, a.is_primary desc, a.id) as "addresses!",
+               array(select n.body from notes n where n.contact_id = c.id and n.source = 'import' and n.ticket_id is null) as "notes!"
+          from contacts c where c.source_key = any ($1)
+        "#,
+        keys
+    )
+    .fetch_all(cx.db())
+    .await?;
+    let mut out = HashMap::with_capacity(rows.len());
+    for r in rows {
+        let present = Present {
+            id: r.id,
+            fields: r.fields.as_object().cloned().unwrap_or_default(),
+            emails: r.emails,
+            phones: r.phones,
+            addresses: serde_json::from_value(Value::Array(r.addresses))?,
+            notes: r.notes,
+            is_archived: r.is_archived,
+        };
+        out.insert(r.source_key, present);
+    }
+    Ok(out)
+}
+
+/// Writes what changed of contacts.
+pub async fn update(cx: &mut Cx<'_>, changes: Vec<Value>) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"update contacts c
+              set name = coalesce(x.name, c.name), first_name = coalesce(x.first_name, c.first_name), last_name = coalesce(x.last_name, c.last_name),
+                  nickname = coalesce(x.nickname, c.nickname), company = coalesce(x.company, c.company), birthday = coalesce(x.birthday, c.birthday),
+                  customer_since = coalesce(x.customer_since, c.customer_since), email_consent = coalesce(x.email_consent, c.email_consent)
+             from jsonb_to_recordset($1) as x(id uuid, name text, first_name text, last_name text, nickname text, company text, birthday text,
+                                              customer_since date, email_consent boolean)
+            where c.id = x.id"#,
+        Value::Array(changes)
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Addresses that still read as `old` become `new`.
+pub async fn update_addresses(cx: &mut Cx<'_>, corrections: Vec<Value>) -> Result<()> {
+    if corrections.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"update addresses a
+              set street = x.new ->> 'street', unit = x.new ->> 'unit', city = x.new ->> 'city', region = x.new ->> 'region',
+                  postal_code = x.new ->> 'postal_code', access_notes = x.new ->> 'access'
+             from jsonb_to_recordset($1) as x(id uuid, old jsonb, new jsonb)
+            where a.id = x.id
+              and (a.street, a.unit, a.city, a.region, a.postal_code, a.access_notes)
+                = (x.old ->> 'street', x.old ->> 'unit', x.old ->> 'city', x.old ->> 'region', x.old ->> 'postal_code', x.old ->> 'access')"#,
+        Value::Array(corrections)
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The end of an import: duplicates proposed, the state told; or why it stopped.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{batch, lock};
+use crate::imports::{ImportState, data};
+use customers::contacts::likeness::{self, Person};
+use platform::{
+    action::{Action, Cx},
+    error::Result,
+    ids::{DuplicateId, ImportId, NoticeId},
+    role::Permission,
+};
+
+/// Every row is accounted for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct FinishImport {
+    pub import_id: ImportId,
+}
+
+impl Action for FinishImport {
+    const NAME: &'static str = "import.finish";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = ImportId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
+        let id = self.import_id;
+        if !matches!(lock(cx, id).await?, ImportState::Queued | ImportState::Running) {
+            return Ok(id);
+        }
+        propose(cx, id).await?;
+        batch::count(cx, id).await?;
+        let now = cx.now();
+        sqlx::query!("update imports set state = 'done', finished_at = $2, error = null where id = $1", id.0, now).execute(cx.db()).await?;
+        batch::tell(cx, "import.completed", id).await?;
+        Ok(id)
+    }
+}
+
+/// Proposals a contact takes part in.
+const MOST_TWINS: u8 = 5;
+
+/// Proposes pairs of which one came or changed with this import; nobody is merged.
+async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
+    let rows = sqlx::query!(
+        r#"
+        select c.id, c.first_name, c.last_name, c.company,
+               array(select e.match_key from contact_emails e where e.contact_id = c.id) as "emails!",
+               array(select p.match_key from contact_phones p where p.contact_id = c.id) as "phones!",
+               coalesce((select a.street from addresses a where a.contact_id = c.id and a.deleted_at is null order by a.is_primary desc, a.id limit 1), '') as "street!",
+               -- Sets, read once: asked one by one, all of the import's keys were gone through for each customer.
+               c.id in (select k.record_id from import_keys k where k.import_id = $1 and k.record_id is not null)
+                 or c.id in (select w.record_id from import_rows w where w.import_id = $1 and w.outcome = 'updated' and w.record_id is not null) as "is_ours!"
+          from contacts c where c.deleted_at is null
+        "#,
+        import.0
+    )
+    .fetch_all(cx.db())
+    .await?;
+    let (mut people, mut ids): (Vec<Person>, Vec<(Uuid, bool)>) = (Vec::new(), Vec::new());
+    for r in rows {
+        ids.push((r.id, r.is_ours));
+        people.push(Person {
+            first_name: r.first_name,
+            last_name: r.last_name,
+            company: r.company,
+            emails: r.emails,
+            phones: r.phones,
+            street: r.street,
+        });
+    }
+    if !ids.iter().any(|i| i.1) {
+        return Ok(());
+    }
+    // Best first; a contact with twins by the dozen is looked at once, not dozens of times.
+    let mut times = vec![0_u8; ids.len()];
+    let pairs: Vec<Value> = likeness::propose(&people)
+        .into_iter()
+        .filter(|(i, j, _)| ids[*i].1 || ids[*j].1)
+        .filter(|(i, j, _)| {
+            let is_wanted = times[*i] < MOST_TWINS && times[*j] < MOST_TWINS;
+            times[*i] += u8::from(is_wanted);
+            times[*j] += u8::from(is_wanted);
+            is_wanted
+        })
+        .map(|(i, j, likeness)| {
+            let (a, b) = (ids[i].0.min(ids[j].0), ids[i].0.max(ids[j].0));
+            json!({ "id": DuplicateId::new(), "contact_id": a, "other_id": b, "score": likeness.score, "reason": likeness.reasons.join(", ") })
+        })
+        .collect();
+    sqlx::query!(
+        r#"insert into contact_duplicates (id, contact_id, other_id, score, reason, import_id)
+           select x.id, x.contact_id, x.other_id, x.score, upper(left(x.reason, 1)) || substr(x.reason, 2), $2
+             from jsonb_to_recordset($1) as x(id uuid, contact_id uuid, other_id uuid, score int, reason text)
+           on conflict (org_id, contact_id, other_id) do nothing"#,
+        Value::Array(pairs),
+        import.0
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// It stopped: the page says why, and "run again" goes on from there.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct FailImport {
+    pub import_id: ImportId,
+    pub reason: String,
+}
+
+impl Action for FailImport {
+    const NAME: &'static str = "import.fail";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = ImportId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
+        if lock(cx, self.import_id).await?.is_busy() {
+            sqlx::query!("update imports set state = 'failed', error = $2 where id = $1", self.import_id.0, self.reason)
+                .execute(cx.db())
+                .await?;
+            batch::tell(cx, "import.failed", self.import_id).await?;
+            notice(cx, self.import_id, &self.reason).await?;
+        }
+        Ok(self.import_id)
+    }
+}
+
+/// Puts a stopped import before the owner.
+async fn notice(cx: &mut Cx<'_>, id: ImportId, reason: &str) -> Result<()> {
+    let import = data::import(cx.db(), id).await?;
+    sqlx::query!(
+        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, 'import_failed', 'import', $2, $3, $4)
+         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
+        NoticeId::new().0,
+        id.0,
+        format!("The import of {} stopped: {reason}", import.file_name),
+        format!("import_failed:{id}")
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// It is being worked on again.
+pub async fn settled(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
+    sqlx::query!(
+        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'import' and subject_id = $1 and resolved_at is null",
+        id.0
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `import.map`: the person says which column of the file is what.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Previewed, about, kind, lock, previewed};
+use crate::imports::{
+    ImportState, csv, data, reading,
+    recognise::{Kind, Mapping},
+};
+use platform::{
+    action::{Action, Cx},
+    error::{Error, FieldErrors, Result},
+    ids::ImportId,
+    role::Permission,
+};
+
+/// Corrects what the columns of a file are taken for, before it runs; and what the file is, where that was guessed wrong.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct MapImport {
+    pub import_id: ImportId,
+    /// `square_customers` …; another kind than before starts from what its headers say.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Every column that is to be read; the others are left out.
+    #[serde(default)]
+    pub columns: Vec<ColumnChoice>,
+}
+
+/// One column of the file and its meaning.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnChoice {
+    /// Position in the file, from 0.
+    pub column: usize,
+    /// As Square names it: `Phone Number`.
+    pub field: String,
+}
+
+impl Action for MapImport {
+    const NAME: &'static str = "import.map";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = Previewed;
+
+    fn versioned(&self) -> Option<(&'static str, Uuid)> {
+        Some(("imports", self.import_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
+        let id = self.import_id;
+        if lock(cx, id).await? != ImportState::Previewed {
+            return Err(Error::conflict("This import has run; bring the file again to read its columns in another way."));
+        }
+        let import = data::import(cx.db(), id).await?;
+        let before = Kind::from_key(&import.kind).ok_or(Error::NotFound)?;
+        let now = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?.unwrap_or(before);
+        let bytes = data::bytes(cx.db(), import.file_id).await?;
+        let sheet = csv::read(&bytes).map_err(|e| FieldErrors::one("file", e.to_string()))?;
+        let mut choices = import.choices;
+        choices.mapping = Some(if now == before { chosen(now, &sheet, &self.columns)? } else { Mapping::guess(now, &sheet) });
+        let reading = reading::read(&bytes, now, &cx.who.country, &choices).map_err(|m| FieldErrors::one("file", m))?;
+        sqlx::query!("update imports set kind = $2, options = $3 where id = $1", id.0, now.key(), serde_json::to_value(&choices)?)
+            .execute(cx.db())
+            .await?;
+        cx.event("import.mapped", about(id), json!({ "kind": now.key(), "columns": choices.mapping.map(|m| m.columns) })).await?;
+        previewed(cx, id, reading).await
+    }
+}
+
+/// The mapping that the choices make: each field once, and only what the kind knows.
+fn chosen(kind: Kind, sheet: &csv::Sheet, columns: &[ColumnChoice]) -> Result<Mapping> {
+    let mut mapping = Mapping { kind, columns: std::collections::BTreeMap::new() };
+    let mut errors = FieldErrors::default();
+    for choice in columns {
+        let field = format!("column_{}", choice.column);
+        let Some(header) = sheet.headers.get(choice.column) else {
+            errors.add(&field, format!("The file has {} columns.", sheet.headers.len()));
+            continue;
+        };
+        let Some(known) = kind.columns().iter().find(|c| csv::header_key(c.name()) == csv::header_key(&choice.field)) else {
+            errors.add(&field, format!("{} has no “{}”.", kind.label(), choice.field));
+            continue;
+        };
+        if let Some(other) = mapping.columns.insert(known.name().to_owned(), choice.column) {
+            errors.add(&field, format!("“{}” and “{header}” can’t both be “{}”.", sheet.headers[other], known.name()));
+        }
+    }
+    errors.into_result()?;
+    Ok(mapping)
+}

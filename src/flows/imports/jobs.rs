@@ -1,0 +1,141 @@
+//! The background work: reads the kept file, does what is not accounted for yet, portion by portion. Killed at any moment it goes on at the
+//! last committed portion; nothing is done twice.
+
+use std::collections::HashMap;
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RowProblem,
+    actions::{FailImport, FinishImport, RunBatch, UndoPortion},
+    data,
+    reading::{self, Reading, Rows},
+    recognise::Kind,
+};
+use platform::{
+    jobs::app,
+    {
+        action::Meta,
+        app::App,
+        error::{Error, Result},
+        ids::{ImportId, OrgId},
+        tenant::{Read, Write},
+    },
+};
+
+/// Rows a portion: about a second of work.
+const PORTION: usize = 500;
+
+#[derive(Serialize, Deserialize)]
+pub struct RunImport {
+    pub org: OrgId,
+    pub import: ImportId,
+}
+
+impl TaskHandler for RunImport {
+    const IDENTIFIER: &'static str = "run_import";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        let app = app(&ctx)?;
+        let worked = run(app, self.org, self.import).await;
+        settle(app, self.org, self.import, worked).await
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct UndoImport {
+    pub org: OrgId,
+    pub import: ImportId,
+}
+
+impl TaskHandler for UndoImport {
+    const IDENTIFIER: &'static str = "undo_import";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        let app = app(&ctx)?;
+        let worked = undo(app, self.org, self.import).await;
+        settle(app, self.org, self.import, worked).await
+    }
+}
+
+/// A database that is away is tried again; everything else ends the import where people see it.
+async fn settle(app: &App, org: OrgId, import: ImportId, worked: Result<()>) -> Result<()> {
+    match worked {
+        Ok(()) | Err(Error::NotFound) => Ok(()),
+        Err(e @ Error::Unavailable(_)) => Err(e),
+        Err(e) => {
+            tracing::error!(error = %e, %import, "an import stopped");
+            let reason = match &e {
+                Error::Internal(_) => "Something went wrong on our side. What was done so far is kept; run it again to go on.".to_owned(),
+                other => other.message(),
+            };
+            let write = Write::of_org(app, org, "import").await?;
+            write.act(&Meta::default(), FailImport { import_id: import, reason }).await?;
+            Ok(())
+        }
+    }
+}
+
+/// Does all rows that are not accounted for yet.
+pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
+    let mut read = Read::of_org(app, org).await?;
+    let found = data::import(read.db(), import).await?;
+    let bytes = data::bytes(read.db(), found.file_id).await?;
+    let done = data::lines_done(read.db(), import).await?;
+    let country = read.who.country.clone();
+    drop(read);
+    let kind = Kind::from_key(&found.kind).ok_or(Error::NotFound)?;
+    let choices = found.choices;
+    // Parsing 15,000 rows takes a while; other requests of this thread do not wait for it.
+    let reading = tokio::task::spawn_blocking(move || reading::read(&bytes, kind, &country, &choices)).await.map_err(Error::internal)?;
+    let reading = reading.map_err(Error::conflict)?.without(&done);
+    let write = Write::of_org(app, org, "import").await?;
+    let warnings = warnings(&reading);
+    let refused = reading.refused.clone();
+    if !refused.is_empty() {
+        write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
+    }
+    for rows in reading.portions(PORTION) {
+        let batch = |rows: Rows| RunBatch { import_id: import, rows: Some(rows), refused: Vec::new(), warnings: warnings.clone() };
+        match write.act(&Meta::default(), batch(rows.clone())).await {
+            Ok(_) => continue,
+            Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+            Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
+        }
+        // One row that the database will not have is refused with its reason; the others come in.
+        for row in rows.one_by_one() {
+            let lines = row.lines();
+            let refused = match write.act(&Meta::default(), batch(row)).await {
+                Ok(_) => continue,
+                Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+                Err(Error::Internal(_)) => "The row holds a value that Rounds can't take".to_owned(),
+                Err(e) => e.message(),
+            };
+            let refused = lines.into_iter().map(|line| RowProblem::new(line, None, refused.clone())).collect();
+            write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
+        }
+    }
+    write.act(&Meta::default(), FinishImport { import_id: import }).await?;
+    Ok(())
+}
+
+/// By line: what a person should look at.
+fn warnings(reading: &Reading) -> HashMap<u64, String> {
+    let mut out: HashMap<u64, String> = HashMap::new();
+    for w in &reading.warnings {
+        let words = out.entry(w.line).or_default();
+        if !words.is_empty() {
+            words.push_str("; ");
+        }
+        words.push_str(&w.words());
+    }
+    out
+}
+
+/// Takes back portion by portion.
+pub async fn undo(app: &App, org: OrgId, import: ImportId) -> Result<()> {
+    let write = Write::of_org(app, org, "import").await?;
+    while write.act(&Meta::default(), UndoPortion { import_id: import }).await? {}
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Addresses as they stand in exports: one cell or several, gate codes among them, states in every spelling.
+
+use customers::contacts::likeness::street_key;
+use platform::text::{collapse, fold};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
+
+/// A place of service. All fields may be empty but the street.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Address {
+    pub street: String,
+    /// "Apt 4", "Unit B".
+    pub unit: String,
+    pub city: String,
+    /// Two letters for states of the US and provinces of Canada, otherwise as written.
+    pub region: String,
+    pub postal_code: String,
+    /// What stood in the second line and is no part of an address: "gate code 4411#".
+    pub access: String,
+}
+
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(gate|code|lock ?box|key ?pad|keys?|combo|pin|dogs?|call|knock|ring|door)\b").expect("a constant pattern")
+});
+
+impl Address {
+    /// From separate cells; `None` when all are empty.
+    pub(super) fn from_cells(street: &str, second: &str, city: &str, region: &str, postal: &str) -> Option<Self> {
+        let second = collapse(second);
+        let (unit, access) = if ACCESS.is_match(&second) { (String::new(), second) } else { (second, String::new()) };
+        let address = Self {
+            street: collapse(street),
+            unit,
+            city: collapse(city),
+            region: region_code(region),
+            postal_code: collapse(postal),
+            access,
+        };
+        (address != Self::default()).then_some(address)
+    }
+
+    /// Whether both may be the same door: street and unit, as far as both name one, and city or ZIP code.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let agree = |a: &str, b: &str| a.is_empty() || b.is_empty() || fold(a) == fold(b);
+        let both = |a: &str, b: &str| !a.is_empty() && fold(a) == fold(b);
+        let zip = |a: &Self| a.postal_code.split('-').next().unwrap_or_default().to_owned();
+        let is_same_town = both(&self.city, &other.city)
+            || both(&zip(self), &zip(other))
+            || (agree(&self.city, &other.city) && agree(&zip(self), &zip(other)));
+        street_key(&self.street) == street_key(&other.street) && agree(&self.unit, &other.unit) && is_same_town
+    }
+
+    /// With what it lacks taken from the other.
+    #[must_use]
+    pub fn filled_from(&self, other: &Self) -> Self {
+        let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
+        Self {
+            street: or(&self.street, &other.street),
+            unit: or(&self.unit, &other.unit),
+            city: or(&self.city, &other.city),
+            region: or(&self.region, &other.region),
+            postal_code: or(&self.postal_code, &other.postal_code),
+            access: or(&self.access, &other.access),
+        }
+    }
+
+    /// From one cell: `8798 Governors Dr SW, Hazel Green, Alabama, 35750`, or `…, AL 35750`.
+    pub(super) fn from_line(line: &str) -> Option<Self> {
+        let mut parts: Vec<String> = line.split(',').map(collapse).filter(|p| !p.is_empty()).collect();
+        if parts.len() > 3 && matches!(parts.last().map(|p| p.to_lowercase()).as_deref(), Some("us" | "usa" | "united states")) {
+            parts.pop();
+        }
+        // "AL 35750" in one part, or "Harvest 35749".
+        if let Some((state, zip)) = parts.last().and_then(|p| p.rsplit_once(' '))
+            && zip.starts_with(|c: char| c.is_ascii_digit())
+            && parts.len() > 1
+            && (region_code(state).len() == 2 || is_zip(zip))
+        {
+            let (state, zip) = (state.to_owned(), zip.to_owned());
+            parts.pop();
+            parts.extend([state, zip]);
+        }
+        let postal = take_last(&mut parts, |p| p.chars().filter(char::is_ascii_digit).count() >= 3 && p.len() <= 10 && !p.contains(' '));
+        let region = take_last(&mut parts, |p| region_code(p).len() == 2);
+        let city = if parts.len() > 1 { parts.pop().unwrap_or_default() } else { String::new() };
+        let (street, second) = match parts.split_first() {
+            Some((street, rest)) => (street.clone(), rest.join(", ")),
+            None => (String::new(), String::new()),
+        };
+        Self::from_cells(&street, &second, &city, &region, &postal)
+    }
+
+    /// A ZIP code whose leading zero a spreadsheet cut ("2134" in Massachusetts), mended.
+    pub(super) fn mend_zip(&mut self) -> bool {
+        let north_east = matches!(self.region.as_str(), "CT" | "MA" | "ME" | "NH" | "NJ" | "RI" | "VT" | "PR" | "VI");
+        let (first, rest) = self.postal_code.split_once('-').unwrap_or((&self.postal_code, ""));
+        if !north_east || !(3..5).contains(&first.len()) || !first.bytes().all(|b| b.is_ascii_digit()) {
+            return false;
+        }
+        let plus = if rest.is_empty() { String::new() } else { format!("-{rest}") };
+        self.postal_code = format!("{first:0>5}{plus}");
+        true
+    }
+}
+
+/// 35750 or 35750-1234.
+fn is_zip(text: &str) -> bool {
+    let (five, plus) = text.split_once('-').unwrap_or((text, "0000"));
+    five.len() == 5 && plus.len() == 4 && five.bytes().chain(plus.bytes()).all(|b| b.is_ascii_digit())
+}
+
+fn take_last(parts: &mut Vec<String>, is: impl Fn(&str) -> bool) -> String {
+    if parts.len() > 1 && parts.last().is_some_and(|p| is(p)) { parts.pop().unwrap_or_default() } else { String::new() }
+}
+
+/// `Alabama`, `al`, `Ala.` → `AL`; what is no state or province stays as written.
+pub fn region_code(region: &str) -> String {
+    let plain = collapse(region);
+    let key = plain.to_lowercase().replace('.', "");
+    STATES.iter().find(|(code, name)| code.eq_ignore_ascii_case(&key) || *name == key).map_or(plain, |(code, _)| (*code).to_owned())
+}
+
+#[rustfmt::skip]
+const STATES: &[(&str, &str)] = &[
+    ("AL", "alabama"), ("AL", "ala"), ("AK", "alaska"), ("AZ", "arizona"), ("AR", "arkansas"), ("CA", "california"), ("CO", "colorado"),
+    ("CT", "connecticut"), ("DE", "delaware"), ("DC", "district of columbia"), ("FL", "florida"), ("FL", "fla"), ("GA", "georgia"),
+    ("HI", "hawaii"), ("ID", "idaho"), ("IL", "illinois"), ("IN", "indiana"), ("IA", "iowa"), ("KS", "kansas"), ("KY", "kentucky"),
+    ("LA", "louisiana"), ("ME", "maine"), ("MD", "maryland"), ("MA", "massachusetts"), ("MI", "michigan"), ("MN", "minnesota"),
+    ("MS", "mississippi"), ("MO", "missouri"), ("MT", "montana"), ("NE", "nebraska"), ("NV", "nevada"), ("NH", "new hampshire"),
+    ("NJ", "new jersey"), ("NM", "new mexico"), ("NY", "new york"), ("NC", "north carolina"), ("ND", "north dakota"), ("OH", "ohio"),
+    ("OK", "oklahoma"), ("OR", "oregon"), ("PA", "pennsylvania"), ("PR", "puerto rico"), ("RI", "rhode island"), ("SC", "south carolina"),
+    ("SD", "south dakota"), ("TN", "tennessee"), ("TN", "tenn"), ("TX", "texas"), ("UT", "utah"), ("VT", "vermont"), ("VA", "virginia"),
+    ("VI", "virgin islands"), ("WA", "washington"), ("WV", "west virginia"), ("WI", "wisconsin"), ("WY", "wyoming"),
+    ("AB", "alberta"), ("BC", "british columbia"), ("MB", "manitoba"), ("NB", "new brunswick"), ("NL", "newfoundland and labrador"),
+    ("NS", "nova scotia"), ("ON", "ontario"), ("PE", "prince edward island"), ("QC", "quebec"), ("SK", "saskatchewan"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_and_several_cells() {
+        let a = Address::from_line("8798 Governors Dr SW, Hazel Green, Alabama, 35750").unwrap();
+        assert_eq!(
+            (a.street.as_str(), a.city.as_str(), a.region.as_str(), a.postal_code.as_str()),
+            ("8798 Governors Dr SW", "Hazel Green", "AL", "35750")
+        );
+        let a = Address::from_line("12 Oak St, Apt 4, Madison, al 35758-1234, USA").unwrap();
+        assert_eq!((a.unit.as_str(), a.city.as_str(), a.postal_code.as_str()), ("Apt 4", "Madison", "35758-1234"));
+        let a = Address::from_line("1 Elm St, Harvest 35749").unwrap();
+        assert_eq!((a.street.as_str(), a.city.as_str(), a.postal_code.as_str()), ("1 Elm St", "Harvest", "35749"));
+        assert_eq!(Address::from_line("12 Oak St").unwrap().street, "12 Oak St");
+        assert_eq!(Address::from_line(" , ,"), None);
+        let a = Address::from_cells("1 Elm", "gate code 4411#", "Boston", "massachusetts", "2134").unwrap();
+        assert_eq!((a.access.as_str(), a.unit.as_str(), a.region.as_str()), ("gate code 4411#", "", "MA"));
+        let mut a = a;
+        assert!(a.mend_zip());
+        assert_eq!(a.postal_code, "02134");
+        assert_eq!(region_code("Bayern"), "Bayern");
+    }
+}

@@ -1,0 +1,69 @@
+//! The columns of a file on its preview: a select each, and what was chosen in them.
+
+use super::{Import, Kind, Typed};
+use crate::imports::{
+    actions::ColumnChoice,
+    reading::{Reading, SeenColumn},
+    recognise::Column,
+};
+
+/// The part of the preview that says which column is what.
+pub struct Columns {
+    pub kind: ui::Field,
+    pub fields: Vec<ui::Field>,
+    pub recognised: usize,
+    /// Columns that hold nothing and mean nothing: not shown.
+    pub empty: usize,
+    pub missing: Vec<&'static str>,
+    /// Something is to be done here.
+    pub is_open: bool,
+    /// What the selects stood at, to see what was changed.
+    before: Typed,
+}
+
+impl Columns {
+    /// Whether what was posted is not what the preview was made from.
+    pub fn differ(&self, typed: &Typed) -> bool {
+        self.before.iter().any(|(name, value)| typed.get(name).is_some_and(|t| t != value))
+    }
+}
+
+fn name(column: &SeenColumn) -> String {
+    format!("column_{}", column.column)
+}
+
+/// The selects of a file, with what was typed where there is such.
+pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
+    let mut choices = vec![ui::Choice::new("", "Leave out")];
+    choices.extend(reading.kind.columns().iter().map(|c: &Column| ui::Choice::new(c.name(), c.name())));
+    let shown = |c: &&SeenColumn| c.field.is_some() || !c.sample.is_empty();
+    let now = |name: &str, stored: &str| typed.get(name).cloned().unwrap_or_else(|| stored.to_owned());
+    let select = |c: &SeenColumn| {
+        let stored = c.field.as_deref().unwrap_or_default();
+        let label = if c.header.is_empty() { format!("Column {}", c.column + 1) } else { c.header.clone() };
+        let hint = if c.sample.is_empty() { "Empty".to_owned() } else { format!("Such as: {}", c.sample) };
+        ui::select(&name(c), &label).choices(&choices).value(now(&name(c), stored)).hint(hint)
+    };
+    let kinds: Vec<ui::Choice> = Kind::ALL.into_iter().map(|k| ui::Choice::new(k.key(), k.label())).collect();
+    let mut before: Typed = reading.columns.iter().filter(shown).map(|c| (name(c), c.field.clone().unwrap_or_default())).collect();
+    before.insert("kind".into(), import.kind.clone());
+    let shown: Vec<&SeenColumn> = reading.columns.iter().filter(shown).collect();
+    Columns {
+        kind: ui::select("kind", "This file holds").choices(&kinds).value(now("kind", &import.kind)),
+        recognised: shown.iter().filter(|c| c.field.is_some()).count(),
+        empty: reading.columns.len() - shown.len(),
+        is_open: !reading.missing.is_empty() || shown.iter().any(|c| c.field.is_none()) || typed.contains_key("kind"),
+        missing: reading.missing.clone(),
+        fields: shown.into_iter().map(select).collect(),
+        before,
+    }
+}
+
+/// What a posted preview says about its columns.
+pub fn chosen(typed: &Typed) -> Vec<ColumnChoice> {
+    let choice = |(name, field): (&String, &String)| {
+        let column = name.strip_prefix("column_")?.parse().ok()?;
+        (!field.is_empty()).then(|| ColumnChoice { column, field: field.clone() })
+    };
+    typed.iter().filter_map(choice).collect()
+}

@@ -1,0 +1,4 @@
+//! The outbox and the words of messages.
+
+pub mod outbox;
+pub mod registry;

@@ -1,0 +1,79 @@
+//! Writes of invoices, one file a verb.
+
+mod create;
+mod issue;
+mod lines;
+mod link;
+mod send;
+mod settle;
+mod update;
+mod void;
+
+pub use create::{CreateFromTicket, CreateInvoice, Created};
+pub use issue::{IssueInvoice, Issued};
+pub use lines::NewLine;
+pub use link::{RenewLink, Renewed};
+pub use send::{How, MarkSendFailed, MarkSent, SendInvoice, Sent};
+pub use settle::{Settled, recount};
+pub use update::UpdateInvoice;
+pub use void::{VoidInvoice, Voided};
+
+use super::data::Invoice;
+use platform::{
+    action::{Cx, Subject},
+    error::Result,
+    ids::{InvoiceId, NoticeId},
+};
+
+pub fn about(invoice: &Invoice) -> Subject {
+    Subject { kind: "invoice", id: invoice.id.0, contact: Some(invoice.contact_id) }
+}
+
+/// Puts something before the owner, once for each `dedup_key`.
+pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str, dedup_key: &str) -> Result<()> {
+    sqlx::query!(
+        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'invoice', $3, $4, $5)
+         on conflict (org_id, dedup_key) do nothing",
+        NoticeId::new().0,
+        kind,
+        invoice.0,
+        body,
+        dedup_key
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// The name of the job that closes an open payment page whose amount is no longer due; handled by `payments`.
+pub const EXPIRE_CHECKOUT: &str = "expire_checkout";
+
+/// What is due has changed: a payment page that is still open for the old amount must not be paid any more.
+pub async fn amount_changed(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<()> {
+    let open = sqlx::query_scalar!(
+        r#"select exists (select from checkout_sessions where invoice_id = $1 and state in ('creating', 'open')) as "open!""#,
+        invoice.0
+    )
+    .fetch_one(cx.db())
+    .await?;
+    if open {
+        cx.enqueue(EXPIRE_CHECKOUT, serde_json::json!({ "invoice": invoice }), &format!("expire_checkout:{invoice}")).await?;
+    }
+    Ok(())
+}
+
+fn reason_given(reason: &str, _: &()) -> garde::Result {
+    match reason.trim().chars().count() {
+        0 => Err(garde::Error::new("Please say why.")),
+        1..=500 => Ok(()),
+        _ => Err(garde::Error::new("A reason has at most 500 characters.")),
+    }
+}
+
+fn note_fits(note: &str, _: &()) -> garde::Result {
+    if note.len() > 4000 { Err(garde::Error::new("A note has at most 4,000 characters.")) } else { Ok(()) }
+}
+
+fn terms_fit(days: &Option<i32>, _: &()) -> garde::Result {
+    if days.is_none_or(|d| (0..=365).contains(&d)) { Ok(()) } else { Err(garde::Error::new("Terms are from 0 to 365 days.")) }
+}

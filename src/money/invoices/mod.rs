@@ -1,0 +1,136 @@
+//! Invoices: what is owed, as printed and as paid. Drafts change; an issued one is frozen with its number, lines, taxes and PDF (`domain.md`).
+
+pub mod actions;
+pub mod calc;
+pub mod data;
+pub mod paper;
+pub mod pdf;
+pub mod web;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use platform::{money::Currency, role::Permission, tenant::Who};
+use ui::Tone;
+
+/// Where an invoice stands. *Overdue* is derived from the due date, never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "invoice_state", rename_all = "snake_case")]
+pub enum InvoiceState {
+    Draft,
+    /// Numbered and frozen; the mail server has not taken it (or it is handed over by other ways).
+    Issued,
+    /// The mail server took it.
+    Sent,
+    PartiallyPaid,
+    Paid,
+    Void,
+}
+
+impl InvoiceState {
+    pub const ALL: [Self; 6] = [Self::Draft, Self::Issued, Self::Sent, Self::PartiallyPaid, Self::Paid, Self::Void];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Issued => "issued",
+            Self::Sent => "sent",
+            Self::PartiallyPaid => "partially_paid",
+            Self::Paid => "paid",
+            Self::Void => "void",
+        }
+    }
+
+    /// The word people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "Draft",
+            Self::Issued => "Issued",
+            Self::Sent => "Sent",
+            Self::PartiallyPaid => "Partly paid",
+            Self::Paid => "Paid",
+            Self::Void => "Void",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Money is still owed on it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Issued | Self::Sent | Self::PartiallyPaid)
+    }
+
+    /// The ways between the states. Money may come at any point after issue, also on what is void or paid: then it is put before the owner.
+    pub fn may_become(self, next: Self) -> bool {
+        use InvoiceState as S;
+        matches!(
+            (self, next),
+            (S::Draft, S::Issued | S::Void)
+                | (S::Issued, S::Sent | S::PartiallyPaid | S::Paid | S::Void)
+                | (S::Sent, S::Issued | S::PartiallyPaid | S::Paid | S::Void)
+                | (S::PartiallyPaid, S::Issued | S::Sent | S::Paid | S::Void)
+                | (S::Paid, S::Issued | S::Sent | S::PartiallyPaid | S::Void)
+        )
+    }
+}
+
+/// The pill of an invoice: its state, or that it is overdue.
+pub fn standing(state: InvoiceState, is_overdue: bool) -> (&'static str, Tone) {
+    match state {
+        _ if is_overdue => ("Overdue", Tone::Bad),
+        InvoiceState::Draft | InvoiceState::Void => (state.word(), Tone::Idle),
+        InvoiceState::Issued | InvoiceState::PartiallyPaid => (state.word(), Tone::Wait),
+        InvoiceState::Sent => (state.word(), Tone::Info),
+        InvoiceState::Paid => (state.word(), Tone::Good),
+    }
+}
+
+/// The currency of a code kept with a record; what was kept is always one of ours.
+pub fn currency(code: &str) -> Currency {
+    Currency::from_code(code).unwrap_or(Currency::USD)
+}
+
+/// What this member may do with an invoice as it stands: names of actions. Pages draw their buttons from it.
+pub fn allowed_actions(who: &Who, invoice: &data::Invoice) -> Vec<&'static str> {
+    let mut allowed = Vec::new();
+    let (drafts, sends, handles) = (who.can(Permission::DraftMoney), who.can(Permission::Send), who.can(Permission::HandleMoney));
+    match invoice.state {
+        InvoiceState::Draft => {
+            allowed.extend(drafts.then_some("invoice.update"));
+            allowed.extend(sends.then_some("invoice.issue"));
+            allowed.extend(sends.then_some("invoice.send"));
+            allowed.extend(handles.then_some("invoice.void"));
+        }
+        InvoiceState::Issued | InvoiceState::Sent | InvoiceState::PartiallyPaid => {
+            allowed.extend(sends.then_some("invoice.send"));
+            allowed.extend(sends.then_some("invoice.renew_link"));
+            allowed.extend(handles.then_some("payment.record"));
+            allowed.extend((handles && invoice.paid.is_zero()).then_some("invoice.void"));
+        }
+        InvoiceState::Paid => {
+            allowed.extend(sends.then_some("invoice.send"));
+            allowed.extend(sends.then_some("invoice.renew_link"));
+            allowed.extend((handles && invoice.paid.is_zero()).then_some("invoice.void"));
+        }
+        InvoiceState::Void => {}
+    }
+    allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn void_is_final_and_nothing_becomes_a_draft() {
+        for from in InvoiceState::ALL {
+            assert!(!from.may_become(InvoiceState::Draft));
+            assert!(!InvoiceState::Void.may_become(from));
+            assert!(!from.may_become(from));
+        }
+        assert_eq!(standing(InvoiceState::Sent, true), ("Overdue", Tone::Bad));
+    }
+}

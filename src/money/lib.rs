@@ -1,0 +1,7 @@
+//! Invoices and payments.
+
+pub mod invoices;
+pub mod jobs;
+pub mod payments;
+pub mod registry;
+pub mod routes;

@@ -1,0 +1,121 @@
+//! What follows from payments and refunds: the sums kept with payment and invoice, receipts, and what is put before the owner.
+
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use super::{about, words};
+use crate::{
+    invoices::{self, InvoiceState, actions::Settled},
+    payments::{
+        PaymentState,
+        data::{self, Payment},
+    },
+};
+use customers::contacts;
+use messages::outbox::{self, MessageKind, NewMessage};
+use platform::{
+    action::Cx,
+    error::Result,
+    ids::{InvoiceId, NoticeId, PaymentId},
+};
+
+/// Puts something about a payment before the owner, once for each `dedup_key`.
+pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body: &str, dedup_key: &str) -> Result<()> {
+    sqlx::query!(
+        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'payment', $3, $4, $5)
+         on conflict (org_id, dedup_key) do nothing",
+        NoticeId::new().0,
+        kind,
+        payment.0,
+        body,
+        dedup_key
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Counts an invoice's payments anew: succeeded ones (and those given back or disputed since) less refunds, without tips.
+/// A refund is taken off the amount first, off the tip last.
+pub(super) async fn settle_invoice(cx: &mut Cx<'_>, id: InvoiceId, reopen: bool) -> Result<Settled> {
+    let paid = sqlx::query_scalar!(
+        r#"select coalesce(sum(amount - least(refunded, amount)), 0) as "paid!" from payments
+            where invoice_id = $1 and state in ('succeeded', 'refunded', 'disputed')"#,
+        id.0
+    )
+    .fetch_one(cx.db())
+    .await?;
+    invoices::actions::recount(cx, id, paid, reopen).await
+}
+
+/// Counts a payment's refunds anew and sets its state. Returns how much more was given back than before.
+///
+/// What the provider says in all and the single refunds may come in any order: the larger counts, unless a refund failed after all.
+pub(super) async fn settle_refunds(cx: &mut Cx<'_>, id: PaymentId) -> Result<Decimal> {
+    let row = sqlx::query!(
+        r#"
+        select p.state as "state: PaymentState", p.amount + p.tip as "whole!", p.refunded, p.provider_refunded,
+               coalesce((select sum(r.amount) from refunds r where r.payment_id = p.id and r.state = 'succeeded'), 0) as "by_rows!",
+               exists (select from refunds r where r.payment_id = p.id and r.state = 'failed') as "any_failed!"
+          from payments p where p.id = $1
+        "#,
+        id.0
+    )
+    .fetch_one(cx.db())
+    .await?;
+    let said = if row.any_failed { row.by_rows } else { row.by_rows.max(row.provider_refunded) };
+    let refunded = said.min(row.whole);
+    let state = match row.state {
+        PaymentState::Succeeded | PaymentState::Refunded if refunded >= row.whole && refunded > Decimal::ZERO => PaymentState::Refunded,
+        PaymentState::Refunded => PaymentState::Succeeded,
+        other => other,
+    };
+    sqlx::query!("update payments set refunded = $2, state = $3 where id = $1", id.0, refunded, state as PaymentState)
+        .execute(cx.db())
+        .await?;
+    let more = refunded - row.refunded;
+    if more > Decimal::ZERO {
+        let payment = data::payment(cx.db(), id).await?;
+        let payload = json!({ "amount": more, "refunded": refunded, "currency": payment.currency, "invoice_id": payment.invoice_id });
+        cx.event("payment.refunded", about(&payment), payload).await?;
+    }
+    Ok(more)
+}
+
+/// What is to be done once money is there: the event, the receipt, and a word to the owner where something is odd.
+pub(super) async fn received(cx: &mut Cx<'_>, id: PaymentId, send_receipt: bool) -> Result<()> {
+    let payment = data::payment(cx.db(), id).await?;
+    let payload = json!({ "amount": payment.amount, "tip": payment.tip, "currency": payment.currency, "method": payment.method,
+                          "invoice_id": payment.invoice_id });
+    cx.event("payment.succeeded", about(&payment), payload).await?;
+    if send_receipt {
+        receipt(cx, &payment).await?;
+    }
+    let Some(invoice_id) = payment.invoice_id else { return Ok(()) };
+    let invoice = invoices::data::invoice(cx.db(), invoice_id).await?;
+    let (money, title) = (invoice.money(), invoice.title());
+    if invoice.state == InvoiceState::Void {
+        let body = format!("{} was paid on {title}, which is void. Refund it, or issue a new invoice.", words(payment.amount, money));
+        notice(cx, "paid_void_invoice", id, &body, &format!("paid_void_invoice:{id}")).await?;
+    } else if invoice.overpaid() > Decimal::ZERO {
+        let body =
+            format!("{title} was overpaid by {}. Refund the difference, or settle it with the customer.", words(invoice.overpaid(), money));
+        invoices::actions::notice(cx, "overpayment", invoice_id, &body, &format!("overpayment:{id}")).await?;
+    }
+    Ok(())
+}
+
+/// One receipt a payment.
+async fn receipt(cx: &mut Cx<'_>, payment: &Payment) -> Result<()> {
+    let Some(contact) = payment.contact_id else { return Ok(()) };
+    if contacts::data::summary(cx.db(), contact).await?.email.is_none() {
+        return Ok(());
+    }
+    let message = NewMessage {
+        contact_id: Some(contact),
+        dedup_key: Some(format!("receipt:{}", payment.id)),
+        ..NewMessage::about(MessageKind::Receipt, "payment", payment.id.0)
+    };
+    outbox::queue(cx, message).await?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Writes of payments, one file a verb. Those that only jobs and the customer's page use are not offered to programs.
+
+mod aftermath;
+mod apply;
+mod checkout;
+mod ledger;
+mod record;
+mod refund;
+mod webhook;
+
+pub use apply::{Applied, ApplyEvent};
+pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Closed, Next, Order, RememberCustomer};
+pub use record::{RecordPayment, Recorded};
+pub use refund::{RefundOutcome, RefundPayment, Refunded, SettleRefund};
+pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};
+
+use crate::payments::data::Payment;
+use platform::{action::Subject, money::Currency};
+
+/// Name of the job that works off a stored event.
+pub const PROCESS_WEBHOOK: &str = "process_webhook";
+/// Name of the job that refunds at Stripe.
+pub const REFUND_PAYMENT: &str = "refund_payment";
+
+fn about(payment: &Payment) -> Subject {
+    Subject { kind: "payment", id: payment.id.0, contact: payment.contact_id }
+}
+
+/// "$20.00", for notices.
+fn words(amount: rust_decimal::Decimal, currency: Currency) -> String {
+    currency.format(amount)
+}

@@ -1,0 +1,185 @@
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{REFUND_PAYMENT, ledger, words};
+use crate::{
+    invoices,
+    payments::{
+        PaymentState,
+        data::{self, Payment},
+    },
+};
+use platform::{
+    action::{Action, Cx},
+    error::{Error, FieldErrors, Result},
+    ids::{PaymentId, RefundId},
+    redact::redact,
+    role::{Capability, ModelLevel, Permission},
+};
+
+/// Gives money back: at Stripe where the payment came through Stripe (by a job; it is pending until Stripe answers), else it is recorded as given back
+/// by hand. All that is left where no amount is said.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RefundPayment {
+    #[serde(default)]
+    pub id: Option<RefundId>,
+    pub payment_id: PaymentId,
+    #[serde(default)]
+    pub amount: Option<Decimal>,
+    #[garde(custom(reason_given))]
+    pub reason: String,
+    /// The customer owes it again (a check that bounced); otherwise a paid invoice stays paid.
+    #[serde(default)]
+    pub reopen: bool,
+}
+
+fn reason_given(reason: &str, _: &()) -> garde::Result {
+    match reason.trim().chars().count() {
+        0 => Err(garde::Error::new("Please say why.")),
+        1..=500 => Ok(()),
+        _ => Err(garde::Error::new("A reason has at most 500 characters.")),
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refunded {
+    pub id: RefundId,
+    /// pending, succeeded.
+    pub state: String,
+}
+
+impl Action for RefundPayment {
+    const NAME: &'static str = "payment.refund";
+    const NEEDS: Permission = Permission::HandleMoney;
+    const CAPABILITY: Option<Capability> = Some(Capability::Payments);
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = Refunded;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Refunded> {
+        let payment = locked(cx, self.payment_id).await?;
+        let (Some(invoice_id), PaymentState::Succeeded) = (payment.invoice_id, payment.state) else {
+            return Err(Error::conflict("This payment can't be refunded as it stands."));
+        };
+        let amount = self.amount.unwrap_or(payment.refundable);
+        let money = payment.money();
+        if amount <= Decimal::ZERO || !money.fits(amount) || amount > payment.refundable {
+            let most = words(payment.refundable, money);
+            return Err(FieldErrors::one("amount", format!("Give an amount above zero, at most {most}.")));
+        }
+        let id = self.id.unwrap_or_default();
+        let state = if payment.is_online { "pending" } else { "succeeded" };
+        let now = cx.now();
+        sqlx::query!(
+            "insert into refunds (id, payment_id, amount, reason, state, refunded_at, reopens) values ($1, $2, $3, $4, $5, $6, $7)",
+            id.0,
+            payment.id.0,
+            amount,
+            redact(self.reason.trim()).text,
+            state,
+            now,
+            self.reopen
+        )
+        .execute(cx.db())
+        .await?;
+        if payment.is_online {
+            cx.enqueue(REFUND_PAYMENT, json!({ "refund": id }), &format!("refund:{id}")).await?;
+        } else {
+            ledger::settle_refunds(cx, payment.id).await?;
+        }
+        // One at Stripe counts, and reopens, once Stripe has settled it.
+        ledger::settle_invoice(cx, invoice_id, self.reopen && !payment.is_online).await?;
+        Ok(Refunded { id, state: state.into() })
+    }
+}
+
+/// Locks a payment and, before it, its invoice.
+pub(super) async fn locked(cx: &mut Cx<'_>, id: PaymentId) -> Result<Payment> {
+    let who = cx.who;
+    let payment = data::visible(cx.db(), who, id).await?;
+    if let Some(invoice) = payment.invoice_id {
+        invoices::data::locked(cx.db(), who, invoice).await?;
+    }
+    sqlx::query!("select id from payments where id = $1 for update", id.0).fetch_one(cx.db()).await?;
+    data::payment(cx.db(), id).await
+}
+
+/// What Stripe answered to a refund.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum RefundOutcome {
+    /// `status` as Stripe gives it: pending, succeeded, failed, …
+    Made {
+        provider_id: String,
+        status: String,
+    },
+    Refused {
+        error: String,
+    },
+}
+
+/// Puts down what Stripe answered. For the job alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct SettleRefund {
+    pub refund_id: RefundId,
+    pub outcome: RefundOutcome,
+}
+
+impl Action for SettleRefund {
+    const NAME: &'static str = "payment.settle_refund";
+    const NEEDS: Permission = Permission::HandleMoney;
+    type Output = RefundId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<RefundId> {
+        let payment = sqlx::query_scalar!(r#"select payment_id as "id: PaymentId" from refunds where id = $1"#, self.refund_id.0)
+            .fetch_optional(cx.db())
+            .await?
+            .ok_or(Error::NotFound)?;
+        let payment = locked(cx, payment).await?;
+        match self.outcome {
+            RefundOutcome::Made { provider_id, status } => {
+                // The webhook may have told of it already, as a refund of its own.
+                sqlx::query!("delete from refunds where provider_refund_id = $1 and id <> $2", provider_id, self.refund_id.0)
+                    .execute(cx.db())
+                    .await?;
+                sqlx::query!(
+                    "update refunds set provider_refund_id = $2, state = case when state = 'pending' then $3 else state end where id = $1",
+                    self.refund_id.0,
+                    provider_id,
+                    state_of(&status)
+                )
+                .execute(cx.db())
+                .await?;
+            }
+            RefundOutcome::Refused { error } => failed(cx, &payment, self.refund_id, &error).await?,
+        }
+        ledger::settle_refunds(cx, payment.id).await?;
+        let reopens =
+            sqlx::query_scalar!(r#"select reopens and state = 'succeeded' as "reopens!" from refunds where id = $1"#, self.refund_id.0)
+                .fetch_one(cx.db())
+                .await?;
+        if let Some(invoice) = payment.invoice_id {
+            ledger::settle_invoice(cx, invoice, reopens).await?;
+        }
+        Ok(self.refund_id)
+    }
+}
+
+/// Our word for Stripe's.
+pub(super) fn state_of(status: &str) -> &'static str {
+    match status {
+        "succeeded" => "succeeded",
+        "failed" | "canceled" => "failed",
+        _ => "pending",
+    }
+}
+
+/// A refund that did not work out: put before the owner, once.
+pub(super) async fn failed(cx: &mut Cx<'_>, payment: &Payment, id: RefundId, error: &str) -> Result<()> {
+    sqlx::query!("update refunds set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
+    let body = format!("A refund to {} did not work: {error}", payment.contact_name.as_deref().unwrap_or("a customer"));
+    ledger::notice(cx, "refund_failed", payment.id, &body, &format!("refund_failed:{id}")).await
+}

@@ -1,0 +1,149 @@
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::PROCESS_WEBHOOK;
+use platform::{
+    action::{Action, Cx},
+    error::{Error, Result},
+    ids::{NoticeId, WebhookEventId},
+    role::{Capability, Permission},
+};
+
+/// Tries before an event that can't be worked off is put before the owner.
+pub(super) const MAX_TRIES: i32 = 6;
+
+/// Keeps a signed event as it came, once, and queues working it off. For the webhook's address alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct StoreEvent {
+    pub connection_id: Option<Uuid>,
+    /// The provider's id; a digest of the body where it can't be read.
+    pub event_id: String,
+    pub event_type: String,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub payment_intent: Option<String>,
+    pub body: String,
+    /// Why it can't be read: it goes to a person at once.
+    pub unreadable: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stored {
+    /// None: it was there already.
+    pub id: Option<WebhookEventId>,
+}
+
+impl Action for StoreEvent {
+    const NAME: &'static str = "webhook.store";
+    const NEEDS: Permission = Permission::HandleMoney;
+    type Output = Stored;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Stored> {
+        let id = sqlx::query_scalar!(
+            r#"insert into webhook_events (id, connection_id, provider, event_id, event_type, occurred_at, payment_intent, body)
+               values ($1, $2, 'stripe', $3, $4, $5, $6, $7) on conflict (org_id, provider, event_id) do nothing
+               returning id as "id: WebhookEventId""#,
+            WebhookEventId::new().0,
+            self.connection_id,
+            self.event_id,
+            self.event_type,
+            self.occurred_at,
+            self.payment_intent,
+            self.body
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        let Some(id) = id else { return Ok(Stored { id: None }) };
+        match self.unreadable {
+            Some(error) => give_up(cx, id, &error).await?,
+            None => queue(cx, id).await?,
+        }
+        Ok(Stored { id: Some(id) })
+    }
+}
+
+pub(super) async fn queue(cx: &mut Cx<'_>, id: WebhookEventId) -> Result<()> {
+    cx.enqueue(PROCESS_WEBHOOK, json!({ "event": id }), &format!("webhook:{id}")).await
+}
+
+/// The event is failed and a person is told; it can be worked off again by hand.
+pub(super) async fn give_up(cx: &mut Cx<'_>, id: WebhookEventId, error: &str) -> Result<()> {
+    sqlx::query!("update webhook_events set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
+    sqlx::query!(
+        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, 'webhook_failed', 'webhook_event', $2, $3, $4)
+         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
+        NoticeId::new().0,
+        id.0,
+        format!("A message from Stripe could not be worked off: {error}"),
+        format!("webhook_failed:{id}")
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Puts down that working an event off did not succeed. For the job alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct FailEvent {
+    pub event_id: WebhookEventId,
+    pub error: String,
+}
+
+impl Action for FailEvent {
+    const NAME: &'static str = "webhook.fail";
+    const NEEDS: Permission = Permission::HandleMoney;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        let attempts = sqlx::query_scalar!(
+            "update webhook_events set attempts = attempts + 1, error = $2 where id = $1 and state = 'received' returning attempts",
+            self.event_id.0,
+            self.error
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        if attempts.is_some_and(|n| n >= MAX_TRIES) {
+            give_up(cx, self.event_id, &self.error).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Works an event off again that failed or was of no use.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ReprocessEvent {
+    pub event_id: WebhookEventId,
+}
+
+impl Action for ReprocessEvent {
+    const NAME: &'static str = "webhook.reprocess";
+    const NEEDS: Permission = Permission::ManageSettings;
+    const CAPABILITY: Option<Capability> = Some(Capability::Payments);
+    type Output = WebhookEventId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<WebhookEventId> {
+        let state = sqlx::query_scalar!("select state from webhook_events where id = $1 for update", self.event_id.0)
+            .fetch_optional(cx.db())
+            .await?
+            .ok_or(Error::NotFound)?;
+        if state == "processed" {
+            return Err(Error::conflict("This message was worked off already; doing it twice would change nothing."));
+        }
+        sqlx::query!("update webhook_events set state = 'received', attempts = 0, error = null where id = $1", self.event_id.0)
+            .execute(cx.db())
+            .await?;
+        sqlx::query!(
+            "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'webhook_event' and subject_id = $1 and resolved_at is null",
+            self.event_id.0
+        )
+        .execute(cx.db())
+        .await?;
+        queue(cx, self.event_id).await?;
+        Ok(self.event_id)
+    }
+}

@@ -1,0 +1,180 @@
+//! `/i/{token}`: the customer's invoice. Reading it changes nothing; "Pay" leads to the payment page.
+
+use axum::{
+    extract::Query,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use crate::{
+    invoices::{
+        self, InvoiceState,
+        data::{Invoice, Sender},
+        web::{Printed, pdf_answer, printed},
+    },
+    payments::{PaymentState, account, checkout, data},
+};
+use platform::{
+    error::{Error, FieldErrors, Result},
+    form::{Posted, fresh_key},
+    ids::InvoiceId,
+    links::LinkKind,
+    money::{Currency, round},
+    role::Capability,
+    tenant::Read,
+    visitor::Visitor,
+};
+
+/// Shares of the amount that are offered as a tip.
+const TIPS: [i64; 3] = [10, 15, 20];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    paid: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pay {
+    tip: String,
+    tip_own: String,
+}
+
+struct Tip {
+    value: String,
+    label: String,
+}
+
+#[derive(askama::Template)]
+#[template(path = "payments/public.html")]
+struct Page {
+    token: String,
+    key: String,
+    sender: Sender,
+    invoice: Invoice,
+    pill: ui::Pill,
+    printed: Printed,
+    /// Came back from the payment page.
+    is_back: bool,
+    /// The bank has not decided on a payment.
+    is_pending: bool,
+    can_pay: bool,
+    /// What "Pay" takes, before a tip.
+    to_pay: String,
+    tips: Vec<Tip>,
+    typed: Pay,
+    errors: FieldErrors,
+}
+
+#[derive(askama::Template)]
+#[template(path = "payments/replaced.html")]
+struct Replaced {
+    sender: Sender,
+}
+
+async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: bool) -> Result<Page> {
+    let (org, id) = (read.who.org, invoice.id);
+    let (lines, taxes) = invoices::data::lines_and_taxes(read.db(), id).await?;
+    let is_pending = data::by_invoice(read.db(), id).await?.iter().any(|p| p.state == PaymentState::Pending);
+    let payable = data::payable(read.db(), &invoice).await?;
+    let can_pay =
+        payable > Decimal::ZERO && read.who.has(Capability::Payments) && account::payable(read.db(), visitor.app(), org).await?.is_some();
+    let money = invoice.money();
+    let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
+    let word = if matches!(invoice.state, InvoiceState::Issued | InvoiceState::Sent) && !invoice.is_overdue { "Due" } else { word };
+    Ok(Page {
+        token: visitor.token.clone(),
+        key: fresh_key(),
+        sender: invoices::data::sender(read.db()).await?,
+        pill: ui::pill(word, tone),
+        printed: printed(&invoice, &lines, &taxes),
+        is_back,
+        is_pending,
+        can_pay,
+        to_pay: money.format(payable),
+        tips: TIPS.map(|p| Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(share(payable, p, money))) }).into(),
+        typed: Pay::default(),
+        invoice,
+        errors: FieldErrors::default(),
+    })
+}
+
+fn share(due: Decimal, percent: i64, money: Currency) -> Decimal {
+    round(due * Decimal::from(percent) / Decimal::ONE_HUNDRED, money)
+}
+
+/// The link's invoice, if the link is alive and there is something to show.
+async fn opened(visitor: &Visitor) -> Result<(Read, Option<Invoice>)> {
+    let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
+    if opened.is_revoked {
+        return Ok((read, None));
+    }
+    let invoice = invoices::data::invoice(read.db(), InvoiceId(opened.subject)).await?;
+    Ok((read, Some(invoice).filter(|i| i.state != InvoiceState::Draft)))
+}
+
+async fn replaced(read: &mut Read) -> Result<Response> {
+    let page = Replaced { sender: invoices::data::sender(read.db()).await? };
+    Ok(ui::with_status(StatusCode::GONE, &page)?.into_response())
+}
+
+/// `GET /i/{token}`
+pub async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response> {
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
+    Ok(ui::page(&page(&visitor, &mut read, invoice, !asked.paid.is_empty()).await?)?.into_response())
+}
+
+/// `GET /i/{token}/pdf`: the stored bytes.
+pub async fn pdf(visitor: Visitor) -> Result<Response> {
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
+    let (name, bytes) = invoices::paper::file(read.db(), invoice.id).await?.ok_or(Error::NotFound)?;
+    Ok(pdf_answer(&name, bytes))
+}
+
+fn tip(typed: &Pay, due: Decimal, money: Currency) -> Result<Decimal> {
+    match typed.tip.as_str() {
+        "" | "0" => Ok(Decimal::ZERO),
+        "own" => money.parse(&typed.tip_own).map_err(|e| FieldErrors::one("tip_own", e.0)),
+        percent => {
+            let known = percent.parse().ok().filter(|p| TIPS.contains(p));
+            known.map(|p| share(due, p, money)).ok_or_else(|| FieldErrors::one("tip_own", "Choose a tip from the list, or none."))
+        }
+    }
+}
+
+/// `POST /i/{token}`: on to the payment page. However often it is pressed, one page can be paid.
+pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
+    let (mut read, invoice) = opened(&visitor).await?;
+    let Some(invoice) = invoice else { return replaced(&mut read).await };
+    let here = format!("/i/{}", visitor.token);
+    let address = visitor.app().url(&here);
+    let payable = data::payable(read.db(), &invoice).await?;
+    let result = match tip(&form.value, payable, invoice.money()) {
+        Ok(tip) => {
+            let write = visitor.write().await?;
+            checkout::open(visitor.app(), &write, read, &address, tip).await
+        }
+        Err(e) => Err(e),
+    };
+    let why = match result {
+        Ok(checkout::Opened::Go(url)) => return Ok(ui::redirect(&url, "")),
+        Ok(checkout::Opened::Paid) => return Ok(ui::redirect(&format!("{here}?paid=1"), "")),
+        Err(why @ (Error::Invalid(_) | Error::Conflict { .. } | Error::Provider(_))) => why,
+        Err(e) => return Err(e),
+    };
+    let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
+    let invoice = invoices::data::invoice(read.db(), InvoiceId(opened.subject)).await?;
+    let mut page = page(&visitor, &mut read, invoice, false).await?;
+    let status = why.status();
+    page.typed = form.value;
+    match why {
+        Error::Invalid(errors) => page.errors = errors,
+        other => page.errors.add("", other.message()),
+    }
+    Ok(ui::with_status(status, &page)?.into_response())
+}

@@ -1,0 +1,89 @@
+//! Where Stripe's events come in: signature over the raw body, kept as it came, answered at once; a job does the rest.
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::payments::{account, actions::StoreEvent};
+use platform::{
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::OrgId,
+    secrets::{Secret, sha256_hex},
+    stripe::{Event, WebhookError, verify},
+    tenant::{Read, Write},
+};
+
+/// Larger than any event of Stripe's.
+const MAX_EVENT: usize = 1024 * 1024;
+
+/// Whether it is for us is settled before anything is kept; the answer tells a stranger nothing.
+fn refused() -> Response {
+    (StatusCode::BAD_REQUEST, "the signature does not fit").into_response()
+}
+
+/// `POST /api/webhooks/stripe/{id}`: a business's own connection, with its own secret.
+pub async fn of_connection(State(app): State<App>, Path(id): Path<Uuid>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+    let Some(org) = account::org_of_connection(&app, id).await? else { return Ok(refused()) };
+    let mut read = match Read::of_org(&app, org).await {
+        Err(Error::Unauthorized) => return Ok(refused()),
+        read => read?,
+    };
+    let secret = account::webhook_secret(read.db(), &app, org, id).await?;
+    drop(read);
+    let Some(secret) = secret else { return Ok(refused()) };
+    let Some(json) = signed(&app, &headers, &body, secret)? else { return Ok(refused()) };
+    keep(&app, org, Some(id), &body, json).await
+}
+
+/// `POST /api/webhooks/stripe`: the instance-wide account.
+pub async fn of_instance(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+    let Some(secret) = app.stripe_webhook_secret.clone() else { return Ok(refused()) };
+    let Some(json) = signed(&app, &headers, &body, secret)? else { return Ok(refused()) };
+    let named = json.as_ref().and_then(|j| j["data"]["object"]["metadata"]["org_id"].as_str()).and_then(|id| id.parse().ok());
+    match account::org_of_instance(&app, named).await? {
+        Some(org) => keep(&app, org, None, &body, json).await,
+        // Stripe sends it again for days; meanwhile the business may be there.
+        None => Err(Error::Unavailable("This event names no business of this instance.".into())),
+    }
+}
+
+/// `None`: not believed. `Some(None)`: signed, but not readable.
+fn signed(app: &App, headers: &HeaderMap, body: &Bytes, secret: Secret) -> Result<Option<Option<Value>>> {
+    if body.len() > MAX_EVENT {
+        return Err(Error::TooLarge);
+    }
+    let signature = headers.get("stripe-signature").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    match verify(body, signature, &[secret], app.clock.now()) {
+        Ok(json) => Ok(Some(Some(json))),
+        Err(WebhookError::NotJson) => Ok(Some(None)),
+        Err(error) => {
+            tracing::warn!(%error, "a webhook was refused");
+            metrics::counter!("rounds_webhooks_refused_total").increment(1);
+            Ok(None)
+        }
+    }
+}
+
+async fn keep(app: &App, org: OrgId, connection_id: Option<Uuid>, body: &Bytes, json: Option<Value>) -> Result<Response> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let event = json.as_ref().and_then(Event::read);
+    let named = |key: &str| json.as_ref().and_then(|j| j[key].as_str()).map(str::to_owned);
+    let store = StoreEvent {
+        connection_id,
+        event_id: named("id").unwrap_or_else(|| format!("unreadable_{}", &sha256_hex(&text)[..32])),
+        event_type: named("type").unwrap_or_else(|| "unreadable".into()),
+        occurred_at: event.as_ref().map(|e| e.created),
+        payment_intent: event.as_ref().and_then(|e| e.payment_intent.clone()),
+        unreadable: event.is_none().then(|| "It is signed, but not an event that Rounds can read.".to_owned()),
+        body: text,
+    };
+    Write::of_org(app, org, "job").await?.act(&Meta::default(), store).await?;
+    Ok(StatusCode::OK.into_response())
+}

@@ -1,0 +1,235 @@
+//! Making a business, and coming into one. These writes happen before there is a business to enter as a member, so they are no ordinary
+//! actions: each is one transaction that sets who is asking itself, and leaves audit and event like any other.
+
+use garde::Validate as _;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::{
+    business::{check_currency, check_name, check_zone, likely_country},
+    identity::{
+        self,
+        actions::{Proof, redeem},
+    },
+};
+use platform::{
+    app::{App, SignUp},
+    error::{Error, FieldErrors, Result},
+    ids::{MemberId, OrgId, SessionId, UserId},
+    money::Currency,
+    role::{MemberState, Role},
+    tenant::Origin,
+};
+
+/// A business as it is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct NewBusiness {
+    /// Made with the form, so that sending it twice makes one.
+    pub id: OrgId,
+    #[garde(custom(check_name))]
+    pub name: String,
+    /// IANA.
+    #[garde(custom(check_zone))]
+    pub time_zone: String,
+    /// ISO 4217.
+    #[garde(custom(check_currency))]
+    pub currency: String,
+    /// The founder's own name.
+    #[garde(custom(check_name))]
+    pub person: String,
+}
+
+impl NewBusiness {
+    /// Says what does not fit.
+    pub fn check(&self) -> Result<()> {
+        self.validate().map_err(|report| Error::Invalid(FieldErrors::from(report)))
+    }
+}
+
+/// Who makes it: a person with a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Founder {
+    pub user: UserId,
+    pub session: SessionId,
+}
+
+/// Makes a business and its owner, and moves the session into it. Sent again by the same person: nothing more happens.
+/// Whether anybody may is the instance's setting; asked again here, under a lock, as two may come first at once.
+pub async fn found(app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
+    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
+    let org = make(&mut tx, app, founder, new, origin).await?;
+    tx.commit().await?;
+    Ok(org)
+}
+
+async fn make(db: &mut PgConnection, app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
+    new.check()?;
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('found a business', 0))").execute(&mut *db).await?;
+    if theirs(db, founder.user).await?.iter().any(|(org, _, _)| *org == new.id) {
+        return Ok(new.id);
+    }
+    if !may_found(db, app, founder.user).await? {
+        return Err(Error::Forbidden);
+    }
+    let member = MemberId::new();
+    act_as(db, app, new.id, member, "business.create", origin).await?;
+    let currency = Currency::from_code(&new.currency).map_or("USD", Currency::code);
+    let email = sqlx::query_scalar!(
+        "update users set name = case when name = '' then $2 else name end where id = $1 returning email",
+        founder.user.0,
+        new.person.trim()
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    sqlx::query!(
+        "insert into orgs (id, name, time_zone, currency, country) values ($1, $2, $3, $4, $5)",
+        new.id.0,
+        new.name.trim(),
+        new.time_zone.trim(),
+        currency,
+        likely_country(new.time_zone.trim(), currency)
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "insert into members (id, user_id, role, state, name, email, is_technician, joined_at) values ($1, $2, $3, $4, $5, $6, true, app.now())",
+        member.0,
+        founder.user.0,
+        Role::Owner as Role,
+        MemberState::Active as MemberState,
+        new.person.trim(),
+        email
+    )
+    .execute(&mut *db)
+    .await?;
+    event(db, "business.created", "business", new.id.0, Role::Owner, founder.session, origin).await?;
+    identity::actions::switch(db, founder.user, founder.session, new.id).await?;
+    Ok(new.id)
+}
+
+async fn theirs(db: &mut PgConnection, user: UserId) -> Result<Vec<(OrgId, Role, MemberState)>> {
+    let rows = sqlx::query!(
+        r#"select org_id as "org!: OrgId", role as "role!: Role", state as "state!: MemberState" from app.businesses_of($1)"#,
+        user.0
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|r| (r.org, r.role, r.state)).collect())
+}
+
+async fn may_found(db: &mut PgConnection, app: &App, user: UserId) -> Result<bool> {
+    Ok(match app.sign_up {
+        SignUp::Open => true,
+        SignUp::Closed => false,
+        SignUp::FirstOnly => {
+            let any = sqlx::query_scalar!(r#"select app.has_business() as "any!""#).fetch_one(&mut *db).await?;
+            !any || theirs(db, user).await?.iter().any(|(_, role, state)| *role == Role::Owner && *state == MemberState::Active)
+        }
+    })
+}
+
+/// Sets who is asking, for row-level security, audit and events of this transaction.
+async fn act_as(db: &mut PgConnection, app: &App, org: OrgId, member: MemberId, action: &str, origin: &Origin) -> Result<()> {
+    sqlx::query!(
+        "select app.enter($1, $2, $3, $4, $5, $6, 'page'), set_config('app.action', $7, true)",
+        org.0,
+        member.0,
+        format!("member:{member}"),
+        app.clock.now(),
+        origin.request_id,
+        origin.network,
+        action
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+async fn event(
+    db: &mut PgConnection,
+    name: &str,
+    kind: &str,
+    subject: uuid::Uuid,
+    role: Role,
+    session: SessionId,
+    origin: &Origin,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into events (name, subject_kind, subject_id, role, source, request_id, session_id, payload) values ($1, $2, $3, $4, 'page', $5, $6, $7)",
+        name,
+        kind,
+        subject,
+        role.name(),
+        origin.request_id,
+        session.0,
+        json!({ "v": 1 })
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A person who has just come in.
+pub struct Entered {
+    pub session: SessionId,
+    /// For the cookie.
+    pub token: String,
+    pub next: Option<String>,
+    /// The business that was made with it.
+    pub founded: Option<OrgId>,
+}
+
+/// Signs in by link or code, once; and makes the business that was asked for, now that the address is proven. `None`: the proof is no good.
+pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Entered>> {
+    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
+    let redeemed = redeem(&mut tx, app, proof, origin, user_agent).await?;
+    let Some(person) = redeemed else {
+        tx.commit().await?;
+        return Ok(None);
+    };
+    let founder = Founder { user: person.user, session: person.session };
+    let founded = match person.sign_up.map(serde_json::from_value::<NewBusiness>).transpose()? {
+        None => None,
+        Some(new) => match make(&mut tx, app, founder, &new, origin).await {
+            Ok(org) => Some(org),
+            // Somebody was first since it was asked for: the person is in all the same.
+            Err(Error::Forbidden) => None,
+            Err(e) => return Err(e),
+        },
+    };
+    tx.commit().await?;
+    Ok(Some(Entered { session: person.session, token: person.token, next: person.next, founded }))
+}
+
+/// Accepts an invitation and moves the session into that business. Already in: only moves. Not invited: `NotFound`.
+pub async fn accept(app: &App, founder: Founder, org: OrgId, origin: &Origin) -> Result<()> {
+    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
+    let invited = sqlx::query!(
+        r#"select member_id as "member!: MemberId", role as "role!: Role", state as "state!: MemberState" from app.businesses_of($1) where org_id = $2"#,
+        founder.user.0,
+        org.0
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Error::NotFound)?;
+    if invited.state == MemberState::Invited {
+        act_as(&mut tx, app, org, invited.member, "member.accept", origin).await?;
+        let done = sqlx::query!(
+            "update members set state = 'active', joined_at = app.now() where id = $1 and user_id = $2 and state = 'invited'",
+            invited.member.0,
+            founder.user.0
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() != 1 {
+            return Err(Error::NotFound);
+        }
+        event(&mut tx, "member.joined", "member", invited.member.0, invited.role, founder.session, origin).await?;
+    }
+    identity::actions::switch(&mut tx, founder.user, founder.session, org).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The business's own Stripe account. Its keys are encrypted before they get near the database, and never shown again.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Written;
+use crate::business::data::{self, REPLACED};
+use platform::{
+    action::{Action, Cx, Subject},
+    error::{Error, FieldErrors, Result},
+    ids::ConnectionId,
+    role::{ModelLevel, Permission},
+};
+
+/// Connects the business's own Stripe account. What is left empty stays as it is.
+#[derive(Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct SetStripe {
+    /// `sk_…` or a restricted `rk_…`.
+    #[serde(default)]
+    pub secret_key: String,
+    /// `whsec_…`, of the endpoint that points here.
+    #[serde(default)]
+    pub webhook_secret: String,
+}
+
+/// Forgets the keys.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+pub struct DisconnectStripe {}
+
+/// Asks Stripe, in the background, whether the key works; the connection's status tells.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+pub struct CheckConnection {}
+
+/// What Stripe said. Only our own check records this: it is in no registry.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RecordCheck {
+    pub connection_id: ConnectionId,
+    /// The account's own name; none: it failed.
+    pub account: Option<String>,
+    pub error: Option<String>,
+}
+
+/// Forgets keys that were replaced, the oldest first, once no payment page is open with them. For the job alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ForgetReplacedKeys {
+    pub first: usize,
+}
+
+/// The name of the job that closes the payment pages of accounts that are not the business's any more; handled by `payments`.
+pub const CLOSE_CHECKOUTS: &str = "close_checkouts";
+
+/// Takes the key that goes off. Where payment pages are open it is kept, encrypted as it is, until they are closed.
+async fn retire(cx: &mut Cx<'_>, id: ConnectionId, secrets: &mut Value) -> Result<()> {
+    let Some(old) = secrets.as_object_mut().and_then(|s| s.remove("secret_key")) else { return Ok(()) };
+    let any_open = sqlx::query_scalar!(r#"select exists (select from checkout_sessions where state in ('creating', 'open')) as "any!""#)
+        .fetch_one(cx.db())
+        .await?;
+    if any_open {
+        let mut replaced = secrets[REPLACED].as_array().cloned().unwrap_or_default();
+        replaced.push(old);
+        secrets[REPLACED] = replaced.into();
+        cx.enqueue(CLOSE_CHECKOUTS, json!({}), &format!("close_checkouts:{id}")).await?;
+    }
+    Ok(())
+}
+
+fn about(id: ConnectionId) -> Subject {
+    Subject { kind: "connection", id: id.0, contact: None }
+}
+
+impl Action for SetStripe {
+    const NAME: &'static str = "connection.set_stripe";
+    const NEEDS: Permission = Permission::ManageSettings;
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = Written;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
+        let now = sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe' for update"#)
+            .fetch_optional(cx.db())
+            .await?;
+        let (id, mut secrets) = now.map_or((ConnectionId::new(), json!({})), |c| (c.id, c.secrets));
+        let (key, webhook) = (self.secret_key.trim(), self.webhook_secret.trim());
+        let mut errors = FieldErrors::default();
+        let is_key = key.starts_with("sk_") || key.starts_with("rk_");
+        if (!key.is_empty() && !is_key) || key.len() > 300 {
+            errors.add("secret_key", "A secret key starts with sk_ or rk_. You find it in Stripe under Developers, API keys.");
+        } else if key.is_empty() && secrets.get("secret_key").is_none() {
+            errors.add("secret_key", "The secret key is needed.");
+        }
+        if !webhook.is_empty() && !webhook.starts_with("whsec_") || webhook.len() > 300 {
+            errors.add("webhook_secret", "A signing secret starts with whsec_. Stripe shows it on the webhook's page.");
+        }
+        errors.into_result()?;
+        let context = data::secret_context(cx.who.org, id);
+        if !key.is_empty() {
+            retire(cx, id, &mut secrets).await?;
+        }
+        for (name, value) in [("secret_key", key), ("webhook_secret", webhook)] {
+            if !value.is_empty() {
+                secrets[name] = Value::String(cx.app.keyring.encrypt(&context, value));
+            }
+        }
+        let version = sqlx::query_scalar!(
+            "insert into connections (id, provider, status, secrets) values ($1, 'stripe', 'unverified', $2)
+             on conflict (org_id, provider) do update set secrets = excluded.secrets, status = 'unverified', error = null, checked_at = null
+             returning version",
+            id.0,
+            secrets
+        )
+        .fetch_one(cx.db())
+        .await?;
+        cx.event("connection.set", about(id), json!({ "provider": "stripe" })).await?;
+        cx.enqueue("check_connection", json!({ "connection": id }), &format!("check-connection:{id}")).await?;
+        Ok(Written { id: id.0, version })
+    }
+}
+
+impl Action for DisconnectStripe {
+    const NAME: &'static str = "connection.disconnect";
+    const NEEDS: Permission = Permission::ManageSettings;
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = Written;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
+        let now = sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe' for update"#)
+            .fetch_optional(cx.db())
+            .await?
+            .ok_or(Error::NotFound)?;
+        let mut secrets = now.secrets;
+        retire(cx, now.id, &mut secrets).await?;
+        if let Some(secrets) = secrets.as_object_mut() {
+            secrets.retain(|name, _| name == REPLACED);
+        }
+        let version = sqlx::query_scalar!(
+            "update connections set secrets = $2, status = 'disconnected', account = null, error = null, checked_at = null where id = $1 returning version",
+            now.id.0,
+            secrets
+        )
+        .fetch_one(cx.db())
+        .await?;
+        cx.event("connection.disconnected", about(now.id), json!({ "provider": "stripe" })).await?;
+        Ok(Written { id: now.id.0, version })
+    }
+}
+
+impl Action for ForgetReplacedKeys {
+    const NAME: &'static str = "connection.forget_replaced_keys";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        let now = sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe' for update"#)
+            .fetch_optional(cx.db())
+            .await?;
+        let Some(mut now) = now else { return Ok(()) };
+        let left: Vec<Value> = now.secrets[REPLACED].as_array().into_iter().flatten().skip(self.first).cloned().collect();
+        now.secrets[REPLACED] = left.into();
+        if let Some(secrets) = now.secrets.as_object_mut() {
+            secrets.retain(|name, value| name != REPLACED || value != &json!([]));
+        }
+        sqlx::query!("update connections set secrets = $2 where id = $1", now.id.0, now.secrets).execute(cx.db()).await?;
+        Ok(())
+    }
+}
+
+impl Action for CheckConnection {
+    const NAME: &'static str = "connection.check";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = Written;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
+        let row = sqlx::query!(
+            r#"select id as "id: ConnectionId", version from connections where provider = 'stripe' and status <> 'disconnected'"#
+        )
+        .fetch_optional(cx.db())
+        .await?
+        .ok_or(Error::NotFound)?;
+        cx.enqueue("check_connection", json!({ "connection": row.id }), &format!("check-connection:{}", row.id)).await?;
+        Ok(Written { id: row.id.0, version: row.version })
+    }
+}
+
+impl Action for RecordCheck {
+    const NAME: &'static str = "connection.record_check";
+    const NEEDS: Permission = Permission::ManageSettings;
+    type Output = Written;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
+        let status = if self.account.is_some() { "connected" } else { "failing" };
+        let version = sqlx::query_scalar!(
+            "update connections set status = $2, account = coalesce($3, account), error = $4, checked_at = app.now()
+              where id = $1 and status <> 'disconnected' returning version",
+            self.connection_id.0,
+            status,
+            self.account,
+            self.error
+        )
+        .fetch_one(cx.db())
+        .await?;
+        cx.event("connection.checked", about(self.connection_id), json!({ "status": status })).await?;
+        Ok(Written { id: self.connection_id.0, version })
+    }
+}

@@ -1,0 +1,109 @@
+//! Invitations by mail, and asking Stripe whether a key works.
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    actions::RecordCheck,
+    data::{self, Stripe},
+};
+use platform::{
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::{ConnectionId, MemberId, OrgId},
+    mail::{MailError, Mailbox, Outgoing},
+    role::MemberState,
+    stripe::StripeErrorKind,
+    tenant::{Read, Write},
+};
+use ui::email::Email;
+
+/// Tells somebody that they are invited. The mail opens nothing by itself: its reader signs in with their own address.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SendInvitation {
+    pub org: OrgId,
+    pub member: MemberId,
+}
+
+impl TaskHandler for SendInvitation {
+    const IDENTIFIER: &'static str = "send_invitation";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        invite(platform::jobs::app(&ctx)?, self.org, self.member).await
+    }
+}
+
+async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
+    let mut read = Read::of_org(app, org).await?;
+    let (business, member) = (read.who.org_name.clone(), data::member(read.db(), id).await?);
+    drop(read);
+    if member.state != MemberState::Invited {
+        return Ok(());
+    }
+    let mail = Email {
+        subject: format!("{business} invites you to Rounds"),
+        from: business.clone(),
+        body: format!(
+            "Hello {},\n\n{business} has added you to its team as {}. Sign in with this address, {}, and accept.\n\nIf you do not know {business}, do nothing.",
+            member.name,
+            member.role.word().to_lowercase(),
+            member.email
+        ),
+        ..Email::default()
+    }
+    .button("Sign in and accept", app.url("/sign-in?next=%2Fbusinesses"), true);
+    let outgoing = Outgoing {
+        from: Mailbox { name: business, address: app.mail_from.address.clone() },
+        reply_to: None,
+        to: Mailbox { name: member.name, address: member.email },
+        text: mail.text()?,
+        html: Some(mail.html()?),
+        subject: mail.subject,
+        message_id: format!("invitation-{id}-{}@{}", member.version, app.host()),
+        date: app.clock.now(),
+        attachments: Vec::new(),
+        list_unsubscribe: None,
+    };
+    match app.mailer.send(&outgoing).await {
+        Ok(_) => Ok(()),
+        // Also what was refused for good ends as a failed job, before the owner's eyes. The words may hold the address: not for logs.
+        Err(MailError::Permanent(_)) => Err(Error::Provider("The mail server refuses this invitation.".into())),
+        Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the invitation.".into())),
+    }
+}
+
+/// Asks Stripe whether the business's key works.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckStripe {
+    pub org: OrgId,
+    pub connection: ConnectionId,
+}
+
+impl TaskHandler for CheckStripe {
+    const IDENTIFIER: &'static str = "check_connection";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        let app = platform::jobs::app(&ctx)?;
+        check(&Write::of_org(app, self.org, "job").await?).await.map(|_| ())
+    }
+}
+
+/// Opens the key, leaves the transaction, asks Stripe, records the answer. `None`: nothing is connected. Else what went wrong, if anything did.
+pub async fn check(write: &Write) -> Result<Option<Result<String, String>>> {
+    let app = write.app();
+    let mut read = Read::of_org(app, write.who.org).await?;
+    let stripe = data::stripe(read.db(), app, write.who.org).await?;
+    drop(read);
+    let Some(Stripe { connection, secret_key, .. }) = stripe else { return Ok(None) };
+    let answer = match app.stripe.with_key(secret_key).retrieve_account().await {
+        Ok(account) => Ok(account.business_profile.and_then(|p| p.name).unwrap_or(account.id)),
+        Err(e) if e.kind == StripeErrorKind::BadKey => {
+            Err("Stripe does not accept this key. Copy it again, and check that it may read the account.".to_owned())
+        }
+        Err(e) => Err(e.message),
+    };
+    let record = RecordCheck { connection_id: connection, account: answer.clone().ok(), error: answer.clone().err() };
+    write.act(&Meta::default(), record).await?;
+    Ok(Some(answer))
+}

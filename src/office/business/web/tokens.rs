@@ -1,0 +1,120 @@
+//! API tokens: made, shown once, revoked.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use askama::Template;
+use axum::{
+    extract::{Path, Request, State},
+    http::{HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use chrono::NaiveDate;
+use serde::Deserialize;
+
+use crate::{
+    business::{
+        actions::{CreateToken, RevokeToken, TouchToken},
+        data::{self, Token},
+    },
+    identity::web::Nothing,
+};
+use platform::{
+    action::Meta,
+    app::App,
+    error::{Error, FieldErrors, Result},
+    form::Posted,
+    ids::TokenId,
+    tenant::{Door, Origin, Read, Write, door},
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    name: String,
+}
+
+#[derive(Template)]
+#[template(path = "business/tokens.html")]
+struct Page {
+    head: ui::Head,
+    tokens: Vec<Token>,
+    /// Just made: shown this once.
+    fresh: Option<String>,
+    name: String,
+    errors: FieldErrors,
+}
+
+async fn render(mut read: Read, fresh: Option<String>, name: String, errors: FieldErrors) -> Result<Page> {
+    let who = read.who.clone();
+    let tokens = data::tokens(read.db(), &who).await?;
+    let head = ui::Head::of(&read, "settings")
+        .title("API tokens")
+        .sub("A program's way in, with the rights of its owner")
+        .back("/settings", "Settings");
+    Ok(Page { head, tokens, fresh, name, errors })
+}
+
+/// `GET /settings/tokens`
+pub async fn index(read: Read) -> Result<ui::Html> {
+    ui::page(&render(read, None, String::new(), FieldErrors::default()).await?)
+}
+
+/// `POST /settings/tokens`: answers with the page itself, as the token is shown only here.
+pub async fn create(State(app): State<App>, write: Write, form: Posted<Form>) -> Result<Response> {
+    let name = form.value.name;
+    match write.act(&form.meta, CreateToken { id: None, name: name.clone(), member_id: None }).await {
+        Ok(made) => {
+            let page = render(write.read().await?, Some(made.reveal(&app)), String::new(), FieldErrors::default()).await?;
+            let mut response = ui::page(&page)?.into_response();
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Ok(response)
+        }
+        Err(Error::Invalid(errors)) => Ok(ui::invalid(&render(write.read().await?, None, name, errors).await?)?.into_response()),
+        Err(e) => Err(e),
+    }
+}
+
+/// `POST /settings/tokens/{id}/revoke`
+pub async fn revoke(write: Write, Path(id): Path<TokenId>, form: Posted<Nothing>) -> Result<Response> {
+    write.act(&form.meta, RevokeToken { id }).await?;
+    Ok(ui::redirect("/settings/tokens", "The token is revoked."))
+}
+
+/// The tokens whose use this process has noted today.
+#[derive(Clone, Default)]
+pub struct Noted(Arc<Mutex<(NaiveDate, HashSet<[u8; 32]>)>>);
+
+impl Noted {
+    /// True once a day for each token.
+    fn is_news(&self, today: NaiveDate, hash: [u8; 32]) -> bool {
+        let Ok(mut noted) = self.0.lock() else { return false };
+        if noted.0 != today {
+            *noted = (today, HashSet::new());
+        }
+        noted.1.insert(hash)
+    }
+}
+
+/// Layer: notes the use of an API token, at most once a day, after it was let in.
+pub async fn note(State((app, noted)): State<(App, Noted)>, request: Request, next: Next) -> Response {
+    let token = match door(request.headers()) {
+        Ok(Door::Token(hash)) => Some(hash),
+        _ => None,
+    };
+    let response = next.run(request).await;
+    if let Some(hash) = token.filter(|_| response.status().is_success())
+        && noted.is_news(app.clock.now().date_naive(), hash)
+        && let Err(error) = touch(&app, hash).await
+    {
+        tracing::warn!(%error, "a token's use was not noted");
+    }
+    response
+}
+
+async fn touch(app: &App, hash: [u8; 32]) -> Result<()> {
+    Write::through(app, Door::Token(hash), &Origin::default()).await?.act(&Meta::default(), TouchToken {}).await
+}

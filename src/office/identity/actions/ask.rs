@@ -1,0 +1,85 @@
+//! Asking for a sign-in mail.
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use crate::identity::{LINK_LIFE, code, code_hash, data, email, link_token, local_path, token_hash};
+use platform::{
+    app::App,
+    error::{Error, Result},
+    ids::SignInId,
+    jobs, rate,
+    secrets::random_token,
+};
+
+/// What a person asks with.
+#[derive(Debug, Default)]
+pub struct Ask<'a> {
+    pub email: &'a str,
+    pub next: &'a str,
+    /// The business to make once the address is proven.
+    pub sign_up: Option<Value>,
+    pub network: &'a str,
+    /// The browser's cookie, if it has one already.
+    pub browser: Option<String>,
+}
+
+/// What the browser is to remember.
+#[derive(Debug)]
+pub struct Asked {
+    pub browser: String,
+}
+
+/// Writes the request down and queues the mail: the same row, job and answer whether or not the address is known.
+/// At most 5 an address and 30 a network in a quarter of an hour.
+pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
+    let email = email(ask.email)?;
+    rate::limit(app, &format!("sign-in:network:{}", ask.network), 30, 900).await?;
+    rate::limit(app, &format!("sign-in:email:{email}"), 5, 900).await?;
+    let browser = ask.browser.filter(|b| b.len() == 43).unwrap_or_else(random_token);
+    let id = SignInId::new();
+    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
+    insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up).await?;
+    jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
+    tx.commit().await?;
+    Ok(Asked { browser })
+}
+
+/// A one-time link for a known person, to be handed over by whoever runs the instance (`rounds sign-in-link`): works without a mail server.
+pub async fn sign_in_link(app: &App, typed: &str) -> Result<String> {
+    let email = email(typed)?;
+    data::user_by_email(app, &email).await?.ok_or(Error::NotFound)?;
+    let id = SignInId::new();
+    let mut db = app.pool.acquire().await?;
+    insert(&mut db, app, id, &email, None, None, None).await?;
+    Ok(app.url(&format!("/sign-in/{}", link_token(app, id))))
+}
+
+async fn insert(
+    db: &mut PgConnection,
+    app: &App,
+    id: SignInId,
+    email: &str,
+    browser: Option<&str>,
+    next: Option<&str>,
+    sign_up: Option<Value>,
+) -> Result<()> {
+    let now = app.clock.now();
+    let browser = browser.map(token_hash);
+    sqlx::query!(
+        "insert into sign_ins (id, email, token_hash, code_hash, browser_hash, created_at, expires_at, next_path, sign_up)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        id.0,
+        email,
+        token_hash(&link_token(app, id)),
+        code_hash(app, id, &code(app, id)),
+        browser,
+        now,
+        now + LINK_LIFE,
+        next,
+        sign_up
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

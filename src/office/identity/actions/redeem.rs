@@ -1,0 +1,134 @@
+//! Using a sign-in link or code: once.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::identity::{CODE_ATTEMPTS, SESSION_LIFE, code_hash, token_hash};
+use platform::{
+    app::App,
+    error::Result,
+    ids::{SessionId, SignInId, UserId},
+    secrets::{hex, random_token, same},
+    tenant::Origin,
+};
+
+/// What a person shows.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    Link(&'a str),
+    /// Good only in the browser that asked.
+    Code {
+        code: &'a str,
+        browser: &'a str,
+    },
+}
+
+/// A person who has just signed in.
+pub struct Redeemed {
+    pub user: UserId,
+    pub session: SessionId,
+    /// For the cookie; nothing else knows it.
+    pub token: String,
+    pub next: Option<String>,
+    /// The business to make now that the address is proven.
+    pub sign_up: Option<Value>,
+}
+
+struct Row {
+    email: String,
+    next_path: Option<String>,
+    sign_up: Option<Value>,
+}
+
+/// Uses the proof up and opens a session. `None`: it is wrong, used, too old, or another browser's. The caller commits either way,
+/// so that wrong codes are counted.
+pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Redeemed>> {
+    let row = match proof {
+        Proof::Link(token) => by_link(db, app, token).await?,
+        Proof::Code { code, browser } => by_code(db, app, code, browser).await?,
+    };
+    let Some(row) = row else { return Ok(None) };
+    let known = sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1"#, row.email).fetch_optional(&mut *db).await?;
+    let user = match (known, &row.sign_up) {
+        (Some(user), _) => user,
+        (None, Some(_)) => user_of(db, app, &row.email).await?,
+        (None, None) => return Ok(None),
+    };
+    let (session, token) = open_session(db, app, user, origin, user_agent).await?;
+    Ok(Some(Redeemed { user, session, token, next: row.next_path, sign_up: row.sign_up }))
+}
+
+async fn by_link(db: &mut PgConnection, app: &App, token: &str) -> Result<Option<Row>> {
+    Ok(sqlx::query_as!(
+        Row,
+        r#"update sign_ins set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2
+           returning email, next_path, sign_up"#,
+        token_hash(token),
+        app.clock.now()
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
+async fn by_code(db: &mut PgConnection, app: &App, code: &str, browser: &str) -> Result<Option<Row>> {
+    let typed: String = code.chars().filter(char::is_ascii_digit).collect();
+    // Counting first takes the row's lock: parallel guesses wait for each other.
+    let row = sqlx::query!(
+        r#"
+        update sign_ins set attempts = attempts + 1
+         where id = (select id from sign_ins where browser_hash = $1 and used_at is null and expires_at > $2 order by created_at desc limit 1)
+           and used_at is null and attempts < $3
+        returning id as "id: SignInId", email, next_path, sign_up, code_hash
+        "#,
+        token_hash(browser),
+        app.clock.now(),
+        CODE_ATTEMPTS
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    if !same(&hex(&code_hash(app, row.id, &typed)), &hex(&row.code_hash)) {
+        return Ok(None);
+    }
+    sqlx::query!("update sign_ins set used_at = $2 where id = $1", row.id.0, app.clock.now()).execute(db).await?;
+    Ok(Some(Row { email: row.email, next_path: row.next_path, sign_up: row.sign_up }))
+}
+
+/// The person of an address, made if there is none yet. The address proves nothing by itself: whoever signs in must have its mail.
+pub async fn user_of(db: &mut PgConnection, app: &App, email: &str) -> Result<UserId> {
+    let id = UserId::new();
+    sqlx::query!(
+        "insert into users (id, email, created_at) values ($1, $2, $3) on conflict (email) do nothing",
+        id.0,
+        email,
+        app.clock.now()
+    )
+    .execute(&mut *db)
+    .await?;
+    Ok(sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1"#, email).fetch_one(db).await?)
+}
+
+/// Opens a session in the business the person was in last, else in the first of theirs.
+async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &Origin, user_agent: &str) -> Result<(SessionId, String)> {
+    let (id, token, now) = (SessionId::new(), random_token(), app.clock.now());
+    let user_agent: String = user_agent.chars().take(300).collect();
+    sqlx::query!(
+        r#"
+        insert into sessions (id, user_id, token_hash, created_at, last_seen_at, expires_at, user_agent, network, org_id)
+        values ($1, $2, $3, $4, $4, $5, $6, $7,
+          (select b.org_id from app.businesses_of($2) b where b.state = 'active'
+            order by b.org_id is not distinct from (select s.org_id from sessions s where s.user_id = $2 and s.org_id is not null order by s.created_at desc limit 1) desc,
+                     b.name limit 1))
+        "#,
+        id.0,
+        user.0,
+        token_hash(&token),
+        now,
+        now + SESSION_LIFE,
+        user_agent,
+        origin.network
+    )
+    .execute(db)
+    .await?;
+    Ok((id, token))
+}

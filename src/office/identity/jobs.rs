@@ -1,0 +1,66 @@
+//! The sign-in mail.
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use super::{code, data, link_token};
+use platform::{
+    app::App,
+    error::{Error, Result},
+    ids::SignInId,
+    mail::{MailError, Mailbox, Outgoing},
+};
+use ui::email::Email;
+
+/// Sends the link and the code of one request, to an address that is known or makes a business. Both are derived here: no queue holds them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SendSignIn {
+    pub sign_in: SignInId,
+}
+
+impl TaskHandler for SendSignIn {
+    const IDENTIFIER: &'static str = "send_sign_in";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        send(platform::jobs::app(&ctx)?, self.sign_in).await
+    }
+}
+
+async fn send(app: &App, id: SignInId) -> Result<()> {
+    // Used, too old or unknown: nothing to send.
+    let Some(mail) = data::mail(app, id).await?.filter(|m| m.is_welcome) else { return Ok(()) };
+    let words = sign_in(&app.url(&format!("/sign-in/{}", link_token(app, id))), &code(app, id));
+    let outgoing = Outgoing {
+        from: app.mail_from.clone(),
+        reply_to: None,
+        to: Mailbox { name: String::new(), address: mail.email },
+        text: words.text()?,
+        html: Some(words.html()?),
+        subject: words.subject,
+        message_id: format!("sign-in-{id}@{}", app.host()),
+        date: app.clock.now(),
+        attachments: Vec::new(),
+        list_unsubscribe: None,
+    };
+    match app.mailer.send(&outgoing).await {
+        Ok(_) => Ok(()),
+        // Refused for good: trying again changes nothing, and the person who asked sees no mail and can ask again.
+        Err(MailError::Permanent(_)) => {
+            tracing::warn!(sign_in = %id, "a sign-in mail was refused");
+            Ok(())
+        }
+        // A second mail with the same code does no harm. The words may hold the address: not for the queue's log.
+        Err(MailError::Temporary(_) | MailError::InDoubt(_)) => {
+            Err(Error::Provider("The mail server did not take the sign-in mail.".into()))
+        }
+    }
+}
+
+/// The sign-in mail: a link good once for a quarter of an hour, and a code for the browser that asked.
+fn sign_in(link: &str, code: &str) -> Email {
+    let subject = include_str!("../../../templates/emails/sign_in/subject.txt").trim();
+    let body = include_str!("../../../templates/emails/sign_in/body.txt").trim();
+    Email { subject: subject.into(), from: "Rounds".into(), body: body.into(), ..Email::default() }
+        .fact("Code", code)
+        .button("Sign in", link, true)
+}

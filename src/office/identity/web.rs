@@ -1,0 +1,228 @@
+//! Sign-in pages. No page submits itself, and nothing but a POST uses a link up: scanners fetch links, and run scripts.
+
+use askama::Template;
+use axum::{
+    extract::{FromRequestParts as _, Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use chrono::Duration;
+use serde::Deserialize;
+
+use super::{
+    BROWSER_COOKIE, LINK_LIFE,
+    actions::{self, Ask, RevokeOtherSessions, RevokeSession},
+    cookie, data, local_path, no_session, session_cookie,
+};
+use platform::{
+    app::App,
+    error::{Error, FieldErrors, Result},
+    form::Posted,
+    ids::SessionId,
+    tenant::{self, Read, SESSION_COOKIE, SignedIn, Write, origin},
+};
+
+#[derive(Template)]
+#[template(path = "identity/sign_in.html")]
+struct SignInPage {
+    email: String,
+    next: String,
+    may_sign_up: bool,
+    is_demo: bool,
+    flash: Option<String>,
+    errors: FieldErrors,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SignInForm {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NextQuery {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /sign-in`
+pub async fn form(State(app): State<App>, mut parts: Parts, query: axum::extract::Query<NextQuery>) -> Result<Response> {
+    let next = local_path(&query.next).unwrap_or_default().to_owned();
+    if let Ok(who) = SignedIn::from_request_parts(&mut parts, &app).await {
+        return Ok(ui::redirect(&after(&app, who.session, Some(&next)).await?, ""));
+    }
+    let flash = tenant::cookie(&parts.headers, "flash").map(|v| platform::form::percent_decode(&v));
+    let may_sign_up = data::may_found(&app, None).await?;
+    Ok(ui::page(&SignInPage { email: String::new(), next, may_sign_up, errors: FieldErrors::default(), flash, is_demo: app.is_demo })?
+        .into_response())
+}
+
+/// Where a person who has signed in goes: on, if they are in a business; else to the list of theirs.
+pub async fn after(app: &App, session: SessionId, next: Option<&str>) -> Result<String> {
+    Ok(match data::current(app, session).await? {
+        Some(_) => next.filter(|n| !n.is_empty()).unwrap_or("/").to_owned(),
+        None => "/businesses".to_owned(),
+    })
+}
+
+/// `POST /sign-in`: the same answer whether or not the address is known.
+pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>) -> Result<Response> {
+    let SignInForm { email, next } = form.value;
+    match send(&app, &parts, &email, &next, None).await {
+        Err(Error::Invalid(errors)) => {
+            let may_sign_up = data::may_found(&app, None).await?;
+            Ok(ui::invalid(&SignInPage { email, next, may_sign_up, errors, flash: None, is_demo: app.is_demo })?.into_response())
+        }
+        sent => sent,
+    }
+}
+
+/// Asks for the mail and goes to the page that waits for it. `sign_up`: what to make once the address is proven.
+pub async fn send(app: &App, parts: &Parts, email: &str, next: &str, sign_up: Option<serde_json::Value>) -> Result<Response> {
+    let origin = origin(parts, app);
+    let browser = tenant::cookie(&parts.headers, BROWSER_COOKIE);
+    let asked = actions::ask(app, Ask { email, next, sign_up, network: &origin.network, browser }).await?;
+    let mut response = ui::redirect("/sign-in/code", "");
+    response.headers_mut().append(header::SET_COOKIE, cookie(app, BROWSER_COOKIE, &asked.browser, "/", LINK_LIFE));
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "identity/code.html")]
+struct CodePage {
+    email: String,
+    errors: FieldErrors,
+}
+
+/// `GET /sign-in/code`: the mail is on its way; its code can be typed here.
+pub async fn code_form(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
+    match waiting(&app, &headers).await? {
+        Some(email) => Ok(ui::page(&CodePage { email, errors: FieldErrors::default() })?.into_response()),
+        None => Ok(ui::redirect("/sign-in", "")),
+    }
+}
+
+async fn waiting(app: &App, headers: &HeaderMap) -> Result<Option<String>> {
+    match tenant::cookie(headers, BROWSER_COOKIE) {
+        Some(browser) => data::waiting(app, &browser).await,
+        None => Ok(None),
+    }
+}
+
+/// The code page again, after a wrong code; the sign-in page where nothing is waited for any more.
+pub async fn wrong_code(app: &App, headers: &HeaderMap) -> Result<Response> {
+    let mut errors = FieldErrors::default();
+    errors
+        .add("code", "This code is not right, or too old. It works only in the browser that asked for it, and only five times are tried.");
+    match waiting(app, headers).await? {
+        Some(email) => Ok(ui::invalid(&CodePage { email, errors })?.into_response()),
+        None => {
+            let mut errors = FieldErrors::default();
+            errors.add("email", "That code can't be used here any more. Ask for a new mail.");
+            let may_sign_up = data::may_found(app, None).await?;
+            let page = SignInPage { email: String::new(), next: String::new(), may_sign_up, errors, flash: None, is_demo: app.is_demo };
+            Ok(ui::invalid(&page)?.into_response())
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "identity/link.html")]
+struct LinkPage {
+    is_good: bool,
+    token: String,
+}
+
+/// `GET /sign-in/{token}`: a page with one button. Looking, however often, changes nothing.
+pub async fn link(State(app): State<App>, Path(token): Path<String>) -> Result<ui::Html> {
+    match data::link_is_good(&app, &token).await? {
+        true => ui::page(&LinkPage { is_good: true, token }),
+        false => dead_link(),
+    }
+}
+
+/// A link that was used, is too old, or never was.
+pub fn dead_link() -> Result<ui::Html> {
+    ui::with_status(StatusCode::NOT_FOUND, &LinkPage { is_good: false, token: String::new() })
+}
+
+/// The answer that signs in: the session's cookie, and on to where the person wanted to go.
+pub fn signed_in(app: &App, token: &str, to: &str, words: &str) -> Response {
+    let mut response = ui::redirect(to, words);
+    let headers = response.headers_mut();
+    headers.append(header::SET_COOKIE, session_cookie(app, token));
+    headers.append(header::SET_COOKIE, cookie(app, BROWSER_COOKIE, "", "/", Duration::zero()));
+    response
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<Response> {
+    actions::sign_out(&app, &who).await?;
+    let mut response = ui::redirect("/sign-in", "You are signed out.");
+    response.headers_mut().append(header::SET_COOKIE, no_session(&app));
+    // What the browser kept of this person's pages goes too.
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "identity/sessions.html")]
+struct SessionsPage {
+    head: ui::Head,
+    email: String,
+    sessions: Vec<data::Session>,
+}
+
+/// `GET /settings/sessions`
+pub async fn sessions(State(app): State<App>, mut read: Read) -> Result<ui::Html> {
+    let user = read.who.user.ok_or(Error::Unauthorized)?;
+    let (this, now) = (read.who.session, read.who.now);
+    let sessions = data::sessions(read.db(), user, this, now).await?;
+    let email = data::email_of(&app, user).await?;
+    let head = ui::Head::of(&read, "settings").title("Where you are signed in").back("/settings", "Settings");
+    ui::page(&SessionsPage { head, email, sessions })
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Nothing {}
+
+/// `POST /settings/sessions/{id}/revoke`
+pub async fn revoke(write: Write, Path(id): Path<SessionId>, form: Posted<Nothing>) -> Result<Response> {
+    write.act(&form.meta, RevokeSession { id }).await?;
+    Ok(ui::redirect("/settings/sessions", "Signed out there."))
+}
+
+/// `POST /settings/sessions/revoke-others`
+pub async fn revoke_others(write: Write, form: Posted<Nothing>) -> Result<Response> {
+    let done = write.act(&form.meta, RevokeOtherSessions {}).await?;
+    let words = match done.ended {
+        0 => "There were no others.".to_owned(),
+        1 => "Signed out on 1 other device.".to_owned(),
+        n => format!("Signed out on {n} other devices."),
+    };
+    Ok(ui::redirect("/settings/sessions", &words))
+}
+
+/// Remembers, for a day, that the session was extended; so that asking costs nothing in between.
+const EXTENDED_COOKIE: &str = "rounds_day";
+
+/// Layer: extends a session by its use, at most once a day, after the page is made.
+pub async fn extend(State(app): State<App>, request: Request, next: Next) -> Response {
+    let token = tenant::cookie(request.headers(), SESSION_COOKIE).filter(|_| tenant::cookie(request.headers(), EXTENDED_COOKIE).is_none());
+    let mut response = next.run(request).await;
+    let Some(token) = token.filter(|_| response.status().is_success()) else { return response };
+    match actions::extend(&app, &token).await {
+        Ok(extended) => {
+            let headers = response.headers_mut();
+            headers.append(header::SET_COOKIE, cookie(&app, EXTENDED_COOKIE, "1", "/", Duration::days(1)));
+            if extended {
+                headers.append(header::SET_COOKIE, session_cookie(&app, &token));
+            }
+        }
+        Err(error) => tracing::warn!(%error, "a session was not extended"),
+    }
+    response
+}

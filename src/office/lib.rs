@@ -1,0 +1,7 @@
+//! What a business has before its first customer: identity, business, team.
+
+pub mod business;
+pub mod identity;
+pub mod jobs;
+pub mod registry;
+pub mod routes;

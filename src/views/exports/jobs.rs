@@ -1,0 +1,69 @@
+//! The background work: reads everything as it is at one moment, writes the file, tells how far it is.
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    actions::{AdvanceExport, LARGEST, Step},
+    data,
+};
+use platform::{
+    jobs::app,
+    {
+        action::Meta,
+        app::App,
+        error::{Error, Result},
+        ids::{ExportId, OrgId},
+        tenant::{Read, Write},
+    },
+};
+
+#[derive(Serialize, Deserialize)]
+pub struct RunExport {
+    pub org: OrgId,
+    pub export: ExportId,
+}
+
+impl TaskHandler for RunExport {
+    const IDENTIFIER: &'static str = "run_export";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        let app = app(&ctx)?;
+        let write = Write::of_org(app, self.org, "export").await?;
+        match run(app, &write, self.org, self.export).await {
+            // It was deleted meanwhile.
+            Ok(()) | Err(Error::NotFound) => Ok(()),
+            // A database that is away is tried again.
+            Err(e @ Error::Unavailable(_)) => Err(e),
+            Err(e) => {
+                tracing::error!(error = %e, export = %self.export, "an export stopped");
+                let reason = match e {
+                    Error::TooLarge => format!("It would be larger than {} MB.", LARGEST / 1024 / 1024),
+                    Error::Internal(_) => "Something went wrong on our side. Try it again.".to_owned(),
+                    other => other.message(),
+                };
+                tell(&write, self.export, Step::Failed(reason)).await
+            }
+        }
+    }
+}
+
+async fn run(app: &App, write: &Write, org: OrgId, export: ExportId) -> Result<()> {
+    let mut read = Read::of_org(app, org).await?;
+    let kind = data::export(read.db(), export).await?.kind;
+    let sheet = data::sheet(read.db(), kind).await?;
+    let zone = read.who.zone;
+    drop(read);
+    let rows = sheet.rows.len();
+    tell(write, export, Step::Counted(rows)).await?;
+    // Other requests of this thread do not wait for a large file.
+    let bytes = tokio::task::spawn_blocking(move || sheet.csv(zone)).await.map_err(Error::internal)??;
+    if bytes.len() > LARGEST {
+        return Err(Error::TooLarge);
+    }
+    tell(write, export, Step::Written { bytes, rows }).await
+}
+
+async fn tell(write: &Write, export: ExportId, step: Step) -> Result<()> {
+    write.act(&Meta::default(), AdvanceExport { export_id: export, step: Some(step) }).await.map(|_| ())
+}

@@ -1,0 +1,28 @@
+//! The routes of this area; `app::routes` joins them all.
+
+use platform::{
+    role::Permission,
+    route::{Access, Route, get, post},
+};
+
+use crate::{exports, history, today};
+
+/// Every route of this area, and who may use it.
+pub fn routes() -> Vec<Route> {
+    use Access::Member;
+    use Permission::{ManageSettings, ReadRecords, WriteRecords};
+    vec![
+        // Home.
+        get("/", Member(ReadRecords), today::web::home),
+        get("/notices", Member(ReadRecords), today::web::notices),
+        get("/keep", Member(ReadRecords), today::keep::pages),
+        post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
+        post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
+        // What was changed, and what can be taken along.
+        get("/history", Member(ManageSettings), history::web::index),
+        get("/history/{table}/{id}", Member(ReadRecords), history::web::record),
+        get("/settings/export", Member(ManageSettings), exports::web::index),
+        post("/settings/export", Member(ManageSettings), exports::web::create),
+        get("/settings/export/{id}", Member(ManageSettings), exports::web::download),
+    ]
+}

@@ -1,0 +1,65 @@
+//! What a person does about trouble: settle a notice, run a given-up job again.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::data;
+use platform::{
+    action::{Action, Cx, Subject},
+    error::{Error, Result},
+    ids::NoticeId,
+    jobs,
+    role::{ModelLevel, Permission},
+};
+
+/// Somebody has dealt with it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ResolveNotice {
+    pub notice_id: NoticeId,
+}
+
+impl Action for ResolveNotice {
+    const NAME: &'static str = "notice.resolve";
+    const NEEDS: Permission = Permission::WriteRecords;
+    type Output = NoticeId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<NoticeId> {
+        let (who, now, actor) = (cx.who, cx.now(), cx.who.actor());
+        data::notice(cx.db(), who, self.notice_id).await?;
+        sqlx::query!(
+            "update notices set resolved_at = $2, resolved_by = $3 where id = $1 and resolved_at is null",
+            self.notice_id.0,
+            now,
+            actor
+        )
+        .execute(cx.db())
+        .await?;
+        cx.event("notice.resolved", Subject { kind: "notice", id: self.notice_id.0, contact: None }, json!({})).await?;
+        Ok(self.notice_id)
+    }
+}
+
+/// Runs a job again that was given up after all its tries.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RunJobAgain {
+    pub job_id: i64,
+}
+
+impl Action for RunJobAgain {
+    const NAME: &'static str = "job.run_again";
+    const NEEDS: Permission = Permission::ManageSettings;
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = i64;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<i64> {
+        let org = cx.who.org;
+        if !jobs::run_again(cx.db(), org, self.job_id).await? {
+            return Err(Error::NotFound);
+        }
+        cx.event("job.run_again", Subject { kind: "org", id: org.0, contact: None }, json!({ "job": self.job_id })).await?;
+        Ok(self.job_id)
+    }
+}

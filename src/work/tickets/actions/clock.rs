@@ -1,0 +1,421 @@
+use chrono::{DateTime, Duration, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    about,
+    meanwhile::{same_day, still_open},
+    one, reason_given,
+};
+use crate::tickets::{
+    TicketState,
+    data::{self, Ticket},
+    overlap,
+};
+use platform::{
+    action::{Action, Cx, Subject},
+    error::{Error, FieldErrors, Result},
+    ids::{ClockId, ContactId, MemberId, TicketId},
+    redact::redact,
+    role::{Capability, Permission, Role},
+};
+
+/// A phone's clock that is off by more than this is corrected against ours.
+const TOLERATED: Duration = Duration::minutes(5);
+/// An entry that reaches us later than this says when it did.
+const LATE: Duration = Duration::minutes(1);
+/// What happened longer ago is not a phone catching up; nor does a correction lead farther away.
+const OLDEST: Duration = Duration::days(7);
+/// The longest stretch that somebody works.
+const LONGEST: Duration = Duration::days(1);
+
+/// When something happened on a phone, after looking at the phone's clock.
+struct Moment {
+    at: DateTime<Utc>,
+    offset: Option<i32>,
+    sent_at: Option<DateTime<Utc>>,
+}
+
+/// Corrects the person's time by how far the phone's clock is off (over five minutes), and keeps that it was.
+fn moment(occurred: Option<DateTime<Utc>>, device_now: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Moment> {
+    let off = device_now.map(|d| d - now).filter(|o| o.abs() > TOLERATED);
+    let at = match (occurred, off) {
+        (None, _) => now,
+        (Some(at), None) => at,
+        (Some(at), Some(off)) => at.checked_sub_signed(off).unwrap_or(at),
+    };
+    if at < now - OLDEST {
+        return Err(FieldErrors::one("occurred_at", "This is more than a week ago. Correct the clock instead."));
+    }
+    if at > now + TOLERATED {
+        return Err(FieldErrors::one("occurred_at", "This is in the future."));
+    }
+    let at = at.min(now);
+    let offset = off.map(|o| i32::try_from(o.num_seconds()).unwrap_or(if o > Duration::zero() { i32::MAX } else { i32::MIN }));
+    Ok(Moment { at, offset, sent_at: (now - at > LATE).then_some(now) })
+}
+
+/// Whose clock: one's own, or a colleague's for those who run the office.
+fn whose(cx: &Cx<'_>, member: Option<MemberId>) -> Result<MemberId> {
+    let wanted = member.or(cx.who.member).ok_or_else(|| FieldErrors::one("member_id", "Whose clock?"))?;
+    if cx.who.role == Some(Role::Agent) && cx.who.member != Some(wanted) {
+        return Err(Error::Forbidden);
+    }
+    Ok(wanted)
+}
+
+async fn set_state(cx: &mut Cx<'_>, ticket: &Ticket, state: TicketState) -> Result<()> {
+    if ticket.state == state {
+        return Ok(());
+    }
+    if !ticket.state.may_become(state) {
+        return Err(Error::conflict(format!("A ticket that is {} can't do that.", ticket.state.word().to_lowercase())));
+    }
+    sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
+    Ok(())
+}
+
+/// A clock that runs, and where.
+#[derive(Debug, Clone, Serialize)]
+struct Running {
+    id: ClockId,
+    ticket_id: TicketId,
+    number: i64,
+    contact_id: ContactId,
+    customer: String,
+    member: String,
+    clocked_in_at: DateTime<Utc>,
+}
+
+impl Running {
+    async fn of(cx: &mut Cx<'_>, member: MemberId) -> Result<Option<Self>> {
+        let row = sqlx::query_as!(
+            Self,
+            r#"select k.id as "id: ClockId", k.ticket_id as "ticket_id: TicketId", t.number, t.contact_id as "contact_id: ContactId", c.name as customer,
+                      m.name as member, k.clocked_in_at
+                 from clock_entries k
+                 join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
+                 join contacts c on c.org_id = t.org_id and c.id = t.contact_id
+                 join members m on m.org_id = k.org_id and m.id = k.member_id
+                where k.member_id = $1 and k.clocked_out_at is null"#,
+            member.0
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        Ok(row)
+    }
+
+    /// Refused because the clock runs there: `current` names the place, so that one can go there, or switch.
+    fn refuse(&self, message: String) -> Error {
+        Error::Conflict { message, current: Some(json!({ "running": self })) }
+    }
+
+    /// Stops it, and tells when. An end before its start (a phone that catches up out of order) is refused; taps within the same minute, of which
+    /// the later one was written first, leave an entry without length.
+    async fn stop(&self, cx: &mut Cx<'_>, member: MemberId, moment: &Moment) -> Result<DateTime<Utc>> {
+        if moment.at < self.clocked_in_at - LATE {
+            return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
+        }
+        let at = moment.at.max(self.clocked_in_at);
+        let done = sqlx::query!(
+            r#"update clock_entries set clocked_out_at = $2, device_offset_seconds = coalesce($3, device_offset_seconds), sent_at = coalesce($4, sent_at)
+                where id = $1 and clocked_out_at is null"#,
+            self.id.0,
+            at,
+            moment.offset,
+            moment.sent_at
+        )
+        .execute(cx.db())
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::conflict("This clock was stopped in the meantime. Please look again."));
+        }
+        let about = Subject { kind: "ticket", id: self.ticket_id.0, contact: Some(self.contact_id) };
+        cx.event("ticket.clocked_out", about, json!({ "member": member, "at": at, "device_offset_seconds": moment.offset })).await?;
+        Ok(at)
+    }
+}
+
+/// Starts a technician's clock; the ticket is in progress from then on. Asked for again while it runs, the running entry is the answer.
+/// While it runs on another ticket: a conflict whose `current.running` names it, or with `switch` both in one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ClockIn {
+    pub ticket_id: TicketId,
+    /// Whose clock; one's own where it is not said.
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+    /// When it happened, on the phone's clock; now, where it is not said.
+    #[serde(default)]
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// What the phone's clock showed when this was sent. Not part of what is compared when the same act comes again: each try has its own.
+    #[serde(default, skip_serializing)]
+    pub device_now: Option<DateTime<Utc>>,
+    /// Stop the clock that runs on another ticket, at the same moment.
+    #[serde(default)]
+    pub switch: bool,
+    /// The start that the phone showed when this was tapped: on another day since, it is a conflict. Left out: nothing is compared.
+    #[serde(default)]
+    pub planned_start: Option<DateTime<Utc>>,
+}
+
+impl Action for ClockIn {
+    const NAME: &'static str = "ticket.clock_in";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let member = whose(cx, self.member_id)?;
+        if self.switch {
+            lock_both(cx, self.ticket_id, member).await?;
+        }
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        same_day(cx, &ticket, self.planned_start).await?;
+        let mut moment = moment(self.occurred_at, self.device_now, now)?;
+        overlap::lock(cx.db(), &[member]).await?;
+        match Running::of(cx, member).await? {
+            Some(r) if r.ticket_id == ticket.id => return Ok(r.id),
+            Some(r) if self.switch => moment.at = r.stop(cx, member, &moment).await?,
+            Some(r) => return Err(r.refuse(format!("{}'s clock is running on T-{} ({}).", r.member, r.number, r.customer))),
+            None => {}
+        }
+        let id = ClockId::new();
+        sqlx::query!(
+            "insert into clock_entries (id, ticket_id, member_id, clocked_in_at, device_offset_seconds, sent_at) values ($1, $2, $3, $4, $5, $6)",
+            id.0,
+            ticket.id.0,
+            member.0,
+            moment.at,
+            moment.offset,
+            moment.sent_at
+        )
+        .execute(cx.db())
+        .await?;
+        set_state(cx, &ticket, TicketState::InProgress).await?;
+        cx.event("ticket.clocked_in", about(&ticket), json!({ "member": member, "at": moment.at, "device_offset_seconds": moment.offset }))
+            .await?;
+        Ok(id)
+    }
+}
+
+/// Locks the ticket to go to and the one to leave, in id order: two people who switch crosswise wait for each other only once.
+async fn lock_both(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<()> {
+    sqlx::query!(
+        r#"select t.id from tickets t
+            where t.id = $1 or t.id = (select k.ticket_id from clock_entries k where k.member_id = $2 and k.clocked_out_at is null)
+            order by t.id for update"#,
+        ticket.0,
+        member.0
+    )
+    .fetch_all(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Stops a technician's clock.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ClockOut {
+    pub ticket_id: TicketId,
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+    #[serde(default)]
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// As for clocking in.
+    #[serde(default, skip_serializing)]
+    pub device_now: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub planned_start: Option<DateTime<Utc>>,
+}
+
+impl Action for ClockOut {
+    const NAME: &'static str = "ticket.clock_out";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        same_day(cx, &ticket, self.planned_start).await?;
+        let member = whose(cx, self.member_id)?;
+        let moment = moment(self.occurred_at, self.device_now, now)?;
+        let entry = running_here(cx, ticket.id, member).await?;
+        entry.stop(cx, member, &moment).await?;
+        Ok(entry.id)
+    }
+}
+
+/// The clock that runs on this ticket. A conflict says where it runs instead, if anywhere.
+async fn running_here(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<Running> {
+    overlap::lock(cx.db(), &[member]).await?;
+    match Running::of(cx, member).await? {
+        Some(r) if r.ticket_id == ticket => Ok(r),
+        Some(r) => Err(r.refuse(format!("No clock is running on this ticket. {}'s runs on T-{} ({}).", r.member, r.number, r.customer))),
+        None => Err(Error::conflict("No clock is running on this ticket.")),
+    }
+}
+
+/// Takes a clock-in back (tapped the wrong ticket). With no other entry the ticket is scheduled again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct UndoClockIn {
+    pub ticket_id: TicketId,
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+}
+
+impl Action for UndoClockIn {
+    const NAME: &'static str = "ticket.undo_clock_in";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        let member = whose(cx, self.member_id)?;
+        let entry = running_here(cx, ticket.id, member).await?;
+        one(&sqlx::query!("delete from clock_entries where id = $1", entry.id.0).execute(cx.db()).await?)?;
+        let left = sqlx::query_scalar!(r#"select exists (select from clock_entries where ticket_id = $1) as "left!""#, ticket.id.0)
+            .fetch_one(cx.db())
+            .await?;
+        if !left {
+            set_state(cx, &ticket, TicketState::Scheduled).await?;
+        }
+        cx.event("ticket.clock_in_undone", about(&ticket), json!({ "member": member, "was": entry.clocked_in_at })).await?;
+        Ok(ticket.id)
+    }
+}
+
+/// Sets a clock entry right; what it said first is kept beside it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct CorrectClock {
+    pub clock_id: ClockId,
+    pub clocked_in_at: DateTime<Utc>,
+    /// None: the clock still runs.
+    #[serde(default)]
+    pub clocked_out_at: Option<DateTime<Utc>>,
+    #[garde(custom(reason_given))]
+    pub reason: String,
+}
+
+impl Action for CorrectClock {
+    const NAME: &'static str = "ticket.correct_clock";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = ClockId;
+
+    fn versioned(&self) -> Option<(&'static str, uuid::Uuid)> {
+        Some(("clock_entries", self.clock_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<ClockId> {
+        let (who, now) = (cx.who, cx.now());
+        let row = sqlx::query!(
+            r#"select ticket_id as "ticket_id: TicketId", member_id as "member_id: MemberId", coalesce(original_in_at, clocked_in_at) as "first_in!"
+                 from clock_entries where id = $1"#,
+            self.clock_id.0
+        )
+        .fetch_one(cx.db())
+        .await?;
+        let ticket = data::locked(cx.db(), who, row.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        whose(cx, Some(row.member_id))?;
+        self.check(now, row.first_in)?;
+        overlap::lock(cx.db(), &[row.member_id]).await?;
+        self.check_others(cx, row.member_id).await?;
+        let done = sqlx::query!(
+            r#"update clock_entries
+                  set original_in_at = coalesce(original_in_at, clocked_in_at),
+                      original_out_at = case when corrected_at is null then clocked_out_at else original_out_at end,
+                      clocked_in_at = $2, clocked_out_at = $3, corrected_at = $4, corrected_by = $5, correction_reason = $6
+                where id = $1"#,
+            self.clock_id.0,
+            self.clocked_in_at,
+            self.clocked_out_at,
+            now,
+            who.member.map(|m| m.0),
+            redact(self.reason.trim()).text
+        )
+        .execute(cx.db())
+        .await?;
+        one(&done)?;
+        cx.event(
+            "ticket.clock_corrected",
+            about(&ticket),
+            json!({ "clock": self.clock_id, "in": self.clocked_in_at, "out": self.clocked_out_at }),
+        )
+        .await?;
+        Ok(self.clock_id)
+    }
+}
+
+impl CorrectClock {
+    /// `first_in`: what the entry said before anybody corrected it.
+    fn check(&self, now: DateTime<Utc>, first_in: DateTime<Utc>) -> Result<()> {
+        let (came, went) = (self.clocked_in_at, self.clocked_out_at);
+        let refuse = |field: &str, message: &str| Err(FieldErrors::one(field, message));
+        if came > now {
+            return refuse("clocked_in_at", "This is in the future.");
+        }
+        if (came - first_in).abs() > OLDEST {
+            return refuse("clocked_in_at", "This is more than a week away from when the clock was started.");
+        }
+        match went {
+            Some(went) if went > now => refuse("clocked_out_at", "This is in the future."),
+            Some(went) if went < came => refuse("clocked_out_at", "Clocking out can't be before clocking in."),
+            Some(went) if went - came > LONGEST => refuse("clocked_out_at", "A clock runs for at most a day at a time."),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody is in two places at once.
+    async fn check_others(&self, cx: &mut Cx<'_>, member: MemberId) -> Result<()> {
+        let there = sqlx::query!(
+            r#"select m.name as member, t.number, t.time_zone, c.name as customer, k.clocked_in_at, k.clocked_out_at
+                 from clock_entries k
+                 join tickets t on t.org_id = k.org_id and t.id = k.ticket_id
+                 join contacts c on c.org_id = t.org_id and c.id = t.contact_id
+                 join members m on m.org_id = k.org_id and m.id = k.member_id
+                where k.member_id = $1 and k.id <> $2 and k.clocked_in_at < coalesce($4::timestamptz, 'infinity') and coalesce(k.clocked_out_at, 'infinity') > $3
+                order by k.clocked_in_at limit 1"#,
+            member.0,
+            self.clock_id.0,
+            self.clocked_in_at,
+            self.clocked_out_at
+        )
+        .fetch_optional(cx.db())
+        .await?;
+        let Some(there) = there else { return Ok(()) };
+        let moment =
+            |at: DateTime<Utc>| at.with_timezone(&there.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)).format("%a %-d %b, %-H:%M");
+        let until = there.clocked_out_at.map_or_else(|| "now".to_owned(), |at| moment(at).to_string());
+        let (member, number, customer, from) = (there.member, there.number, there.customer, moment(there.clocked_in_at));
+        Err(FieldErrors::one("clocked_in_at", format!("{member}'s clock ran on T-{number} ({customer}) then: {from} to {until}.")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_that_is_off_is_corrected_with_a_trace() {
+        let now: DateTime<Utc> = "2026-11-24T15:00:00Z".parse().unwrap();
+        let minutes = Duration::minutes;
+        let m = moment(Some(now - minutes(30)), Some(now + minutes(4)), now).unwrap();
+        assert_eq!((m.at, m.offset), (now - minutes(30), None));
+        let m = moment(Some(now + minutes(90)), Some(now + minutes(120)), now).unwrap();
+        assert_eq!((m.at, m.offset, m.sent_at), (now - minutes(30), Some(7200), Some(now)));
+        assert!(moment(Some(now + minutes(10)), None, now).is_err());
+        assert_eq!(moment(Some(now + minutes(3)), None, now).unwrap().at, now);
+    }
+}

@@ -1,0 +1,252 @@
+use chrono::{DateTime, NaiveTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::about;
+use crate::tickets::{
+    Answer, Confirmation, TicketState,
+    data::{self, Ticket},
+};
+use platform::{
+    action::{Action, Cx},
+    error::{Error, FieldErrors, Result},
+    ids::{AnswerId, LinkId, NoticeId, TicketId},
+    links::{self, LinkKind},
+    localtime::{local_date, to_utc},
+    redact::redact,
+    role::{Capability, ModelLevel, Permission},
+};
+
+/// How an answer reached us, where a member records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Phone,
+    Email,
+    InPerson,
+}
+
+impl Channel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::InPerson => "in_person",
+        }
+    }
+}
+
+/// A member records what the customer said.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RecordAnswer {
+    pub ticket_id: TicketId,
+    pub answer: Answer,
+    pub channel: Channel,
+    /// "any weekday after 14:00"
+    #[serde(default)]
+    #[garde(custom(wish_fits))]
+    pub wish: String,
+}
+
+fn wish_fits(wish: &str, _: &()) -> garde::Result {
+    if wish.chars().count() > 2_000 { Err(garde::Error::new("Please keep it under 2,000 characters.")) } else { Ok(()) }
+}
+
+impl Action for RecordAnswer {
+    const NAME: &'static str = "confirmation.record";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    // An answer is a person's act: a model may not give it in their stead.
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = AnswerId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<AnswerId> {
+        let who = cx.who;
+        who.member.ok_or(Error::Forbidden)?;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        record(cx, &ticket, self.answer, &self.wish, self.channel.name()).await
+    }
+}
+
+/// The customer answers by the link they got. Refused once the visit was moved, or on the day itself. The answer that stands, given again,
+/// is the same answer: pressing twice, or coming back to an old page, records nothing new.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct AnswerByLink {
+    pub ticket_id: TicketId,
+    pub answer: Answer,
+    #[serde(default)]
+    #[garde(custom(wish_fits))]
+    pub wish: String,
+    /// The ticket's `sequence` on the page that is answered; another one now is a conflict.
+    #[serde(default)]
+    pub sequence: Option<i32>,
+}
+
+impl Action for AnswerByLink {
+    const NAME: &'static str = "confirmation.answer";
+    const NEEDS: Permission = Permission::Customer;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
+    type Output = AnswerId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<AnswerId> {
+        let (who, now) = (cx.who, cx.now());
+        let link = who.link.ok_or(Error::Forbidden)?;
+        let opens = sqlx::query_scalar!(
+            r#"select exists (select from links where id = $1 and kind = 'confirm' and subject_id = $2 and revoked_at is null) as "opens!""#,
+            link.0,
+            self.ticket_id.0
+        )
+        .fetch_one(cx.db())
+        .await?;
+        if !opens {
+            return Err(Error::NotFound);
+        }
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        if self.sequence.is_some_and(|s| s != ticket.sequence) {
+            return Err(Error::conflict("This visit was moved in the meantime. Please look at the new time."));
+        }
+        if now >= answers_until(&ticket) {
+            return Err(Error::conflict("It is too late to answer here. Please call us."));
+        }
+        match standing(cx, &ticket, link).await? {
+            Some((id, answer, wish)) if (answer, &wish) == (self.answer.into(), &redact(self.wish.trim()).text) => Ok(id),
+            _ => record(cx, &ticket, self.answer, &self.wish, "link").await,
+        }
+    }
+}
+
+/// The answer that stands, if it came by this link.
+async fn standing(cx: &mut Cx<'_>, ticket: &Ticket, link: LinkId) -> Result<Option<(AnswerId, Confirmation, String)>> {
+    let newest = data::answers(cx.db(), ticket.id).await?.into_iter().next();
+    let newest = newest.filter(|a| (a.link_id, a.for_start, a.answer) == (Some(link), ticket.starts_at, ticket.confirmation));
+    Ok(newest.map(|a| (a.id, a.answer, a.wish)))
+}
+
+/// Midnight before the day of the visit, at the place of service.
+pub fn answers_until(ticket: &Ticket) -> DateTime<Utc> {
+    let zone = ticket.zone();
+    to_utc(local_date(ticket.starts_at, zone), NaiveTime::MIN, zone)
+}
+
+async fn record(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str, channel: &str) -> Result<AnswerId> {
+    if ticket.state != TicketState::Scheduled {
+        let state = ticket.state.word().to_lowercase();
+        return Err(Error::conflict(format!("This visit is {state}: there is nothing to confirm any more.")));
+    }
+    let (id, who) = (AnswerId::new(), cx.who);
+    let (confirmation, wish) = (Confirmation::from(answer), redact(wish.trim()).text);
+    if wish.is_empty() && answer == Answer::ChangeRequested && channel == "link" {
+        return Err(FieldErrors::one("wish", "Which days and times suit you?"));
+    }
+    sqlx::query!(
+        "insert into ticket_answers (id, ticket_id, answer, wish, channel, link_id, member_id, for_start) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        id.0,
+        ticket.id.0,
+        confirmation as Confirmation,
+        wish,
+        channel,
+        who.link.map(|l| l.0),
+        who.member.map(|m| m.0),
+        ticket.starts_at
+    )
+    .execute(cx.db())
+    .await?;
+    sqlx::query!("update tickets set confirmation = $2 where id = $1", ticket.id.0, confirmation as Confirmation).execute(cx.db()).await?;
+    let name = match answer {
+        Answer::Accepted => "ticket.confirmed",
+        Answer::Declined => "ticket.declined",
+        Answer::ChangeRequested => "ticket.change_requested",
+    };
+    cx.event(name, about(ticket), json!({ "channel": channel, "for_start": ticket.starts_at, "sequence": ticket.sequence })).await?;
+    notify(cx, ticket, answer, &wish).await?;
+    Ok(id)
+}
+
+/// Puts a no, or a wish for another time, before the owner; a yes settles it.
+async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) -> Result<()> {
+    let (kind, body) = match answer {
+        Answer::Accepted => return settle_notice(cx, ticket.id).await,
+        Answer::Declined => ("declined", format!("{} declined T-{}.", ticket.contact_name, ticket.number)),
+        Answer::ChangeRequested => ("wants_another_time", format!("{} wants another time for T-{}.", ticket.contact_name, ticket.number)),
+    };
+    let body = if wish.is_empty() { body } else { format!("{body} “{wish}”") };
+    sqlx::query!(
+        r#"insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'ticket', $3, $4, $5)
+           on conflict (org_id, dedup_key) do update set kind = excluded.kind, body = excluded.body, resolved_at = null, resolved_by = null"#,
+        NoticeId::new().0,
+        kind,
+        ticket.id.0,
+        body,
+        notice_key(ticket.id)
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+fn notice_key(ticket: TicketId) -> String {
+    format!("answer:{ticket}")
+}
+
+/// A no, or a wish for another time, needs nobody any more: it was a yes after all, or the visit is another one now, or none.
+pub(super) async fn settle_notice(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
+    let (now, actor) = (cx.now(), cx.who.actor());
+    sqlx::query!(
+        "update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null",
+        notice_key(ticket),
+        now,
+        actor
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(())
+}
+
+/// Nobody was asked: the visit is another customer's now, the old one's link is dead and their answer forgotten. Tells the new `sequence`.
+pub(super) async fn start_anew(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<i32> {
+    let sequence = ticket.sequence + 1;
+    sqlx::query!(
+        "update tickets set sequence = $2, confirmation = $3 where id = $1",
+        ticket.id.0,
+        sequence,
+        Confirmation::NotAsked as Confirmation
+    )
+    .execute(cx.db())
+    .await?;
+    links::revoke(cx, LinkKind::Confirm, ticket.id.0).await?;
+    settle_notice(cx, ticket.id).await?;
+    Ok(sequence)
+}
+
+/// The question is on its way to the customer. Set by the job that asks; changes nothing once somebody answered or the visit moved on.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct MarkAsked {
+    pub ticket_id: TicketId,
+    pub sequence: i32,
+}
+
+impl Action for MarkAsked {
+    const NAME: &'static str = "confirmation.mark_asked";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = bool;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        let stands =
+            (ticket.state, ticket.sequence, ticket.confirmation) == (TicketState::Scheduled, self.sequence, Confirmation::NotAsked);
+        if stands {
+            sqlx::query!("update tickets set confirmation = $2 where id = $1", ticket.id.0, Confirmation::Asked as Confirmation)
+                .execute(cx.db())
+                .await?;
+            cx.event("ticket.asked", about(&ticket), json!({ "sequence": ticket.sequence })).await?;
+        }
+        Ok(stands)
+    }
+}

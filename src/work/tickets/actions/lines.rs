@@ -1,0 +1,300 @@
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{about, fits_short, meanwhile::still_open, one};
+use crate::tickets::{LineKind, currency, data, line_total};
+use platform::{
+    action::{Action, Cx},
+    error::{Error, FieldErrors, Result},
+    ids::{LineId, ServiceId, TaxRateId, TicketId},
+    redact::redact,
+    role::{Capability, Permission},
+};
+
+/// A line to be: what is not said comes from the service. Without a service a description is needed, and a price unless it is flexible.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct NewLine {
+    #[serde(default)]
+    pub service_id: Option<ServiceId>,
+    #[serde(default)]
+    pub kind: Option<LineKind>,
+    #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
+    pub description: Option<String>,
+    #[serde(default)]
+    #[garde(inner(custom(quantity_fits)))]
+    pub quantity: Option<Decimal>,
+    #[serde(default)]
+    #[garde(inner(custom(price_fits)))]
+    pub unit_price: Option<Decimal>,
+    #[serde(default)]
+    #[garde(inner(custom(duration_fits)))]
+    pub duration_minutes: Option<i32>,
+    #[serde(default)]
+    pub tax_rate_id: Option<TaxRateId>,
+}
+
+/// Totals stay below this: what the database keeps of an amount.
+const TOO_MUCH: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
+
+fn too_much(together: &str) -> Error {
+    FieldErrors::one("unit_price", format!("This comes to more than we can count{together}: look at quantity and price."))
+}
+
+/// What the line comes to; none without a price.
+fn priced(cx: &Cx<'_>, quantity: Decimal, unit_price: Option<Decimal>) -> Result<Option<Decimal>> {
+    let total = line_total(quantity, unit_price, currency(cx.who));
+    if total.is_some_and(|t| t >= TOO_MUCH) || total.is_none() && unit_price.is_some() { Err(too_much("")) } else { Ok(total) }
+}
+
+fn quantity_fits(quantity: &Decimal, _: &()) -> garde::Result {
+    if *quantity <= Decimal::ZERO || *quantity >= Decimal::from(100_000_000) || quantity.normalize().scale() > 2 {
+        return Err(garde::Error::new("The quantity must be above zero, with at most two decimals."));
+    }
+    Ok(())
+}
+
+fn price_fits(price: &Decimal, _: &()) -> garde::Result {
+    if price.is_sign_negative() && !price.is_zero() {
+        return Err(garde::Error::new("A price can't be below zero."));
+    }
+    if *price >= Decimal::from(10_000_000) || price.normalize().scale() > 2 {
+        return Err(garde::Error::new("This price is too large, or has more than two decimals."));
+    }
+    Ok(())
+}
+
+fn duration_fits(minutes: &i32, _: &()) -> garde::Result {
+    if (0..=1440).contains(minutes) { Ok(()) } else { Err(garde::Error::new("A duration is from 0 minutes to a day.")) }
+}
+
+struct Filled {
+    service_id: Option<ServiceId>,
+    kind: LineKind,
+    description: String,
+    quantity: Decimal,
+    unit_price: Option<Decimal>,
+    duration_minutes: i32,
+    tax_rate_id: Option<TaxRateId>,
+}
+
+async fn fill(cx: &mut Cx<'_>, line: NewLine) -> Result<Filled> {
+    let quantity = line.quantity.unwrap_or(Decimal::ONE);
+    let typed = line.description.map(|d| redact(d.trim()).text).filter(|d| !d.is_empty());
+    let Some(service) = line.service_id else {
+        let description = typed.ok_or_else(|| FieldErrors::one("description", "Say what is done, or choose a service."))?;
+        return Ok(Filled {
+            service_id: None,
+            kind: line.kind.unwrap_or(LineKind::Fixed),
+            description,
+            quantity,
+            unit_price: line.unit_price,
+            duration_minutes: line.duration_minutes.unwrap_or_default(),
+            tax_rate_id: line.tax_rate_id,
+        });
+    };
+    let s = sqlx::query!(
+        r#"select name, kind as "kind: LineKind", price, duration_minutes, tax_rate_id as "tax_rate_id: TaxRateId" from services where id = $1"#,
+        service.0
+    )
+    .fetch_optional(cx.db())
+    .await?
+    .ok_or_else(|| FieldErrors::one("service_id", "There is no such service."))?;
+    let kind = line.kind.unwrap_or(s.kind);
+    Ok(Filled {
+        service_id: Some(service),
+        kind,
+        description: typed.unwrap_or(s.name),
+        quantity,
+        unit_price: line.unit_price.or(s.price),
+        duration_minutes: line.duration_minutes.unwrap_or(s.duration_minutes),
+        tax_rate_id: line.tax_rate_id.or(s.tax_rate_id),
+    })
+}
+
+/// Writes one line. The caller has locked the ticket, and recounts its total afterwards.
+pub(super) async fn insert(cx: &mut Cx<'_>, ticket: TicketId, id: Option<LineId>, position: i32, line: NewLine) -> Result<LineId> {
+    let line = fill(cx, line).await?;
+    if line.unit_price.is_none() && line.kind != LineKind::Flexible {
+        return Err(FieldErrors::one("unit_price", "A price is needed, except for flexible services."));
+    }
+    let id = id.unwrap_or_default();
+    let total = priced(cx, line.quantity, line.unit_price)?;
+    sqlx::query!(
+        r#"insert into ticket_lines (id, ticket_id, position, service_id, kind, description, quantity, unit_price, duration_minutes, tax_rate_id, total)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"#,
+        id.0,
+        ticket.0,
+        position,
+        line.service_id.map(|s| s.0),
+        line.kind as LineKind,
+        line.description,
+        line.quantity,
+        line.unit_price,
+        line.duration_minutes,
+        line.tax_rate_id.map(|t| t.0),
+        total
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(id)
+}
+
+/// Keeps the ticket's total the sum of its lines.
+pub(super) async fn recount(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
+    let total = sqlx::query_scalar!(
+        r#"with s as (
+             select coalesce(sum(total), 0) as total, coalesce(bool_or(unit_price is null), false) as is_open from ticket_lines where ticket_id = $1
+           ), counted as (
+             update tickets t set total = s.total, has_open_price = s.is_open from s
+              where t.id = $1 and s.total < $2 and (t.total, t.has_open_price) is distinct from (s.total, s.is_open)
+           )
+           select total as "total!" from s"#,
+        ticket.0,
+        TOO_MUCH
+    )
+    .fetch_one(cx.db())
+    .await?;
+    if total < TOO_MUCH { Ok(()) } else { Err(too_much(" together with the other services")) }
+}
+
+async fn ticket_of(cx: &mut Cx<'_>, line: LineId) -> Result<TicketId> {
+    let id =
+        sqlx::query_scalar!(r#"select ticket_id as "id: TicketId" from ticket_lines where id = $1"#, line.0).fetch_one(cx.db()).await?;
+    Ok(id)
+}
+
+/// Adds a service to a ticket.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct AddLine {
+    #[serde(default)]
+    pub id: Option<LineId>,
+    pub ticket_id: TicketId,
+    #[serde(flatten)]
+    #[garde(dive)]
+    pub line: NewLine,
+}
+
+impl Action for AddLine {
+    const NAME: &'static str = "ticket.add_line";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = LineId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<LineId> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        let next =
+            sqlx::query_scalar!(r#"select coalesce(max(position), 0) + 1 as "next!" from ticket_lines where ticket_id = $1"#, ticket.id.0)
+                .fetch_one(cx.db())
+                .await?;
+        let id = insert(cx, ticket.id, self.id, next, self.line).await?;
+        recount(cx, ticket.id).await?;
+        cx.event("ticket.line_added", about(&ticket), json!({ "line": id })).await?;
+        Ok(id)
+    }
+}
+
+/// Changes what is given of a line.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct UpdateLine {
+    pub line_id: LineId,
+    #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
+    pub description: Option<String>,
+    #[serde(default)]
+    #[garde(inner(custom(quantity_fits)))]
+    pub quantity: Option<Decimal>,
+    #[serde(default)]
+    #[garde(inner(custom(price_fits)))]
+    pub unit_price: Option<Decimal>,
+    /// Takes a flexible line's price away again.
+    #[serde(default)]
+    pub no_price: bool,
+    #[serde(default)]
+    #[garde(inner(custom(duration_fits)))]
+    pub duration_minutes: Option<i32>,
+    #[serde(default)]
+    pub tax_rate_id: Option<TaxRateId>,
+}
+
+impl Action for UpdateLine {
+    const NAME: &'static str = "ticket.update_line";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = LineId;
+
+    fn versioned(&self) -> Option<(&'static str, uuid::Uuid)> {
+        Some(("ticket_lines", self.line_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<LineId> {
+        let who = cx.who;
+        let id = ticket_of(cx, self.line_id).await?;
+        let ticket = data::locked(cx.db(), who, id).await?;
+        still_open(cx, &ticket).await?;
+        change(cx, &self).await?;
+        recount(cx, ticket.id).await?;
+        cx.event("ticket.line_updated", about(&ticket), json!({ "line": self.line_id })).await?;
+        Ok(self.line_id)
+    }
+}
+
+/// Writes a changed line; the ticket is locked by the caller.
+pub(super) async fn change(cx: &mut Cx<'_>, new: &UpdateLine) -> Result<()> {
+    let old = sqlx::query!("select quantity, unit_price from ticket_lines where id = $1", new.line_id.0).fetch_one(cx.db()).await?;
+    change_from(cx, new, old.quantity, old.unit_price).await
+}
+
+/// Likewise, of a line that the caller has read under its lock.
+pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Decimal, unit_price: Option<Decimal>) -> Result<()> {
+    let quantity = new.quantity.unwrap_or(quantity);
+    let unit_price = if new.no_price { None } else { new.unit_price.or(unit_price) };
+    let total = priced(cx, quantity, unit_price)?;
+    let done = sqlx::query!(
+        r#"update ticket_lines set description = coalesce($2, description), quantity = $3, unit_price = $4,
+                  duration_minutes = coalesce($5, duration_minutes), tax_rate_id = coalesce($6, tax_rate_id), total = $7
+            where id = $1"#,
+        new.line_id.0,
+        new.description.as_deref().map(|d| redact(d.trim()).text).filter(|d| !d.is_empty()),
+        quantity,
+        unit_price,
+        new.duration_minutes,
+        new.tax_rate_id.map(|t| t.0),
+        total
+    )
+    .execute(cx.db())
+    .await?;
+    one(&done)
+}
+
+/// Takes a line off an open ticket.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RemoveLine {
+    pub line_id: LineId,
+}
+
+impl Action for RemoveLine {
+    const NAME: &'static str = "ticket.remove_line";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        let who = cx.who;
+        let id = ticket_of(cx, self.line_id).await?;
+        let ticket = data::locked(cx.db(), who, id).await?;
+        still_open(cx, &ticket).await?;
+        one(&sqlx::query!("delete from ticket_lines where id = $1", self.line_id.0).execute(cx.db()).await?)?;
+        recount(cx, ticket.id).await?;
+        cx.event("ticket.line_removed", about(&ticket), json!({ "line": self.line_id })).await?;
+        Ok(ticket.id)
+    }
+}

@@ -1,0 +1,97 @@
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    about, assign::assign_to, book, bookable, check_slot, confirmation::settle_notice, fits_short, meanwhile::still_open, said,
+    tell_customer,
+};
+use crate::tickets::{
+    Confirmation, TicketState,
+    data::{self, Ticket},
+    overlap::{self, Slot},
+};
+use platform::{
+    action::{Action, Cx},
+    error::{Error, Result},
+    ids::{MemberId, TicketId},
+    role::{Capability, Permission},
+};
+
+/// Moves a visit to another time (UTC), and to other technicians where they are given. The customer's answer was to the old time:
+/// they are asked again.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct Reschedule {
+    pub ticket_id: TicketId,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    #[serde(default)]
+    pub member_ids: Option<Vec<MemberId>>,
+    #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
+    pub override_reason: Option<String>,
+    #[serde(default = "yes")]
+    pub ask_customer: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Action for Reschedule {
+    const NAME: &'static str = "ticket.reschedule";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    fn versioned(&self) -> Option<(&'static str, Uuid)> {
+        Some(("tickets", self.ticket_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        check_slot(cx.now(), self.starts_at, self.ends_at)?;
+        let (who, slot) = (cx.who, (self.starts_at, self.ends_at));
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        if ticket.state == TicketState::InProgress {
+            return Err(Error::conflict("Work on this ticket has begun. Take the clock-in back before moving it."));
+        }
+        let mut booked: Vec<_> = data::assignees(cx.db(), ticket.id).await?.iter().map(|a| a.member_id).collect();
+        booked.sort_unstable();
+        let members = bookable(cx, self.member_ids.as_deref().unwrap_or(&booked)).await?;
+        let reason = said(self.override_reason.as_deref());
+        if slot == (ticket.starts_at, ticket.ends_at) {
+            return if members == booked { Ok(ticket.id) } else { assign_to(cx, &ticket, &members, reason).await };
+        }
+        let sequence = move_to(cx, &ticket, slot, &members, reason).await?;
+        tell_customer(cx, ticket.id, sequence, "moved", self.ask_customer && slot.0 > cx.now()).await?;
+        Ok(ticket.id)
+    }
+}
+
+/// Books these technicians (as `bookable` gives them) for another slot; the answer to the old one is forgotten. Tells the new `sequence`;
+/// the caller has locked the ticket, and tells the customer.
+pub(super) async fn move_to(cx: &mut Cx<'_>, ticket: &Ticket, slot: Slot, members: &[MemberId], reason: Option<String>) -> Result<i32> {
+    let who = cx.who;
+    let is_override = overlap::claim(cx.db(), who, members, slot, Some(ticket.id), reason.as_deref()).await?;
+    book(cx, ticket.id, members, slot, is_override).await?;
+    let sequence = ticket.sequence + 1;
+    sqlx::query!(
+        r#"update tickets set starts_at = $2, ends_at = $3, sequence = $4, confirmation = $5, override_reason = $6 where id = $1"#,
+        ticket.id.0,
+        slot.0,
+        slot.1,
+        sequence,
+        Confirmation::NotAsked as Confirmation,
+        reason.filter(|_| is_override)
+    )
+    .execute(cx.db())
+    .await?;
+    settle_notice(cx, ticket.id).await?;
+    let moved = json!({ "from": ticket.starts_at, "to": slot.0, "until": slot.1, "sequence": sequence, "override": is_override });
+    cx.event("ticket.moved", about(ticket), moved).await?;
+    Ok(sequence)
+}

@@ -1,0 +1,125 @@
+use chrono_tz::Tz;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{about, confirmation::start_anew, create, fits_short, meanwhile::still_open, reschedule::move_to, said, tell_customer};
+use crate::tickets::{
+    TicketState,
+    data::{self, Ticket},
+    overlap::Slot,
+};
+use platform::{
+    action::{Action, Cx},
+    error::Result,
+    ids::{AddressId, ContactId, TicketId},
+    localtime::{to_utc, wall},
+    redact::redact,
+    role::{Capability, Permission},
+};
+
+/// Changes what is given, leaves the rest. The time is moved by `ticket.reschedule`; only a place in another zone moves it here, so that it
+/// keeps its local time. Another customer's visit, or one that moved, is asked about anew.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct UpdateTicket {
+    pub ticket_id: TicketId,
+    #[serde(default)]
+    pub contact_id: Option<ContactId>,
+    #[serde(default)]
+    pub address_id: Option<AddressId>,
+    /// Takes the address off again.
+    #[serde(default)]
+    pub no_address: bool,
+    #[serde(default)]
+    #[garde(inner(custom(create::instructions_fit)))]
+    pub instructions: Option<String>,
+    #[serde(default)]
+    pub is_price_estimated: Option<bool>,
+    /// Why technicians are double booked, where the zone of the new place moves the visit.
+    #[serde(default)]
+    #[garde(inner(custom(fits_short)))]
+    pub override_reason: Option<String>,
+    /// Whether another customer, or one whose visit moves, is asked to confirm.
+    #[serde(default = "yes")]
+    pub ask_customer: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Action for UpdateTicket {
+    const NAME: &'static str = "ticket.update";
+    const NEEDS: Permission = Permission::WriteRecords;
+    const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
+    type Output = TicketId;
+
+    fn versioned(&self) -> Option<(&'static str, Uuid)> {
+        Some(("tickets", self.ticket_id.0))
+    }
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<TicketId> {
+        let who = cx.who;
+        let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
+        still_open(cx, &ticket).await?;
+        let contact = self.contact_id.unwrap_or(ticket.contact_id);
+        // A new customer's visit is not at the old one's address.
+        let address = match (self.no_address, contact == ticket.contact_id) {
+            (true, _) => None,
+            (false, true) => self.address_id.or(ticket.address_id),
+            (false, false) => self.address_id,
+        };
+        let time_zone = if (contact, address) == (ticket.contact_id, ticket.address_id) {
+            ticket.time_zone.clone()
+        } else {
+            create::place(cx, contact, address).await?
+        };
+        sqlx::query!(
+            r#"update tickets set contact_id = $2, address_id = $3, time_zone = $4, instructions = $5, is_price_estimated = $6 where id = $1"#,
+            ticket.id.0,
+            contact.0,
+            address.map(|a| a.0),
+            time_zone,
+            self.instructions.as_deref().map_or_else(|| ticket.instructions.clone(), |i| redact(i.trim()).text),
+            self.is_price_estimated.unwrap_or(ticket.is_price_estimated)
+        )
+        .execute(cx.db())
+        .await?;
+        let now = data::ticket(cx.db(), ticket.id).await?;
+        cx.event("ticket.updated", about(&now), json!({})).await?;
+        self.follow(cx, &ticket, &now).await?;
+        Ok(ticket.id)
+    }
+}
+
+impl UpdateTicket {
+    /// What the change means for the one who was to be visited: links, answer and slot.
+    async fn follow(&self, cx: &mut Cx<'_>, old: &Ticket, new: &Ticket) -> Result<()> {
+        let is_other = new.contact_id != old.contact_id;
+        let mut sequence = None;
+        if is_other {
+            // On the timeline of the one who had it, too.
+            cx.event("ticket.updated", about(old), json!({ "contact_id": new.contact_id })).await?;
+            sequence = Some(start_anew(cx, new).await?);
+        }
+        let slot = same_wall(old, new.zone());
+        if slot != (old.starts_at, old.ends_at) && old.state == TicketState::Scheduled {
+            let mut booked: Vec<_> = data::assignees(cx.db(), old.id).await?.iter().map(|a| a.member_id).collect();
+            booked.sort_unstable();
+            sequence = Some(move_to(cx, new, slot, &booked, said(self.override_reason.as_deref())).await?);
+        }
+        let Some(sequence) = sequence else { return Ok(()) };
+        let tell = self.ask_customer && slot.0 > cx.now();
+        tell_customer(cx, old.id, sequence, if is_other { "asked" } else { "moved" }, tell).await
+    }
+}
+
+/// The slot with the same local time in another zone, and as long.
+fn same_wall(ticket: &Ticket, zone: Tz) -> Slot {
+    let at = wall(ticket.starts_at, ticket.zone());
+    // The same clock on the wall: an hour that it shows twice stays the one it is.
+    let starts_at = if wall(ticket.starts_at, zone) == at { ticket.starts_at } else { to_utc(at.date(), at.time(), zone) };
+    (starts_at, starts_at + (ticket.ends_at - ticket.starts_at))
+}

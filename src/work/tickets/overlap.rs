@@ -1,0 +1,197 @@
+//! Two tickets of one technician may not overlap unless somebody says why. One lock a technician, taken in id order, then the look;
+//! the exclusion constraint is the last line (by itself it deadlocks under a race).
+
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use platform::{
+    error::{Error, Result},
+    ids::{MemberId, TicketId},
+    localtime::{local_date, to_utc},
+    tenant::Who,
+};
+
+/// How many other times are proposed, and how far ahead is looked.
+const ALTERNATIVES: usize = 4;
+const LOOK_AHEAD: u64 = 14;
+/// Proposed starts fall on these minutes.
+const STEP: Duration = Duration::minutes(30);
+
+/// From, until (not included).
+pub type Slot = (DateTime<Utc>, DateTime<Utc>);
+
+/// A booking that is in the way.
+#[derive(Debug, Clone, Serialize)]
+pub struct Clash {
+    pub ticket_id: TicketId,
+    pub number: i64,
+    /// None where this member may not see the ticket.
+    pub customer: Option<String>,
+    pub member_id: MemberId,
+    pub member: String,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// A free time of the same length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Free {
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+}
+
+/// Takes the technicians' locks (held to the commit) and looks for clashes. Answers whether this booking knowingly overrides one.
+/// A clash without a reason is a conflict whose `current` lists `clashes` and `alternatives`.
+pub async fn claim(
+    db: &mut PgConnection,
+    who: &Who,
+    members: &[MemberId],
+    slot: Slot,
+    except: Option<TicketId>,
+    reason: Option<&str>,
+) -> Result<bool> {
+    if members.is_empty() {
+        return Ok(false);
+    }
+    lock(db, members).await?;
+    let clashes = clashes(db, who, members, slot, except).await?;
+    if clashes.is_empty() {
+        return Ok(false);
+    }
+    if reason.is_some_and(|r| !r.trim().is_empty()) {
+        return Ok(true);
+    }
+    let alternatives = alternatives(db, who, members, slot, except).await?;
+    Err(Error::Conflict {
+        message: describe(&clashes, who.zone),
+        current: Some(json!({ "clashes": clashes, "alternatives": alternatives })),
+    })
+}
+
+/// The technicians' locks, in id order, held to the commit. Lock order everywhere: tickets first, technicians after.
+pub(super) async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
+    let ids: Vec<_> = members.iter().map(|m| m.0).collect();
+    sqlx::query!(
+        r#"select pg_advisory_xact_lock(k.key) as "locked!: ()"
+             from (select hashtextextended('technician:' || m::text, 0) as key from unnest($1::uuid[]) m order by m offset 0) k"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(())
+}
+
+/// What is in the way of these technicians at this time.
+pub async fn clashes(db: &mut PgConnection, who: &Who, members: &[MemberId], slot: Slot, except: Option<TicketId>) -> Result<Vec<Clash>> {
+    let ids: Vec<_> = members.iter().map(|m| m.0).collect();
+    let rows = sqlx::query_as!(
+        Clash,
+        r#"
+        select t.id as "ticket_id: TicketId", t.number, case when $5::uuid is null or a.member_id = $5 then c.name end as customer,
+               a.member_id as "member_id: MemberId", m.name as member, t.starts_at, t.ends_at
+          from assignments a
+          join tickets t on t.org_id = a.org_id and t.id = a.ticket_id
+          join contacts c on c.org_id = t.org_id and c.id = t.contact_id
+          join members m on m.org_id = a.org_id and m.id = a.member_id
+         where a.is_open and a.member_id = any ($1) and a.slot && tstzrange($2, $3) and a.ticket_id is distinct from $4
+         order by t.starts_at, t.id, m.name
+        "#,
+        &ids,
+        slot.0,
+        slot.1,
+        except.map(|t| t.0),
+        who.only_own_tickets().map(|m| m.0)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows)
+}
+
+/// "Taylor is booked 9:00–12:30 (T-1042, Jane Smith)."
+pub fn describe(clashes: &[Clash], zone: Tz) -> String {
+    let Some(first) = clashes.first() else { return String::new() };
+    let (from, to) = (first.starts_at.with_timezone(&zone), first.ends_at.with_timezone(&zone));
+    let customer = first.customer.as_deref().map(|c| format!(", {c}")).unwrap_or_default();
+    let more = match clashes.len() - 1 {
+        0 => String::new(),
+        n => format!(" And {n} more."),
+    };
+    let (number, member) = (first.number, &first.member);
+    format!(
+        "{member} is booked {}, {}–{} (T-{number}{customer}).{more}",
+        from.format("%a %-d %b"),
+        from.format("%-H:%M"),
+        to.format("%-H:%M")
+    )
+}
+
+/// Times of the same length when all of these technicians are free, within working hours, from the wanted day on.
+pub async fn alternatives(
+    db: &mut PgConnection,
+    who: &Who,
+    members: &[MemberId],
+    slot: Slot,
+    except: Option<TicketId>,
+) -> Result<Vec<Free>> {
+    let ids: Vec<_> = members.iter().map(|m| m.0).collect();
+    let first = local_date(slot.0.max(who.now), who.zone);
+    let last = first.checked_add_days(Days::new(LOOK_AHEAD)).unwrap_or(first);
+    let (from, to) = (to_utc(first, NaiveTime::MIN, who.zone), to_utc(last, NaiveTime::MIN, who.zone));
+    let hours = hours(db, who).await?;
+    let busy = sqlx::query!(
+        r#"select lower(slot) as "starts!", upper(slot) as "ends!" from assignments
+            where is_open and member_id = any ($1) and slot && tstzrange($2, $3) and ticket_id is distinct from $4 order by 1"#,
+        &ids,
+        from,
+        to,
+        except.map(|t| t.0)
+    )
+    .fetch_all(db)
+    .await?;
+    let busy: Vec<Slot> = busy.into_iter().map(|b| (b.starts, b.ends)).collect();
+    Ok(free(&busy, &hours, first, slot.1 - slot.0, who.now))
+}
+
+/// When the business works, on the wall clock of its zone. `days` are ISO weekdays.
+pub struct Hours {
+    pub starts: NaiveTime,
+    pub ends: NaiveTime,
+    pub days: Vec<i32>,
+    pub zone: Tz,
+}
+
+/// The working hours of the business.
+pub async fn hours(db: &mut PgConnection, who: &Who) -> Result<Hours> {
+    let h = sqlx::query!("select day_starts, day_ends, work_days from orgs where id = $1", who.org.0).fetch_one(db).await?;
+    Ok(Hours { starts: h.day_starts, ends: h.day_ends, days: h.work_days, zone: who.zone })
+}
+
+/// The first free stretches of `length`, at most two a day, none before `now`.
+pub fn free(busy: &[Slot], hours: &Hours, first: NaiveDate, length: Duration, now: DateTime<Utc>) -> Vec<Free> {
+    let mut found = vec![];
+    for date in first.iter_days().take(usize::try_from(LOOK_AHEAD).unwrap_or_default()) {
+        let weekday = i32::try_from(date.weekday().number_from_monday()).unwrap_or_default();
+        if !hours.days.contains(&weekday) {
+            continue;
+        }
+        let (mut at, end) = (to_utc(date, hours.starts, hours.zone), to_utc(date, hours.ends, hours.zone));
+        let mut today = 0;
+        while at + length <= end && today < 2 {
+            let until = at + length;
+            if at >= now && !busy.iter().any(|b| b.0 < until && at < b.1) {
+                found.push(Free { starts_at: at, ends_at: until });
+                today += 1;
+                at = until;
+            } else {
+                at += STEP;
+            }
+            if found.len() == ALTERNATIVES {
+                return found;
+            }
+        }
+    }
+    found
+}
