@@ -1,4 +1,4 @@
-//! The pages of tax rates.
+//! Pages of tax rates.
 
 use axum::{
     extract::Path,
@@ -23,7 +23,7 @@ use crate::{
     ui,
 };
 
-/// A tax rate as typed.
+/// The tax rate form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct TaxForm {
@@ -56,7 +56,7 @@ impl TaxForm {
 struct Taxes {
     head: ui::Head,
     rates: Vec<TaxRate>,
-    /// The one being changed; none: the form adds one.
+    /// The tax rate being changed; `None` if the form adds one.
     editing: Option<TaxRate>,
     form: TaxForm,
     errors: FieldErrors,
