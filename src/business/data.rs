@@ -41,7 +41,7 @@ pub struct Settings {
     pub capabilities_off: Vec<String>,
     pub day_starts: NaiveTime,
     pub day_ends: NaiveTime,
-    /// ISO weekdays.
+    /// ISO weekdays: 1 is Monday.
     pub work_days: Vec<i32>,
     pub has_logo: bool,
 }
@@ -165,7 +165,7 @@ pub async fn tokens(db: &mut PgConnection, who: &Who) -> Result<Vec<Token>> {
 pub struct Connection {
     pub id: ConnectionId,
     pub provider: String,
-    /// unverified, connected, failing, disconnected.
+    /// `unverified`, `connected`, `failing` or `disconnected`.
     pub status: String,
     pub account: Option<String>,
     pub error: Option<String>,

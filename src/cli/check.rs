@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Checks a deployment after a change: settings, secrets, database, the role that serves, schema, every
-/// business's audit chain, failed jobs.
+/// Checks a deployment after a change: settings, secrets, database, serving role, schema, every
+/// business's audit chain, and failed jobs.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only ask the running server whether it is ready (for a container's health check)

@@ -52,9 +52,9 @@ enum Command {
     Serve(serve::Args),
     /// Serve an invented business for trying Rounds out
     Demo(demo::Args),
-    /// Print a link that signs a person in
+    /// Print a link that signs a user in
     SignInLink(sign_in_link::Args),
-    /// Print a new API token with a person's rights
+    /// Print a new API token with a user's rights
     Token(token::Args),
     /// Import a file
     Import(import::Args),

@@ -7,7 +7,7 @@ use rounds::platform::ids::OrgId;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Prints a new API token with a person's rights. It is shown this once.
+/// Prints a new API token with a user's rights. It is shown only once.
 #[derive(clap::Args)]
 pub struct Args {
     /// The user's email address

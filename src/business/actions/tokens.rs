@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// Creates an API token for the caller. The token is derived from its id and the server key and is shown once, by `TokenMade::reveal`:
-/// no answer, queue or table contains it.
+/// Creates an API token for the caller. The token is derived from its id and the server key and shown once, on the page or command line
+/// that created it: no answer, queue or table contains it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateToken {

@@ -219,7 +219,7 @@ async fn lock_both(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Resul
     Ok(())
 }
 
-/// Stops a technician's clock.
+/// Stops a technician's clock. A conflict if it is not running on this ticket.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ClockOut {
@@ -228,7 +228,7 @@ pub struct ClockOut {
     pub member_id: Option<MemberId>,
     #[serde(default)]
     pub occurred_at: Option<DateTime<Utc>>,
-    /// As in [`ClockIn`].
+    /// As in `ticket.clock_in`.
     #[serde(default, skip_serializing)]
     pub device_now: Option<DateTime<Utc>>,
     #[serde(default)]

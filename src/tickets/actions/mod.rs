@@ -130,7 +130,7 @@ fn said(reason: Option<&str>) -> Option<String> {
     reason.map(|r| redact(r.trim()).text).filter(|r| !r.is_empty())
 }
 
-/// Asserts that exactly one row was changed.
+/// `NotFound` unless exactly one row was changed.
 fn one(result: &sqlx::postgres::PgQueryResult) -> Result<()> {
     if result.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
 }
