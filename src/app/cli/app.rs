@@ -1,4 +1,4 @@
-//! The application as the settings describe it.
+//! Builds the application from the settings.
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::{registry::REGISTRY, schema::SCHEMA};
 
 use super::{Exit, Failure, Result};
 
-/// For serving, and for commands that act through the application.
+/// Builds the application for `serve` and for commands that run actions.
 pub fn build(config: &Config, pool: PgPool) -> Result<App> {
     let keys = config.keys()?;
     let stripe = stripe(config, keys.server.expose())?;
@@ -42,7 +42,7 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
     }))
 }
 
-/// The language model of the settings, if one is set up.
+/// The language model from the settings, or `None` if none is configured.
 fn llm(config: &Config) -> Result<Option<Llm>> {
     if config.llm.base_url.is_empty() {
         return Ok(None);
@@ -57,7 +57,7 @@ struct StripeSetup {
     webhook_secret: Option<Secret>,
 }
 
-/// Stripe as set; in the demo a simulation inside this process, reached over the loopback, whatever the settings say.
+/// The Stripe client from the settings. The demo ignores them and uses a simulation inside this process, reached over the loopback.
 fn stripe(config: &Config, server_key: &[u8]) -> Result<StripeSetup> {
     let fail = |error: platform::stripe::StripeError| Failure::new(Exit::Configuration, format!("setting `stripe.base_url`: {error}"));
     if config.demo {
@@ -69,11 +69,11 @@ fn stripe(config: &Config, server_key: &[u8]) -> Result<StripeSetup> {
     Ok(StripeSetup { api, key: config.stripe.secret_key.clone(), webhook_secret: config.stripe.webhook_secret.clone() })
 }
 
-/// The mail server of the settings, else a folder whose mails the demo shows.
+/// The configured mail server. Without one, mails are written to the folder `mail` in the data folder.
 fn mailer(config: &Config) -> Result<Mailer> {
     let Some(url) = &config.mail.smtp_url else {
         let folder = config.data_dir.join("mail");
-        // Mails are personal data: for this user's eyes alone.
+        // Mails are personal data, so only this operating-system user may read them.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)

@@ -8,14 +8,14 @@ use sqlx::{Connection as _, PgConnection};
 use super::archive::{against, finish, private_file, secrets_beside, write_private};
 use super::{Failure, Result, database::Database};
 
-/// Writes the whole database to FILE in Postgres's custom format, at one instant, while everything goes on.
+/// Writes a consistent snapshot of the whole database to FILE in Postgres's custom format. The server may keep running.
 ///
-/// The keys that were made in the data folder go to FILE.secrets: keep both, and keep them private. Keys given by
+/// The keys generated in the data folder are written to FILE.secrets: keep both files, and keep them private. Keys given by
 /// variables are not written; keep those yourself. With `DATABASE_URL`, `ROUNDS_ADMIN_DATABASE_URL` must name a superuser,
-/// or a role with BYPASSRLS such as `rounds_backup`. `pg_restore --list FILE` shows what is inside.
+/// or a role with BYPASSRLS such as `rounds_backup`. `pg_restore --list FILE` lists the contents.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The file to write; an existing one is replaced when the new one is complete
+    /// The file to write; an existing file is replaced once the new one is complete
     file: PathBuf,
 }
 
@@ -53,7 +53,7 @@ async fn write(database: &Database, config: &Config, file: &Path) -> Result {
     std::fs::rename(&partial, file).map_err(|error| Failure::file(file, error))
 }
 
-/// True if there was something to write.
+/// Writes the generated keys to the secrets file. Returns false if there are none, since all are given by variables.
 fn save_secrets(config: &Config, file: &Path) -> Result<bool> {
     let mut text = String::new();
     let given = [config.secrets.keys.is_some(), config.secrets.server_key.is_some()];

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Checks a deployment after a change: settings, secrets, database, the role that serves, schema, every
-/// business's audit chain, failed jobs.
+/// Checks a deployment after a change: settings, secrets, database, serving role, schema, every
+/// business's audit chain, and failed jobs.
 #[derive(clap::Args)]
 pub struct Args {
     /// Only ask the running server whether it is ready (for a container's health check)
@@ -44,7 +44,7 @@ async fn inspect(database: &Database, config: &Config) -> Result {
     if found.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Found, found.join("\n"))) }
 }
 
-/// Walks every business's audit chain.
+/// Verifies every business's audit chain and returns the faults.
 async fn audit_faults(app: &App) -> Result<Vec<String>> {
     let orgs: Vec<OrgId> = sqlx::query_scalar("select app.org_ids()").fetch_all(&app.pool).await?;
     let (mut sealed, mut faults) = (0, Vec::new());
@@ -87,7 +87,7 @@ async fn ask(address: SocketAddr) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
 }
 
-/// Where a server that listens everywhere can be reached from here.
+/// The address to connect to: the loopback address if the server listens on all addresses.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! The database of a command: the one of `DATABASE_URL`, or the embedded one.
+//! The database of a command: the server in `DATABASE_URL`, or the embedded one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use sqlx::{Connection as _, PgConnection};
 use super::{Exit, Failure, Result};
 use crate::schema::SCHEMA;
 
-/// After so long without use, a connection may have died unnoticed.
+/// A connection idle for longer is pinged before use, since it may have died unnoticed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The database this instance uses, up and reachable.
+/// The database of this instance. An embedded one has been started.
 pub struct Database {
     app_url: Secret,
     admin_url: Option<Secret>,
@@ -24,7 +24,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// For the one process that serves: an embedded cluster is this process's own, and ends with [`Database::close`].
+    /// Opens the database for `serve`. An embedded cluster is started, belongs to this process and is stopped by [`Database::close`].
     pub async fn hold(config: &Config) -> Result<Self> {
         match &config.database_url {
             Some(url) => Ok(Self::external(config, url)),
@@ -32,7 +32,7 @@ impl Database {
         }
     }
 
-    /// For commands that may run while another process serves.
+    /// Opens the database for commands that may run while another process serves.
     pub async fn join(config: &Config) -> Result<Self> {
         match &config.database_url {
             Some(url) => Ok(Self::external(config, url)),
@@ -40,7 +40,7 @@ impl Database {
         }
     }
 
-    /// As [`Database::hold`], without bringing the schema up: for `restore`.
+    /// As [`Database::hold`], but without migrating the schema: for `restore` and `demo --reset`.
     pub async fn hold_bare(config: &Config) -> Result<Self> {
         match &config.database_url {
             Some(url) => Ok(Self::external(config, url)),
@@ -48,7 +48,7 @@ impl Database {
         }
     }
 
-    /// What there is to say where another process has this data folder.
+    /// The failure to report if another process uses this data folder for its embedded database; otherwise `None`.
     pub fn held_elsewhere(config: &Config) -> Option<Failure> {
         match Lock::take(&config.data_dir) {
             Err(running @ Error::Running { .. }) if config.database_url.is_none() => Some(running.into()),
@@ -65,7 +65,7 @@ impl Database {
         Self { app_url, admin_url: Some(admin_url), embedded: Some(embedded) }
     }
 
-    /// The embedded database always has the schema of this binary; only a server of one's own is migrated by command.
+    /// Migrates the embedded database to this binary's schema. An external server is migrated only by `rounds migrate`.
     async fn embedded(embedded: Embedded) -> Result<Self> {
         let database = Self::of(embedded);
         match database.migrate().await {
@@ -77,14 +77,14 @@ impl Database {
         }
     }
 
-    /// Brings roles, tables and grants to this binary's state.
+    /// Creates or updates roles, tables and grants for this binary.
     pub async fn migrate(&self) -> Result {
         let password = reqwest::Url::parse(self.app_url.expose()).ok().and_then(|url| url.password().map(percent_decoded));
         migrate(SCHEMA, self.admin_url()?.expose(), password.as_deref()).await?;
         Ok(())
     }
 
-    /// Leaves the database without any table, function or row; roles stay.
+    /// Drops all schemas with their tables and functions. Roles stay.
     pub async fn drop_everything(&self) -> Result {
         let mut admin = PgConnection::connect(self.admin_url()?.expose()).await?;
         let empty =
@@ -101,15 +101,15 @@ impl Database {
         })
     }
 
-    /// Connections as the role that serves; refused where that role could look past row-level security, or where the
-    /// schema is older than this binary.
+    /// Opens a connection pool as the serving role. A failure if that role could bypass row-level security, or if the schema is
+    /// older than this binary.
     pub async fn pool(&self, config: &Config) -> Result<PgPool> {
-        // Room for every statement there is, so that none is planned again because another came between.
+        // Room for all of the application's statements, so that none is evicted and prepared again.
         let options = self.app_url.expose().parse::<PgConnectOptions>()?.statement_cache_capacity(1000);
         let pool = PgPoolOptions::new()
             .max_connections(config.pool_size)
             .acquire_timeout(Duration::from_secs(10))
-            // A connection is asked whether it lives only after a pause: on a busy one that would be a round trip a request.
+            // Only connections idle for longer than `PAUSE` are pinged: pinging busy ones would cost a round trip per request.
             .test_before_acquire(false)
             .before_acquire(|connection, at| {
                 Box::pin(async move {
@@ -126,7 +126,7 @@ impl Database {
         Ok(pool)
     }
 
-    /// A Postgres program of the right version.
+    /// The path of a Postgres program such as `pg_dump`, from the embedded installation or from the setting `postgres_bin`.
     pub fn program(&self, config: &Config, name: &str) -> Result<PathBuf> {
         match &self.embedded {
             Some(embedded) => Ok(embedded.binaries().program(name)),
@@ -134,7 +134,7 @@ impl Database {
         }
     }
 
-    /// Ends only if an embedded database of this process dies.
+    /// Waits until this process's embedded database dies; never returns otherwise.
     pub async fn lost(&mut self) -> Failure {
         match &mut self.embedded {
             Some(embedded) => embedded.ended().await,
@@ -143,7 +143,7 @@ impl Database {
         Failure::new(Exit::Database, "The embedded database ended unexpectedly; postgres/postgres.log in the data folder says why.")
     }
 
-    /// Stops an embedded database that this process holds.
+    /// Stops the embedded database if this process started it.
     pub async fn close(self) -> Result {
         match self.embedded {
             Some(embedded) => Ok(embedded.stop().await?),
@@ -152,8 +152,8 @@ impl Database {
     }
 }
 
-/// Row-level security is what keeps businesses apart: a role that owns tables, has BYPASSRLS, is a superuser, or could
-/// become such a role must not serve requests.
+/// Refuses a serving role that is a superuser, has BYPASSRLS, owns tables, or could become such a role: only row-level security
+/// separates the businesses.
 pub async fn refuse_powerful_role(pool: &PgPool) -> Result {
     let (role, bypasses, owns): (String, bool, bool) = sqlx::query_as(
         "select current_user::text,
@@ -177,7 +177,7 @@ pub async fn refuse_powerful_role(pool: &PgPool) -> Result {
     ))
 }
 
-/// Whether the database knows every migration of this binary.
+/// A failure if the database lacks a migration of this binary.
 async fn require_schema(pool: &PgPool) -> Result {
     let has_table: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null").fetch_one(pool).await?;
     let newest: Option<i64> =
@@ -189,7 +189,7 @@ async fn require_schema(pool: &PgPool) -> Result {
     Err(Failure::new(Exit::Configuration, message))
 }
 
-/// `%40` and its like in a URL's password.
+/// Decodes percent escapes (`%40`) in a URL's password; malformed ones stay as they are.
 pub fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

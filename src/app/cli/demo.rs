@@ -7,17 +7,17 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::{Exit, Failure, Result, database::Database, serve};
 
-/// Serves "Crystal Clear Windows", a made-up window cleaner's business, with two years behind it and a full day today.
-/// No mail leaves it and no card is charged. Ends by printing a link that signs in as the owner.
+/// Serves "Crystal Clear Windows", an invented window-cleaning business with two years of history and a full day today.
+/// It sends no mail and charges no card. Prints a link that signs in as the owner.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Throw everything of the demo away and begin anew
+    /// Delete the demo's data and start over
     #[arg(long)]
     reset: bool,
 }
 
-/// What the demo is served with, whatever the settings say: mail stays in a folder. Its log holds its tongue, so that the link
-/// is the last line.
+/// Overrides settings for the demo: mail stays in a folder, and the default log is reduced to warnings so that the link is the
+/// last line printed.
 pub fn settings(config: &mut Config) {
     config.demo = true;
     config.mail.smtp_url = None;
@@ -48,7 +48,7 @@ async fn prepare(app: &App) -> Result {
     Ok(())
 }
 
-/// Leaves nothing, unless somebody's own business is there.
+/// Deletes all data and mails. A failure if the database holds a business that is not the demo's.
 async fn empty(database: &Database, config: &Config) -> Result {
     if businesses(database).await? > 0 {
         return Err(refused(
@@ -69,7 +69,7 @@ fn refused(words: &str) -> Failure {
     Failure::new(Exit::Configuration, words)
 }
 
-/// How many businesses there are that somebody made.
+/// The number of businesses that are not the demo's.
 async fn businesses(database: &Database) -> Result<i64> {
     let mut admin = PgConnection::connect(database.admin_url()?.expose()).await?;
     let has_table: bool = sqlx::query_scalar("select to_regclass('public.orgs') is not null").fetch_one(&mut admin).await?;

@@ -1,11 +1,11 @@
-//! Why a command did not succeed, and the exit code that says so.
+//! A command's failure: its message and exit code.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use platform::{config::ConfigError, error::Error, postgres};
 
-/// Exit codes, as `--help` explains them. 2 is clap's own.
+/// Exit codes, as explained by `--help`. Clap itself exits with 2.
 #[derive(Clone, Copy, Debug)]
 pub enum Exit {
     Failed = 1,
@@ -33,7 +33,7 @@ impl Failure {
         Self { exit, message: message.into() }
     }
 
-    /// For files named on the command line.
+    /// A failure about the file at `path`.
     pub fn file(path: &std::path::Path, error: impl fmt::Display) -> Self {
         Self::new(Exit::Failed, format!("{}: {error}", path.display()))
     }
@@ -69,7 +69,7 @@ impl From<sqlx::Error> for Failure {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Configuration(_) => {
                 Self::new(Exit::Database, format!("The database can't be reached: {error}. {advice}"))
             }
-            // Refused at the door: class 28 is a wrong role or password, 3D an unknown database.
+            // The connection was refused: class 28 is a wrong role or password, 3D an unknown database.
             sqlx::Error::Database(ref told) if told.code().is_some_and(|code| code.starts_with("28") || code.starts_with("3D")) => {
                 Self::new(Exit::Database, format!("The database refused us: {told}. {advice}"))
             }

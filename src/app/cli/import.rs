@@ -18,16 +18,16 @@ use platform::tenant::{Read, Write};
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Imports a file and says what became of its rows; the same as the pages under Settings, Import.
+/// Imports a file and prints how many rows were imported, skipped and refused. Does the same as the pages under Settings, Import.
 #[derive(clap::Args)]
 pub struct Args {
-    /// customers, catalogue, transactions, items or appointments (of Square); auto: recognised by the columns
+    /// customers, catalogue, transactions, items or appointments (Square exports), or auto to recognise the kind by the columns
     kind: String,
     file: PathBuf,
-    /// The business
+    /// The business's id
     #[arg(long)]
     org: OrgId,
-    /// How dates are written, where the file leaves it open
+    /// The order of day and month, if the file is ambiguous
     #[arg(long, value_enum)]
     dates: Option<Dates>,
 }

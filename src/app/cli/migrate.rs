@@ -4,15 +4,15 @@ use platform::config::Config;
 
 use super::{Result, database::Database};
 
-/// Makes the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs the migrations this version brings and grants
-/// what the app needs. `ROUNDS_ADMIN_DATABASE_URL` names a role that may create roles; the password in `DATABASE_URL`
-/// becomes the one of `rounds_app`. Safe to run again.
+/// Creates the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs this version's migrations and grants
+/// the rights the app needs. `ROUNDS_ADMIN_DATABASE_URL` names a role that may create roles; the password in `DATABASE_URL`
+/// becomes the password of `rounds_app`. Safe to repeat.
 #[derive(clap::Args)]
 pub struct Args {}
 
 pub async fn run(_: Args, config: Config) -> Result {
     let database = Database::join(&config).await?;
-    // The embedded one was brought up to date on opening.
+    // An embedded database was migrated by `join`.
     let done = if database.embedded.is_some() { Ok(()) } else { database.migrate().await };
     database.close().await?;
     done?;

@@ -1,4 +1,4 @@
-//! One file a command. Each takes its arguments and the settings, and answers with a result that becomes the exit code.
+//! The command line, with one file per command. Each command takes its arguments and the settings; its result becomes the exit code.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,27 +50,27 @@ Exit codes:
 enum Command {
     /// Serve everything in one process
     Serve(serve::Args),
-    /// Serve an invented business to try everything on
+    /// Serve an invented business for trying Rounds out
     Demo(demo::Args),
-    /// Print a link that signs a person in
+    /// Print a link that signs a user in
     SignInLink(sign_in_link::Args),
-    /// Print a new API token with a person's rights
+    /// Print a new API token with a user's rights
     Token(token::Args),
     /// Import a file
     Import(import::Args),
-    /// Make or update roles, tables and grants in the database
+    /// Create or update roles, tables and grants in the database
     Migrate(migrate::Args),
     /// Check a deployment: settings, secrets, database, role, schema, audit, jobs
     Check(check::Args),
     /// Write the whole database, and the secrets beside it, to a file
     Backup(backup::Args),
-    /// Bring back what `backup` wrote
+    /// Restore a backup
     Restore(restore::Args),
     /// Print every route: method, path, who may use it
     Routes,
 }
 
-/// Reads the command line and the settings, runs the command and says on standard error why it failed.
+/// Reads the command line and the settings and runs the command. A failure is printed to standard error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match start(cli) {

@@ -9,16 +9,16 @@ use sqlx::{Connection as _, PgConnection};
 use super::archive::{against, finish, secrets_beside, write_private};
 use super::{Exit, Failure, Result, database::Database};
 
-/// Brings back what `rounds backup` wrote to FILE: roles, tables, data, then the migrations that came since.
+/// Restores the backup in FILE, written by `rounds backup`: roles, tables and data, then runs newer migrations.
 ///
-/// Rounds must not be running on the database. One that holds a business already is refused unless --force is given,
-/// which drops everything in it first. The keys in FILE.secrets, if it is there, are put into the data folder; keys that
-/// were there are kept beside them with the ending .before-restore.
+/// Rounds must not be running on the database. A database that already holds a business is refused unless --force is given,
+/// which drops everything in it first. The keys in FILE.secrets, if it exists, are copied to the data folder; existing keys
+/// are kept beside them with the ending .before-restore.
 #[derive(clap::Args)]
 pub struct Args {
-    /// What `rounds backup` wrote
+    /// The file written by `rounds backup`
     file: PathBuf,
-    /// Drop what is in the database now
+    /// Drop everything in the database first
     #[arg(long)]
     force: bool,
 }
@@ -37,7 +37,7 @@ pub async fn run(args: Args, config: Config) -> Result {
 async fn restore(database: &Database, config: &Config, args: &Args) -> Result {
     let url = database.admin_url()?;
     let program = database.program(config, "pg_restore")?;
-    // An unreadable file is found out before anything is dropped.
+    // Reads the archive's table of contents, so that an unreadable file fails before anything is dropped.
     let mut list = tokio::process::Command::new(&program);
     list.arg("--list").arg(&args.file).stdout(std::process::Stdio::null());
     finish(list, "pg_restore --list").await?;
@@ -48,7 +48,7 @@ async fn restore(database: &Database, config: &Config, args: &Args) -> Result {
         let message = "There is data in this database already. Restore into an empty one, or drop it all with --force.";
         return Err(Failure::new(Exit::Failed, message));
     }
-    // Roles are the cluster's, not the archive's: a first migration makes them, then its tables go.
+    // Roles belong to the cluster, not to the archive: a migration creates them, then its tables are dropped.
     if !has_roles(&mut admin).await? {
         database.migrate().await?;
     }
@@ -72,7 +72,7 @@ async fn refuse_in_use(admin: &mut PgConnection) -> Result {
     Err(Failure::new(Exit::Failed, format!("Rounds is connected to this database ({others} connections). Stop it first.")))
 }
 
-/// A schema without a business is as good as empty; tables that are not ours are not.
+/// Whether the database holds a business, or tables of another application. Rounds' schema without a business counts as empty.
 async fn holds_data(admin: &mut PgConnection) -> Result<bool> {
     let (tables, ours): (i64, bool) = sqlx::query_as(
         "select (select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')), to_regclass('public.orgs') is not null",

@@ -18,19 +18,19 @@ use tokio::sync::watch;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// How long requests may still take once we were told to stop.
+/// How long running requests may take after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves pages and programs until SIGTERM or Ctrl-C, then finishes what was begun.
+/// Serves pages, API and background jobs until SIGTERM or Ctrl-C, then lets running requests and jobs finish.
 ///
-/// TLS is a proxy's work, in front of this; set `ROUNDS_PUBLIC_URL` to what browsers see. Without `DATABASE_URL`, Postgres is
+/// TLS is left to a proxy in front; set `ROUNDS_PUBLIC_URL` to the address that browsers use. Without `DATABASE_URL`, Postgres is
 /// started and stopped with this process.
 #[derive(clap::Args, Default)]
 pub struct Args {
     /// Leave background work (mail, imports, webhooks) to another process
     #[arg(long, conflicts_with = "only_jobs")]
     no_jobs: bool,
-    /// Do background work alone; only health and metrics are answered
+    /// Do only background work; HTTP answers health and metrics alone
     #[arg(long)]
     only_jobs: bool,
 }
@@ -39,13 +39,13 @@ pub async fn run(args: Args, config: Config) -> Result {
     until_stopped(args, config, async |_| Ok(())).await
 }
 
-/// Brings everything up, lets `prepare` work on the finished application, serves until told to stop, and takes everything
-/// down again in whatever way it ended.
+/// Opens the port and the database, runs `prepare` on the application, serves until the stop signal, and closes the database
+/// however serving ended.
 pub async fn until_stopped(args: Args, config: Config, prepare: impl AsyncFnOnce(&App) -> Result) -> Result {
-    // Before anything is started: a taken port is the commonest mistake.
+    // The port comes before the database is started: a taken port is the commonest mistake.
     let listener = match listen("listen", config.listen).await {
         Ok(listener) => listener,
-        // Started twice: that is worth knowing, not whose port it is.
+        // If Rounds was started twice, that is the better message than the taken port.
         Err(taken) => return Err(Database::held_elsewhere(&config).unwrap_or(taken)),
     };
     let mut database = Database::hold(&config).await?;
@@ -93,7 +93,7 @@ async fn serve(app: App, args: &Args, config: &Config, listener: TcpListener, st
     Ok(())
 }
 
-/// All that a process without pages answers.
+/// The routes of a process that only runs jobs.
 fn health(app: App) -> Router {
     Router::new()
         .route("/healthz", routing::get(observe::healthz))
@@ -102,7 +102,7 @@ fn health(app: App) -> Router {
         .with_state(app)
 }
 
-/// Background work until told to stop. A worker that fails (database away) is started again; nothing queued is lost meanwhile.
+/// Runs jobs until the stop signal. A worker that fails (such as without a database) is restarted after 5 seconds; queued jobs stay queued.
 async fn work(app: App, stop: watch::Receiver<bool>, up: Arc<AtomicBool>) {
     loop {
         let mut told = stop.clone();
@@ -118,10 +118,10 @@ async fn work(app: App, stop: watch::Receiver<bool>, up: Arc<AtomicBool>) {
     }
 }
 
-/// Answers requests until told to stop; those begun get [`GRACE`] to end.
+/// Answers requests until the stop signal; running requests then get [`GRACE`] to finish.
 async fn answer(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) -> Result {
     let listener = listener.tap_io(|tcp| {
-        // Small answers leave at once.
+        // Small answers are sent at once, without waiting for more data to fill a packet.
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
@@ -151,7 +151,7 @@ async fn listen(setting: &str, address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Becomes true on SIGTERM or SIGINT. A second signal ends the process at once.
+/// A channel that becomes true on SIGTERM or SIGINT. A second signal exits the process at once.
 pub fn stop_signal() -> Result<watch::Receiver<bool>> {
     let fail = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;

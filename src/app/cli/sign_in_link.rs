@@ -6,10 +6,10 @@ use platform::error::Error;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Prints a link that signs a known person in: once, within 15 minutes. Works without a mail server.
+/// Prints a link that signs a user in, once and within 15 minutes. Works without a mail server.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The person's address
+    /// The user's email address
     email: String,
 }
 

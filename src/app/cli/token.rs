@@ -7,15 +7,15 @@ use platform::ids::OrgId;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Prints a new API token with a person's rights. It is shown this once.
+/// Prints a new API token with a user's rights. It is shown only once.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The person's address
+    /// The user's email address
     email: String,
-    /// The business, where the person belongs to several
+    /// The business's id; needed if the user belongs to several
     #[arg(long)]
     org: Option<OrgId>,
-    /// What it is for, as the list of tokens shows it
+    /// The token's purpose, as shown in the list of tokens
     #[arg(long, default_value = "Made by command")]
     name: String,
 }

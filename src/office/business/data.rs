@@ -1,4 +1,4 @@
-//! Every read of a business's own tables.
+//! Every read of the business itself: settings, team, API tokens and connections.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub struct Settings {
     pub capabilities_off: Vec<String>,
     pub day_starts: NaiveTime,
     pub day_ends: NaiveTime,
-    /// ISO weekdays.
+    /// ISO weekdays: 1 is Monday.
     pub work_days: Vec<i32>,
     pub has_logo: bool,
 }
@@ -89,7 +89,7 @@ pub struct Member {
     pub joined_at: Option<DateTime<Utc>>,
 }
 
-/// The team by name, the disabled last. `search` looks at name and address.
+/// At most 500 members by name, disabled ones last. `search` is matched against name and email address.
 pub async fn members(db: &mut PgConnection, search: Option<&str>, state: Option<MemberState>) -> Result<Vec<Member>> {
     let search = search.unwrap_or_default().trim().to_lowercase();
     Ok(sqlx::query_as!(
@@ -120,7 +120,7 @@ pub async fn member(db: &mut PgConnection, id: MemberId) -> Result<Member> {
     .await?)
 }
 
-/// What the asking member may do with another one.
+/// Names of the actions that `who` may run on `member`.
 pub fn allowed_actions(who: &Who, member: &Member) -> Vec<&'static str> {
     let touches = who.can(Permission::ManageTeam) && (member.role != Role::Owner || who.can(Permission::OwnBusiness));
     match member.state {
@@ -131,7 +131,7 @@ pub fn allowed_actions(who: &Who, member: &Member) -> Vec<&'static str> {
     }
 }
 
-/// A token, without what opens doors.
+/// An API token without its secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct Token {
     pub id: TokenId,
@@ -139,11 +139,11 @@ pub struct Token {
     pub member_id: MemberId,
     pub member_name: String,
     pub created_at: DateTime<Utc>,
-    /// To the day.
+    /// Accurate to the day.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// Live tokens, newest first: one's own, and everybody's for who manages the team.
+/// Tokens that are not revoked, newest first: the caller's own, or all with the permission to manage the team.
 pub async fn tokens(db: &mut PgConnection, who: &Who) -> Result<Vec<Token>> {
     let only = if who.can(Permission::ManageTeam) { None } else { who.member.map(|m| m.0) };
     Ok(sqlx::query_as!(
@@ -165,7 +165,7 @@ pub async fn tokens(db: &mut PgConnection, who: &Who) -> Result<Vec<Token>> {
 pub struct Connection {
     pub id: ConnectionId,
     pub provider: String,
-    /// unverified, connected, failing, disconnected.
+    /// `unverified`, `connected`, `failing` or `disconnected`.
     pub status: String,
     pub account: Option<String>,
     pub error: Option<String>,
@@ -187,7 +187,7 @@ pub async fn connections(db: &mut PgConnection) -> Result<Vec<Connection>> {
     .await?)
 }
 
-/// The business's own Stripe account, opened. Keep it out of logs, pages and transactions.
+/// The business's own Stripe connection with its decrypted keys. Keep it out of logs, pages and transactions.
 pub struct Stripe {
     pub connection: ConnectionId,
     pub status: String,
@@ -195,15 +195,15 @@ pub struct Stripe {
     pub webhook_secret: Option<Secret>,
 }
 
-/// What a connection's secrets are bound to.
+/// The encryption context that binds secrets to their connection.
 pub fn secret_context(org: OrgId, connection: ConnectionId) -> String {
     format!("{org}:{connection}")
 }
 
-/// Where a connection's secrets keep the keys that were replaced.
+/// The field of `connections.secrets` that holds replaced keys.
 pub(super) const REPLACED: &str = "replaced";
 
-/// The keys that were replaced and are still needed to close payment pages, the oldest first; `None` for one that can't be opened any more.
+/// Replaced Stripe keys that are still needed to close payment pages, oldest first. An entry is `None` if it cannot be decrypted.
 pub async fn replaced_stripe_keys(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Vec<Option<Secret>>> {
     let row =
         sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe'"#).fetch_optional(db).await?;
@@ -212,7 +212,7 @@ pub async fn replaced_stripe_keys(db: &mut PgConnection, app: &App, org: OrgId) 
     Ok(sealed.map(|text| app.keyring.decrypt(&secret_context(org, row.id), text).ok()).collect())
 }
 
-/// The Stripe account of the current business; `None`: none is connected. A key that can't be opened fails loud.
+/// The current business's Stripe connection, or `None` if there is none. An error if a key cannot be decrypted.
 pub async fn stripe(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Stripe>> {
     let row = sqlx::query!(
         r#"select id as "id: ConnectionId", status, secrets from connections where provider = 'stripe' and status <> 'disconnected'"#
@@ -228,7 +228,7 @@ pub async fn stripe(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Opti
     Ok(open("secret_key")?.map(|secret_key| Stripe { connection: row.id, status: row.status.clone(), secret_key, webhook_secret }))
 }
 
-/// One line of the first-day checklist.
+/// One step of the first-day checklist as it stands.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChecklistStep {
     pub step: Step,
@@ -238,14 +238,14 @@ pub struct ChecklistStep {
     pub is_skipped: bool,
 }
 
-/// The first-day checklist, computed from what is there.
+/// The first-day checklist. Done steps are derived from the business's records, not stored.
 #[derive(Debug, Clone, Serialize)]
 pub struct Checklist {
     pub steps: Vec<ChecklistStep>,
 }
 
 impl Checklist {
-    /// Whether there is anything left to show: a step neither done nor skipped.
+    /// Whether any step is neither done nor skipped.
     pub fn is_open(&self) -> bool {
         self.steps.iter().any(|s| !s.is_done && !s.is_skipped)
     }
@@ -255,7 +255,7 @@ impl Checklist {
     }
 }
 
-/// `None` for who can't do anything about it. Steps of switched-off capabilities are left out.
+/// The checklist, without steps of switched-off capabilities. Returns `None` if `who` may not change settings.
 pub async fn checklist(db: &mut PgConnection, who: &Who) -> Result<Option<Checklist>> {
     if !who.can(Permission::ManageSettings) {
         return Ok(None);
@@ -294,7 +294,7 @@ pub async fn checklist(db: &mut PgConnection, who: &Who) -> Result<Option<Checkl
     Ok(Some(Checklist { steps: steps.collect() }))
 }
 
-/// A list that is whole: `id` picks one, the rest is paged by it.
+/// One page of a fully loaded list, with the id as cursor. `params.id` selects a single row.
 fn whole<T: Serialize>(mut rows: Vec<T>, params: &Params, id: impl Fn(&T) -> uuid::Uuid) -> Result<Listing> {
     if let Some(wanted) = params.id {
         rows.retain(|r| id(r) == wanted);
@@ -307,7 +307,7 @@ fn whole<T: Serialize>(mut rows: Vec<T>, params: &Params, id: impl Fn(&T) -> uui
     Listing::page(rows, params.limit, id)
 }
 
-/// `members` of `/api/data`; a single one with its `allowed_actions`.
+/// `members` of `/api/data`; a single member carries its `allowed_actions`.
 pub fn members_entry() -> Entry {
     Entry {
         name: "members",
@@ -377,7 +377,7 @@ pub fn business_entry() -> Entry {
     }
 }
 
-/// `connections` of `/api/data`: never their secrets.
+/// `connections` of `/api/data`, without their secrets.
 pub fn connections_entry() -> Entry {
     Entry {
         name: "connections",

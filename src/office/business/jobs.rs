@@ -1,4 +1,4 @@
-//! Invitations by mail, and asking Stripe whether a key works.
+//! Jobs: sends invitations by mail and checks Stripe keys.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use platform::{
 };
 use ui::email::Email;
 
-/// Tells somebody that they are invited. The mail opens nothing by itself: its reader signs in with their own address.
+/// Mails an invitation. The mail grants no access: the invited person signs in with their own address.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SendInvitation {
     pub org: OrgId,
@@ -67,13 +67,13 @@ async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
     };
     match app.mailer.send(&outgoing).await {
         Ok(_) => Ok(()),
-        // Also what was refused for good ends as a failed job, before the owner's eyes. The words may hold the address: not for logs.
+        // A permanent refusal also fails the job, so that the owner sees it. Its text may contain the address: it is not logged.
         Err(MailError::Permanent(_)) => Err(Error::Provider("The mail server refuses this invitation.".into())),
         Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the invitation.".into())),
     }
 }
 
-/// Asks Stripe whether the business's key works.
+/// Checks the business's Stripe key.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CheckStripe {
     pub org: OrgId,
@@ -89,7 +89,8 @@ impl TaskHandler for CheckStripe {
     }
 }
 
-/// Opens the key, leaves the transaction, asks Stripe, records the answer. `None`: nothing is connected. Else what went wrong, if anything did.
+/// Checks the business's Stripe key outside any transaction and records the result. Returns the account's name or Stripe's error message,
+/// or `None` if Stripe is not connected.
 pub async fn check(write: &Write) -> Result<Option<Result<String, String>>> {
     let app = write.app();
     let mut read = Read::of_org(app, write.who.org).await?;

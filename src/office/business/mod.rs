@@ -1,4 +1,4 @@
-//! A business as such: who belongs to it, its settings, its accounts at providers, and the first-day checklist.
+//! The business itself: its team, settings, connections to providers and first-day checklist.
 
 pub mod actions;
 pub mod data;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use platform::{localtime::parse_zone, money::Currency};
 
-/// A step of the first-day checklist, in the order of its list.
+/// A step of the first-day checklist, in the order shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -63,7 +63,7 @@ impl Step {
     }
 }
 
-/// The type of an image by its first bytes: PNG or JPEG.
+/// The MIME type of a PNG or JPEG, recognised by its first bytes; `None` for anything else.
 pub fn image_type(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
@@ -72,7 +72,7 @@ pub fn image_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Countries on offer, the likeliest first; any other ISO code is accepted from programs.
+/// Countries offered in forms (code, name), the likeliest first. The API accepts any other ISO code too.
 pub const COUNTRIES: &[(&str, &str)] = &[
     ("US", "United States"),
     ("CA", "Canada"),
@@ -110,7 +110,7 @@ pub const COUNTRIES: &[(&str, &str)] = &[
     ("ZA", "South Africa"),
 ];
 
-/// The country a new business is likely in, from its zone and currency.
+/// The likely country of a new business, guessed from its time zone and currency; US if neither helps.
 fn likely_country(zone: &str, currency: &str) -> &'static str {
     let by_zone = [
         ("Europe/London", "GB"),
@@ -129,7 +129,7 @@ fn likely_country(zone: &str, currency: &str) -> &'static str {
     if let Some((_, country)) = by_zone.iter().find(|(z, _)| *z == zone) {
         return country;
     }
-    // A currency is named after its country, but for those that are shared.
+    // A currency code begins with its country's code, except shared ones such as EUR.
     let code = currency.get(..2).unwrap_or_default();
     COUNTRIES.iter().find(|(c, _)| *c == code && code != "EU").map_or("US", |(c, _)| c)
 }

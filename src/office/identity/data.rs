@@ -1,4 +1,4 @@
-//! Every read of people, sessions and sign-ins.
+//! Every read of users, sessions and sign-ins.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,17 +13,17 @@ use platform::{
     role::{MemberState, Permission, Role},
 };
 
-/// The person of an address (as kept: lower case).
+/// The user with this email address, which must be in lower case as stored.
 pub async fn user_by_email(app: &App, email: &str) -> Result<Option<UserId>> {
     Ok(sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1"#, email).fetch_optional(&app.pool).await?)
 }
 
-/// A person's own address.
+/// The user's email address.
 pub async fn email_of(app: &App, user: UserId) -> Result<String> {
     Ok(sqlx::query_scalar!("select email from users where id = $1", user.0).fetch_one(&app.pool).await?)
 }
 
-/// The address a browser waits for mail at, while the mail is good.
+/// The address of the browser's newest sign-in request that is neither used nor expired. `browser` is its `BROWSER_COOKIE`.
 pub async fn waiting(app: &App, browser: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         "select email from sign_ins where browser_hash = $1 and used_at is null and expires_at > $2 order by created_at desc limit 1",
@@ -34,7 +34,7 @@ pub async fn waiting(app: &App, browser: &str) -> Result<Option<String>> {
     .await?)
 }
 
-/// Whether a link can still be used. Looking changes nothing.
+/// Whether the link of `token` can still be used. Does not use it up.
 pub async fn link_is_good(app: &App, token: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(
         r#"select exists (select from sign_ins where token_hash = $1 and used_at is null and expires_at > $2) as "good!""#,
@@ -45,14 +45,14 @@ pub async fn link_is_good(app: &App, token: &str) -> Result<bool> {
     .await?)
 }
 
-/// To whom a sign-in mail goes, and whether there is anybody to let in.
+/// The recipient of a sign-in mail.
 pub struct Mail {
     pub email: String,
-    /// Known here, or about to make a business.
+    /// Whether the address has a user or signs up for a business. Others get no mail.
     pub is_welcome: bool,
 }
 
-/// What the mail needs. `None`: used or too old.
+/// The recipient of a sign-in request. Returns `None` if the request is used or expired.
 pub async fn mail(app: &App, id: SignInId) -> Result<Option<Mail>> {
     Ok(sqlx::query_as!(
         Mail,
@@ -66,14 +66,14 @@ pub async fn mail(app: &App, id: SignInId) -> Result<Option<Mail>> {
     .await?)
 }
 
-/// A business of a person.
+/// A business that a user belongs to or is invited to.
 #[derive(Debug, Clone, Serialize)]
 pub struct Business {
     pub org: OrgId,
     pub name: String,
     pub role: Role,
     pub member: MemberId,
-    /// Invited: to be accepted first.
+    /// An invited member must accept before entering.
     pub state: MemberState,
 }
 
@@ -88,7 +88,7 @@ pub async fn businesses(app: &App, user: UserId) -> Result<Vec<Business>> {
     .await?)
 }
 
-/// The business a session is in, if the person still belongs to it.
+/// The session's current business. Returns `None` if the user is no longer an active member of it.
 pub async fn current(app: &App, session: SessionId) -> Result<Option<OrgId>> {
     Ok(sqlx::query_scalar!(
         r#"select s.org_id as "org!: OrgId" from sessions s, app.businesses_of(s.user_id) b
@@ -99,7 +99,7 @@ pub async fn current(app: &App, session: SessionId) -> Result<Option<OrgId>> {
     .await?)
 }
 
-/// Whether somebody may make a business here: anybody, or (`user`) an owner of one.
+/// Whether `user` (`None` if not signed in) may create a business, by the instance's `sign_up` setting.
 pub async fn may_found(app: &App, user: Option<UserId>) -> Result<bool> {
     match app.sign_up {
         SignUp::Open => return Ok(true),
@@ -109,7 +109,7 @@ pub async fn may_found(app: &App, user: Option<UserId>) -> Result<bool> {
     if !sqlx::query_scalar!(r#"select app.has_business() as "any!""#).fetch_one(&app.pool).await? {
         return Ok(true);
     }
-    // Who made the first one may make more.
+    // The owner of the first business may create more.
     let Some(user) = user else { return Ok(false) };
     Ok(sqlx::query_scalar!(
         r#"select exists (select from app.businesses_of($1) b where b.role = 'owner' and b.state = 'active') as "owns!""#,
@@ -119,19 +119,19 @@ pub async fn may_found(app: &App, user: Option<UserId>) -> Result<bool> {
     .await?)
 }
 
-/// A live session, as its person sees it.
+/// A live session as its user sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Session {
     pub id: SessionId,
     pub device: String,
     pub network: String,
     pub signed_in_at: DateTime<Utc>,
-    /// To the day: use is written down at most once a day.
+    /// Accurate to about a day: use is recorded at most once in 20 hours.
     pub last_seen_at: DateTime<Utc>,
     pub is_this: bool,
 }
 
-/// A person's live sessions, the newest use first, this one before all.
+/// The user's live sessions: the session `this` first, then the most recently used.
 pub async fn sessions(db: &mut PgConnection, user: UserId, this: Option<SessionId>, now: DateTime<Utc>) -> Result<Vec<Session>> {
     let rows = sqlx::query!(
         r#"select id as "id: SessionId", user_agent, network, created_at, last_seen_at from sessions
@@ -156,7 +156,7 @@ pub async fn sessions(db: &mut PgConnection, user: UserId, this: Option<SessionI
     Ok(sessions)
 }
 
-/// `sessions` of `/api/data`: the asking person's own.
+/// `sessions` of `/api/data`: the caller's own.
 pub fn sessions_entry() -> Entry {
     Entry {
         name: "sessions",

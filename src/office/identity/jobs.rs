@@ -1,4 +1,4 @@
-//! The sign-in mail.
+//! The job that sends the sign-in mail.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use platform::{
 };
 use ui::email::Email;
 
-/// Sends the link and the code of one request, to an address that is known or makes a business. Both are derived here: no queue holds them.
+/// Sends link and code of one sign-in request, if its address has a user or signs up. Both are derived here, so the queue holds neither.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SendSignIn {
     pub sign_in: SignInId,
@@ -27,7 +27,7 @@ impl TaskHandler for SendSignIn {
 }
 
 async fn send(app: &App, id: SignInId) -> Result<()> {
-    // Used, too old or unknown: nothing to send.
+    // Sends nothing for a used, expired or unknown request.
     let Some(mail) = data::mail(app, id).await?.filter(|m| m.is_welcome) else { return Ok(()) };
     let words = sign_in(&app.url(&format!("/sign-in/{}", link_token(app, id))), &code(app, id));
     let outgoing = Outgoing {
@@ -44,12 +44,12 @@ async fn send(app: &App, id: SignInId) -> Result<()> {
     };
     match app.mailer.send(&outgoing).await {
         Ok(_) => Ok(()),
-        // Refused for good: trying again changes nothing, and the person who asked sees no mail and can ask again.
+        // A retry would not help. The person gets no mail and can request another one.
         Err(MailError::Permanent(_)) => {
             tracing::warn!(sign_in = %id, "a sign-in mail was refused");
             Ok(())
         }
-        // A second mail with the same code does no harm. The words may hold the address: not for the queue's log.
+        // A retry is safe: a second mail has the same code. The server's message may contain the address, so it is kept out of job logs.
         Err(MailError::Temporary(_) | MailError::InDoubt(_)) => {
             Err(Error::Provider("The mail server did not take the sign-in mail.".into()))
         }

@@ -1,5 +1,5 @@
-//! People, their sessions and how they sign in. People are global: one may belong to several businesses, so these four tables
-//! (`users`, `sessions`, `sign_ins`, `rate_limits`) are no tenant's, and this slice alone touches them, on the pool itself.
+//! Users, their sessions and sign-in. One user may belong to several businesses, so the tables `users`, `sessions`, `sign_ins` and
+//! `rate_limits` belong to no tenant and have no row-level security.
 
 pub mod actions;
 pub mod data;
@@ -18,55 +18,55 @@ use platform::{
     text,
 };
 
-/// How long a link and its code can be used.
+/// How long a sign-in link and its code are valid.
 pub const LINK_LIFE: Duration = Duration::minutes(15);
 /// How long a session lasts after its last use.
 pub const SESSION_LIFE: Duration = Duration::days(30);
-/// Wrong codes before only the link is left.
+/// Code attempts of one sign-in mail; after that only its link works.
 pub const CODE_ATTEMPTS: i32 = 5;
-/// Names the browser that asked, so that the code is good in no other.
+/// Cookie that identifies the browser that requested a code, so that the code works in no other.
 pub const BROWSER_COOKIE: &str = "rounds_browser";
 
-/// The link's token: derived, so that nothing secret is stored and the mail can be written by a job that knows the id alone.
+/// The token of a sign-in link, derived from `id` and the server key: the database stores only its hash, the mail job only the id.
 pub fn link_token(app: &App, id: SignInId) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(hmac_sha256(&app.server_key, format!("sign-in:{id}").as_bytes()))
 }
 
-/// The six digits that go with it.
+/// The six-digit code of a sign-in mail, derived like [`link_token`].
 pub fn code(app: &App, id: SignInId) -> String {
     let bytes = hmac_sha256(&app.server_key, format!("sign-in-code:{id}").as_bytes());
     let number = bytes.iter().take(8).fold(0_u64, |n, b| n << 8 | u64::from(*b));
     format!("{:06}", number % 1_000_000)
 }
 
-/// What is kept of a code: keyed, as six digits alone would be guessed from their hash.
+/// The stored hash of a code. It is keyed, since six digits are easily guessed from a plain hash.
 fn code_hash(app: &App, id: SignInId, code: &str) -> Vec<u8> {
     hmac_sha256(&app.server_key, format!("sign-in-code-hash:{id}:{code}").as_bytes()).to_vec()
 }
 
-/// What is kept of a token, a session's or a browser's.
+/// The stored hash of a link's, session's or browser's token.
 fn token_hash(token: &str) -> Vec<u8> {
     digest(token.as_bytes()).to_vec()
 }
 
-/// An address as it is kept: trimmed and in lower case.
+/// Normalises an email address: trimmed, in lower case. A field error on `email` if it is malformed.
 pub fn email(typed: &str) -> Result<String> {
     text::email(typed).ok_or_else(|| FieldErrors::one("email", "This does not look like an email address."))
 }
 
-/// Where to go after signing in: a path of ours, or nothing.
+/// Returns `next` if it is a safe redirect target: a path on this host, not a sign-in page. Otherwise `None`.
 pub fn local_path(next: &str) -> Option<&str> {
     let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t', '\0']) && next.len() <= 500;
     (ours && next.is_ascii() && !next.starts_with("/sign-")).then_some(next)
 }
 
-/// `Set-Cookie` of a session. Ends after [`SESSION_LIFE`] without use.
+/// The `Set-Cookie` value of a session; the cookie expires after [`SESSION_LIFE`].
 pub fn session_cookie(app: &App, token: &str) -> HeaderValue {
     cookie(app, SESSION_COOKIE, token, "/", SESSION_LIFE)
 }
 
-/// `Set-Cookie` that ends it.
+/// The `Set-Cookie` value that removes the session's cookie.
 pub fn no_session(app: &App) -> HeaderValue {
     cookie(app, SESSION_COOKIE, "", "/", Duration::zero())
 }
@@ -77,7 +77,7 @@ fn cookie(app: &App, name: &str, value: &str, path: &str, life: Duration) -> Hea
     HeaderValue::from_str(&text).expect("tokens are base64url")
 }
 
-/// A device in a person's words, from the browser's own: "Safari on iPhone".
+/// A readable device name from a `User-Agent` header: "Safari on iPhone".
 pub fn device(user_agent: &str) -> String {
     let first = |known: &[(&str, &'static str)]| known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, word)| *word);
     let browser = first(&[

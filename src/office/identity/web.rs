@@ -1,4 +1,4 @@
-//! Sign-in pages. No page submits itself, and nothing but a POST uses a link up: scanners fetch links, and run scripts.
+//! Sign-in pages. Only a POST uses a link up, and no page submits itself: mail scanners open links and run scripts.
 
 use askama::Template;
 use axum::{
@@ -60,7 +60,7 @@ pub async fn form(State(app): State<App>, mut parts: Parts, query: axum::extract
         .into_response())
 }
 
-/// Where a person who has signed in goes: on, if they are in a business; else to the list of theirs.
+/// The path to go to after signing in: `next` or home if the session has a current business, else the list of businesses.
 pub async fn after(app: &App, session: SessionId, next: Option<&str>) -> Result<String> {
     Ok(match data::current(app, session).await? {
         Some(_) => next.filter(|n| !n.is_empty()).unwrap_or("/").to_owned(),
@@ -68,7 +68,7 @@ pub async fn after(app: &App, session: SessionId, next: Option<&str>) -> Result<
     })
 }
 
-/// `POST /sign-in`: the same answer whether or not the address is known.
+/// `POST /sign-in`: requests a sign-in mail. The answer is the same whether or not the address is known.
 pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>) -> Result<Response> {
     let SignInForm { email, next } = form.value;
     match send(&app, &parts, &email, &next, None).await {
@@ -80,7 +80,7 @@ pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>)
     }
 }
 
-/// Asks for the mail and goes to the page that waits for it. `sign_up`: what to make once the address is proven.
+/// Requests a sign-in mail and redirects to the page for its code. `sign_up`: serialised `NewBusiness`, created once the address is proven.
 pub async fn send(app: &App, parts: &Parts, email: &str, next: &str, sign_up: Option<serde_json::Value>) -> Result<Response> {
     let origin = origin(parts, app);
     let browser = tenant::cookie(&parts.headers, BROWSER_COOKIE);
@@ -97,7 +97,7 @@ struct CodePage {
     errors: FieldErrors,
 }
 
-/// `GET /sign-in/code`: the mail is on its way; its code can be typed here.
+/// `GET /sign-in/code`: the form for the mailed code; redirects to `/sign-in` if this browser has no pending request.
 pub async fn code_form(State(app): State<App>, headers: HeaderMap) -> Result<Response> {
     match waiting(&app, &headers).await? {
         Some(email) => Ok(ui::page(&CodePage { email, errors: FieldErrors::default() })?.into_response()),
@@ -112,7 +112,7 @@ async fn waiting(app: &App, headers: &HeaderMap) -> Result<Option<String>> {
     }
 }
 
-/// The code page again, after a wrong code; the sign-in page where nothing is waited for any more.
+/// The code page with an error, or the sign-in page if this browser has no pending request any more.
 pub async fn wrong_code(app: &App, headers: &HeaderMap) -> Result<Response> {
     let mut errors = FieldErrors::default();
     errors
@@ -136,7 +136,7 @@ struct LinkPage {
     token: String,
 }
 
-/// `GET /sign-in/{token}`: a page with one button. Looking, however often, changes nothing.
+/// `GET /sign-in/{token}`: a page with one button. Opening it does not use the link up.
 pub async fn link(State(app): State<App>, Path(token): Path<String>) -> Result<ui::Html> {
     match data::link_is_good(&app, &token).await? {
         true => ui::page(&LinkPage { is_good: true, token }),
@@ -144,12 +144,12 @@ pub async fn link(State(app): State<App>, Path(token): Path<String>) -> Result<u
     }
 }
 
-/// A link that was used, is too old, or never was.
+/// The 404 page for a link that is used, expired or unknown.
 pub fn dead_link() -> Result<ui::Html> {
     ui::with_status(StatusCode::NOT_FOUND, &LinkPage { is_good: false, token: String::new() })
 }
 
-/// The answer that signs in: the session's cookie, and on to where the person wanted to go.
+/// Redirects to `to` with the session's cookie set and the flash message `words`.
 pub fn signed_in(app: &App, token: &str, to: &str, words: &str) -> Response {
     let mut response = ui::redirect(to, words);
     let headers = response.headers_mut();
@@ -163,7 +163,7 @@ pub async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<Response>
     actions::sign_out(&app, &who).await?;
     let mut response = ui::redirect("/sign-in", "You are signed out.");
     response.headers_mut().append(header::SET_COOKIE, no_session(&app));
-    // What the browser kept of this person's pages goes too.
+    // The browser also drops its cached pages of this user.
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     Ok(response)
 }
@@ -206,10 +206,10 @@ pub async fn revoke_others(write: Write, form: Posted<Nothing>) -> Result<Respon
     Ok(ui::redirect("/settings/sessions", &words))
 }
 
-/// Remembers, for a day, that the session was extended; so that asking costs nothing in between.
+/// Cookie that marks the session as extended today, which saves a query on every other request.
 const EXTENDED_COOKIE: &str = "rounds_day";
 
-/// Layer: extends a session by its use, at most once a day, after the page is made.
+/// Middleware: extends the session after a successful response, at most once a day.
 pub async fn extend(State(app): State<App>, request: Request, next: Next) -> Response {
     let token = tenant::cookie(request.headers(), SESSION_COOKIE).filter(|_| tenant::cookie(request.headers(), EXTENDED_COOKIE).is_none());
     let mut response = next.run(request).await;

@@ -1,4 +1,4 @@
-//! `export.create`; and what its job does.
+//! Writes of exports: `export.create`, and the steps that its job records.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,16 @@ use platform::{
     secrets::digest,
 };
 
-/// The largest file kept.
+/// The largest export file, in bytes.
 pub const LARGEST: usize = 25 * 1024 * 1024;
-/// So many exports of a business are kept; older ones go with their files.
+/// The number of exports kept per business; older ones are deleted with their files.
 const KEPT: i64 = 12;
 
 fn about(id: ExportId) -> Subject {
     Subject { kind: "export", id: id.0, contact: None }
 }
 
-/// Writes everything of a kind into a CSV file, in the background; kept until twelve later ones are made.
+/// Exports all records of a kind to a CSV file, in the background. The latest twelve exports are kept.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateExport {
@@ -31,7 +31,7 @@ pub struct CreateExport {
     pub kind: ExportKind,
 }
 
-/// The export; when it is done (`/api/data?type=exports&id=…`) its file is at `/settings/export/{id}`.
+/// The queued export. Once its state in `/api/data?type=exports&id=…` is `done`, its file is at `/settings/export/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportOutput {
     pub id: ExportId,
@@ -66,7 +66,7 @@ impl Action for CreateExport {
     }
 }
 
-/// How far an export is, or how it ended. Only its job, in this process, says so; an export that has ended stays as it is.
+/// Records the progress or result of an export. Only its job, in this process, runs it. Does nothing once the export has ended.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct AdvanceExport {
@@ -75,12 +75,12 @@ pub struct AdvanceExport {
     pub step: Option<Step>,
 }
 
-/// What the job has to tell.
+/// A step of the export's job.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// So many rows are being written.
+    /// The number of rows to write.
     Counted(usize),
-    /// The file.
+    /// The finished file.
     Written {
         bytes: Vec<u8>,
         rows: usize,

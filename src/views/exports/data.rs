@@ -1,4 +1,4 @@
-//! What goes into each export: plain reads over the slices, flat, with the customer's name beside each id.
+//! The contents of each export: flat reads across slices, with the customer's name beside each id; and reads of the exports themselves.
 
 use sqlx::PgConnection;
 
@@ -12,7 +12,7 @@ use platform::{
     ids::ExportId,
 };
 
-/// The sheet of a kind: everything the business has of it.
+/// The sheet with all of the business's records of a kind.
 pub async fn sheet(db: &mut PgConnection, kind: ExportKind) -> Result<Sheet> {
     match kind {
         ExportKind::Contacts => contacts(db).await,
@@ -22,7 +22,7 @@ pub async fn sheet(db: &mut PgConnection, kind: ExportKind) -> Result<Sheet> {
     }
 }
 
-/// A row of cells from values of any kind.
+/// A row of cells, converted from values of any supported type.
 macro_rules! cells { ($($value:expr),+ $(,)?) => { vec![$(Cell::from($value)),+] } }
 
 async fn contacts(db: &mut PgConnection) -> Result<Sheet> {
@@ -275,12 +275,12 @@ async fn payments(db: &mut PgConnection) -> Result<Sheet> {
     Ok(Sheet { columns, rows: rows.collect() })
 }
 
-/// One export.
+/// One export. `NotFound` if it is unknown.
 pub async fn export(db: &mut PgConnection, id: ExportId) -> Result<Export> {
     list(db, Some(id)).await?.pop().ok_or(Error::NotFound)
 }
 
-/// The latest exports, newest first.
+/// The latest twelve exports, newest first.
 pub async fn exports(db: &mut PgConnection) -> Result<Vec<Export>> {
     list(db, None).await
 }
@@ -301,7 +301,7 @@ async fn list(db: &mut PgConnection, id: Option<ExportId>) -> Result<Vec<Export>
     .await?)
 }
 
-/// Name and bytes of a finished export.
+/// File name and bytes of a finished export; otherwise `NotFound`.
 pub async fn file(db: &mut PgConnection, id: ExportId) -> Result<(String, Vec<u8>)> {
     let row = sqlx::query!(
         "select f.name, f.bytes from exports e join files f on f.org_id = e.org_id and f.id = e.file_id where e.id = $1",

@@ -1,4 +1,4 @@
-//! The background work: reads everything as it is at one moment, writes the file, tells how far it is.
+//! The export job: reads all records in one snapshot, writes the file and records its progress.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,9 @@ impl TaskHandler for RunExport {
         let app = app(&ctx)?;
         let write = Write::of_org(app, self.org, "export").await?;
         match run(app, &write, self.org, self.export).await {
-            // It was deleted meanwhile.
+            // `NotFound`: the export was deleted meanwhile.
             Ok(()) | Err(Error::NotFound) => Ok(()),
-            // A database that is away is tried again.
+            // An unavailable database is retried by the queue.
             Err(e @ Error::Unavailable(_)) => Err(e),
             Err(e) => {
                 tracing::error!(error = %e, export = %self.export, "an export stopped");
@@ -56,7 +56,7 @@ async fn run(app: &App, write: &Write, org: OrgId, export: ExportId) -> Result<(
     drop(read);
     let rows = sheet.rows.len();
     tell(write, export, Step::Counted(rows)).await?;
-    // Other requests of this thread do not wait for a large file.
+    // On a blocking thread, so that writing a large file does not delay requests.
     let bytes = tokio::task::spawn_blocking(move || sheet.csv(zone)).await.map_err(Error::internal)??;
     if bytes.len() > LARGEST {
         return Err(Error::TooLarge);

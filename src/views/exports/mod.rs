@@ -1,4 +1,4 @@
-//! Exports: contacts, tickets, invoices and payments as CSV, safe to open in a spreadsheet and to read back.
+//! Exports of contacts, tickets, invoices and payments as CSV, safe to open in a spreadsheet and readable back without loss.
 
 pub mod actions;
 pub mod data;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use platform::ids::ExportId;
 use ui::Tone;
 
-/// What can be exported.
+/// The kinds of records that can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -56,7 +56,7 @@ impl ExportKind {
     }
 }
 
-/// Where an export stands. The database is the only one that knows.
+/// The state of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "export_state", rename_all = "snake_case")]
@@ -91,16 +91,16 @@ impl ExportState {
     }
 }
 
-/// One export as pages and programs see it.
+/// An export as pages and the API show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Export {
     pub id: ExportId,
     pub kind: ExportKind,
     pub state: ExportState,
     pub file_name: String,
-    /// None until they are counted.
+    /// `None` until the rows are counted.
     pub rows_total: Option<i32>,
-    /// Bytes of the finished file.
+    /// The size of the finished file in bytes.
     pub size: Option<i64>,
     pub error: Option<String>,
     pub created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! What `/api/data` offers of exports.
+//! The type `exports` of `/api/data`.
 
 use super::data;
 use platform::{
@@ -9,7 +9,7 @@ use platform::{
     tenant::Read,
 };
 
-/// `exports`: the latest ones, newest first, or one by id; `done` ones are at `/settings/export/{id}`.
+/// `exports`: the latest twelve, newest first, or one by id. The file of a `done` export is at `/settings/export/{id}`.
 pub fn exports() -> Entry {
     Entry {
         name: "exports",

@@ -1,4 +1,4 @@
-//! A sheet as CSV: UTF-8 with a mark that spreadsheets need, cells that could run as formulas made harmless in a way that reads back.
+//! Writes a sheet as CSV: UTF-8 with the byte-order mark that spreadsheets need; cells that could run as formulas are escaped reversibly.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
@@ -6,14 +6,14 @@ use rust_decimal::Decimal;
 
 use platform::error::{Error, Result};
 
-/// One cell. Only texts can carry a formula.
+/// A cell's value. Only text can contain a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
     Text(String),
     Number(Decimal),
     Whole(i64),
     YesNo(bool),
-    /// Shown in the business's zone, with its offset.
+    /// Written in the business's time zone with its offset (RFC 3339).
     Moment(DateTime<Utc>),
     Date(chrono::NaiveDate),
     Empty,
@@ -40,23 +40,23 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
     }
 }
 
-/// A name for each column, and the rows.
+/// Column names and rows.
 #[derive(Debug, Default)]
 pub struct Sheet {
     pub columns: Vec<&'static str>,
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
+/// Characters that begin a formula in spreadsheets (OWASP, "CSV Injection").
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// Makes a text harmless: what could be a formula gets an apostrophe in front, which spreadsheets take for "this is text".
-/// A text that begins with an apostrophe gets one more, so that `restored` gives back every text exactly.
+/// Escapes text that could be a formula with a leading apostrophe, which marks a cell as text in spreadsheets. Text that begins with an
+/// apostrophe gets another one, so that [`restored`] returns every text exactly.
 pub fn neutral(text: &str) -> String {
     if text.starts_with(FORMULA) || text.starts_with('\'') { format!("'{text}") } else { text.to_owned() }
 }
 
-/// The text a neutral cell was made from.
+/// The original text of a cell escaped by [`neutral`].
 pub fn restored(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if rest.starts_with(FORMULA) || rest.starts_with('\'') => rest,
@@ -65,7 +65,7 @@ pub fn restored(cell: &str) -> &str {
 }
 
 impl Sheet {
-    /// The file's bytes.
+    /// The CSV file's bytes, with times in `zone`.
     pub fn csv(&self, zone: Tz) -> Result<Vec<u8>> {
         let mut out = vec![0xEF, 0xBB, 0xBF];
         {

@@ -1,4 +1,4 @@
-//! The export page and its downloads.
+//! The export page and the download of its files.
 
 use axum::{
     extract::Path,
@@ -23,7 +23,7 @@ struct Index {
     errors: FieldErrors,
 }
 
-/// `GET /settings/export`: loads itself again as long as one is being made.
+/// `GET /settings/export`: the page reloads itself every second while an export is running.
 pub async fn index(mut r: Read) -> Result<Response> {
     let page = list(&mut r, FieldErrors::default()).await?;
     let is_busy = page.made.iter().any(|e| e.state.is_busy());
@@ -41,7 +41,7 @@ pub struct Wanted {
     kind: String,
 }
 
-/// `POST /settings/export`: has the file made; the page shows how far it is.
+/// `POST /settings/export`: starts an export and redirects to the page that shows its progress.
 pub async fn create(w: Write, form: Posted<Wanted>) -> Result<Response> {
     let kind = ExportKind::ALL.into_iter().find(|k| k.name() == form.value.kind);
     let Some(kind) = kind else {
@@ -53,7 +53,7 @@ pub async fn create(w: Write, form: Posted<Wanted>) -> Result<Response> {
     Ok(ui::redirect("/settings/export", ""))
 }
 
-/// `GET /settings/export/{id}`: the file; as long as it is being made, the page that shows how far it is.
+/// `GET /settings/export/{id}`: downloads the file; redirects to the page if there is no file (yet).
 pub async fn download(mut r: Read, Path(id): Path<ExportId>) -> Result<Response> {
     let (name, bytes) = match data::file(r.db(), id).await {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! Reads of histories and of the event stream.
+//! Reads of records' histories and of the event stream.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use platform::{
     trail::{self, Change},
 };
 
-/// `Forbidden` or `NotFound` where this member may not see the record's history.
+/// `Forbidden` or `NotFound` if the member may not see the history of the record `id` of this kind.
 pub async fn check(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid) -> Result<()> {
     match kind.needs {
         Needs::Contact => contacts::data::visible(db, who, ContactId(id)).await,
@@ -33,7 +33,7 @@ pub async fn check(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid) -> R
             .await?;
             if own { Ok(()) } else { Err(Error::NotFound) }
         }
-        // Those who see only their own see the parts on the record they belong to.
+        // Members who see only their own records see these parts in the history of the record they belong to.
         Needs::Records if contacts::data::only_own(who).is_some() => Err(Error::Forbidden),
         Needs::Records => Ok(()),
         Needs::Money if contacts::data::only_own(who).is_some() || !who.sees_prices() => Err(Error::Forbidden),
@@ -42,12 +42,13 @@ pub async fn check(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid) -> R
     }
 }
 
-/// The history of a record and its parts, newest first. An unknown record has none: `NotFound`.
+/// One page of the changes of a record and its parts, newest first, before the entry `before`. Returns up to `limit + 1` entries; the extra
+/// one shows that there is a next page. `NotFound` for an unknown record, which has no history.
 pub async fn of(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid, before: Option<i64>, limit: i64) -> Result<Vec<Change>> {
     check(db, who, kind, id).await?;
     let mut records = vec![id];
     for (table, column) in kind.parts {
-        // What is there, and what was removed: that was done in a transaction which told an event about the record.
+        // Existing parts and removed ones. A removed part is found by its transaction, which also wrote an event about the record.
         let sql = format!(
             "select id from {table} where {column} = $1
              union
@@ -60,7 +61,7 @@ pub async fn of(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid, before:
     }
     let mut changes = trail::of(db, who, &records, before, limit + 1).await?;
     if !who.can(Permission::Send) {
-        // A mail's text carries the customer's link, which answers for them.
+        // A mail's text contains the customer's link, with which the reader could answer for them.
         changes.iter_mut().filter_map(|c| c.changes.as_mut()?.as_object_mut()).for_each(|map| {
             map.remove("rendered_text");
         });
@@ -71,7 +72,7 @@ pub async fn of(db: &mut PgConnection, who: &Who, kind: &Kind, id: Uuid, before:
     Ok(changes)
 }
 
-/// Names of members, customers and addresses among these ids, as far as this member may see them.
+/// Names of the members, customers and addresses among `ids` that the member may see.
 pub async fn names(db: &mut PgConnection, who: &Who, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -93,13 +94,13 @@ pub async fn names(db: &mut PgConnection, who: &Who, ids: &[Uuid]) -> Result<Has
     Ok(rows.into_iter().map(|r| (r.id, r.name)).collect())
 }
 
-/// The members there are, for the filter of the list: actor and name.
+/// All members as (actor, name), for the filter of the list.
 pub async fn people(db: &mut PgConnection) -> Result<Vec<(String, String)>> {
     let rows = sqlx::query!("select id, name from members order by lower(name), id").fetch_all(db).await?;
     Ok(rows.into_iter().map(|r| (format!("member:{}", r.id), r.name)).collect())
 }
 
-/// A domain event as programs read it.
+/// A domain event, as the API returns it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Event {
     pub id: i64,
@@ -117,7 +118,7 @@ pub struct Event {
     pub payload: Value,
 }
 
-/// Which events.
+/// The filter and cursor of a list of events.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted<'a> {
     pub subject: Option<Uuid>,
@@ -127,7 +128,7 @@ pub struct Wanted<'a> {
     pub limit: i64,
 }
 
-/// One page of events, newest first.
+/// One page of events, newest first. Returns up to `limit + 1` rows; the extra one shows that there is a next page.
 pub async fn events(db: &mut PgConnection, wanted: &Wanted<'_>) -> Result<Vec<Event>> {
     Ok(sqlx::query_as!(
         Event,

@@ -1,4 +1,4 @@
-//! History: every change of every record with old and new value, who, when, how. Read only; the trail itself is the database's.
+//! History: every change of a record with old and new values, actor, time and source. Read only: database triggers write the audit trail.
 
 pub mod data;
 pub mod query;
@@ -8,28 +8,28 @@ pub mod web;
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
     pub table: &'static str,
-    /// What people call it.
+    /// The name shown on pages.
     pub word: &'static str,
-    /// Its parts: table and the column that leads to it. Their changes are part of its history, removed ones included.
+    /// Its parts (table, foreign-key column), whose changes belong to its history. Removed parts are included.
     pub parts: &'static [(&'static str, &'static str)],
-    /// The record's page, where it has one: prefix of its id.
+    /// The path prefix of the record's page, before the id; `None` if it has no page.
     pub page: Option<&'static str>,
     pub needs: Needs,
 }
 
-/// Who may see the history of a kind.
+/// The permission to see the history of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Whoever may see the contact itself.
+    /// The same members who may see the contact.
     Contact,
-    /// Whoever may see the ticket itself.
+    /// The same members who may see the ticket.
     Ticket,
     Records,
     Money,
     Settings,
 }
 
-/// All kinds, in the order lists offer them.
+/// All kinds, in the order of the filter on the list page.
 pub const KINDS: &[Kind] = &[
     Kind {
         table: "contacts",
@@ -81,7 +81,7 @@ pub const KINDS: &[Kind] = &[
     Kind { table: "api_tokens", word: "API token", parts: &[], page: None, needs: Needs::Settings },
 ];
 
-/// The kind of a table; none where it has no history page.
+/// The kind of a table; `None` if it has no history page.
 pub fn kind(table: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|k| k.table == table)
 }

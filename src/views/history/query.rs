@@ -1,4 +1,4 @@
-//! What `/api/data` offers of the past: `audit_trail` and `events`.
+//! The history types of `/api/data`: `audit_trail` and `events`.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use platform::{
     trail,
 };
 
-/// `audit_trail`: of one record (`table`, `record_id`), or for owners and admins of the whole business with search.
+/// `audit_trail`: the changes of one record (`table` and `record_id`), or, for owners and admins, of the whole business with `search`.
 pub fn audit_trail() -> Entry {
     Entry {
         name: "audit_trail",
@@ -24,7 +24,7 @@ pub fn audit_trail() -> Entry {
 }
 
 async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
-    // Entries are read by their record; they have no address of their own.
+    // Entries are found by their record; a single entry cannot be read by id.
     if params.id.is_some() {
         return Err(Error::NotFound);
     }
@@ -55,7 +55,7 @@ async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
     Listing::page(rows, params.limit, |c| c.id)
 }
 
-/// `events`: the business's stream, newest first; for owners and admins, or of one contact.
+/// `events`: the business's events, newest first, for owners and admins.
 pub fn events() -> Entry {
     Entry {
         name: "events",

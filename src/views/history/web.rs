@@ -1,4 +1,4 @@
-//! The history of a record, and the searchable list of all changes.
+//! Pages of a record's history, and the searchable list of all changes.
 
 use std::collections::HashMap;
 
@@ -22,29 +22,29 @@ use platform::{
 
 const PAGE: i64 = 30;
 
-/// One entry as the pages show it.
+/// An audit entry as pages show it.
 struct Line {
     change: Change,
-    /// "Customer changed", "Phone added".
+    /// Record and verb: "Customer changed", "Phone added".
     words: String,
-    /// How: "on a page", "by API", …
+    /// Source and action: "on a page · ticket.update", "through the API · invoice.send".
     how: String,
     values: Vec<Values>,
-    /// The record's own history.
+    /// The path of the record's own history, if its kind has one.
     href: Option<String>,
 }
 
-/// One column: what it was, what it is.
+/// The old and new value of a column.
 struct Values {
     column: String,
     old: String,
     new: String,
 }
 
-/// What the pages know of those whom changes lead to.
+/// Names of the members, customers and addresses that changes refer to.
 type Names = HashMap<Uuid, String>;
 
-/// The entries as lines, with the names of whom they lead to.
+/// Converts entries to lines, with names for the ids they refer to.
 async fn lines(r: &mut Read, changes: Vec<Change>) -> Result<Vec<Line>> {
     let who = r.who.clone();
     let mut ids: Vec<Uuid> = changes.iter().flat_map(led_to).collect();
@@ -54,14 +54,14 @@ async fn lines(r: &mut Read, changes: Vec<Change>) -> Result<Vec<Line>> {
     Ok(changes.into_iter().map(|c| Line::of(c, who.zone, &names)).collect())
 }
 
-/// The ids that stand in columns with a name of their own.
+/// The ids in columns that refer to a member, customer or address.
 fn led_to(change: &Change) -> Vec<Uuid> {
     let columns = change.changes.as_ref().and_then(Value::as_object).into_iter().flatten();
     let leading = columns.filter(|(column, _)| leads_to(&change.table_name, column).is_some());
     leading.flat_map(|(_, pair)| [&pair[0], &pair[1]]).filter_map(|v| v.as_str()?.parse().ok()).collect()
 }
 
-/// What people call a column that leads to a member, a customer or an address.
+/// The label of a column that refers to a member, customer or address; `None` for other columns.
 fn leads_to(table: &str, column: &str) -> Option<&'static str> {
     match (table, column) {
         ("assignments" | "clock_entries", "member_id") => Some("Technician"),
@@ -103,7 +103,7 @@ impl Line {
     }
 }
 
-/// What people call a row of the table.
+/// The singular name of the table's records, as shown on pages.
 fn noun(table: &str) -> String {
     if let Some(kind) = kind(table) {
         return kind.word.to_owned();
@@ -119,7 +119,7 @@ fn noun(table: &str) -> String {
     }
 }
 
-/// What people read of a change: not what only the machinery knows a row by.
+/// The values of a change that people read: without internal columns, and without empty values of added or removed rows.
 fn values(table: &str, changes: Option<&Value>, op: &str, zone: Tz, names: &Names) -> Vec<Values> {
     let columns = changes.and_then(Value::as_object).into_iter().flatten();
     let told = columns.filter(|(_, pair)| op == "update" || !is_empty(&pair[0]) || !is_empty(&pair[1]));
@@ -131,20 +131,20 @@ fn values(table: &str, changes: Option<&Value>, op: &str, zone: Tz, names: &Name
     .collect()
 }
 
-/// Whom an id leads to; "unknown" where they are gone, or not to be seen.
+/// The name for an id; "unknown" if the record is gone or not visible to the member.
 fn name_of(value: &Value, names: &Names) -> String {
     let Some(id) = value.as_str() else { return String::new() };
     id.parse().ok().and_then(|id: Uuid| names.get(&id)).cloned().unwrap_or_else(|| "unknown".into())
 }
 
-/// A stretch of time as Postgres writes it: `["2026-11-25 15:00:00+00","2026-11-25 16:00:00+00")`.
+/// Parses a time range in Postgres's format: `["2026-11-25 15:00:00+00","2026-11-25 16:00:00+00")`. `None` for other text.
 fn stretch(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let (from, until) = text.strip_prefix('[')?.strip_suffix(')')?.split_once(',')?;
     let at = |t: &str| Some(DateTime::parse_from_str(t.trim_matches('"'), "%Y-%m-%d %H:%M:%S%.f%#z").ok()?.to_utc());
     Some((at(from)?, at(until)?))
 }
 
-/// Ids, hashes, bytes and keys: `/api/data` tells them.
+/// Whether a column is internal (id, hash, bytes, key): pages leave it out, `/api/data` returns it.
 fn is_machinery(column: &str) -> bool {
     ["_id", "_ids", "_hash", "_key", "_xid", "sha256"].iter().any(|end| column.ends_with(end))
         || matches!(column, "bytes" | "options" | "cancel_group")
@@ -172,7 +172,7 @@ fn shown(value: &Value, zone: Tz) -> String {
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
         Value::Array(items) => items.iter().map(|i| shown(i, zone)).collect::<Vec<_>>().join(", "),
-        // Amounts and quantities as they are written: 81.50, 3, 8.875.
+        // Amounts and quantities in their usual form: 81.50, 3, 8.875.
         Value::Number(n) => match n.to_string().parse::<Decimal>().map(|d| d.normalize()) {
             Ok(d) if d.scale() == 1 => format!("{d:.2}"),
             Ok(d) => d.to_string(),
@@ -197,7 +197,7 @@ struct Record {
     first: Option<String>,
 }
 
-/// `GET /history/{table}/{id}`: who changed what of a record, from what to what, when, how.
+/// `GET /history/{table}/{id}`: the changes of one record with values, actor, time and source.
 pub async fn record(mut r: Read, Path((table, id)): Path<(String, Uuid)>, Query(wanted): Query<After>) -> Result<ui::Html> {
     let who = r.who.clone();
     let kind = kind(&table).ok_or(Error::NotFound)?;
@@ -255,7 +255,7 @@ struct Index {
     first: Option<String>,
 }
 
-/// `GET /history`: every change of the business, for owners and admins; searched and filtered.
+/// `GET /history`: all changes in the business, with search and filters, for owners and admins.
 pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html> {
     let mut errors = FieldErrors::default();
     let mut day = |name: &str, typed: &str| match typed {

@@ -1,4 +1,4 @@
-//! What a person does about trouble: settle a notice, run a given-up job again.
+//! Writes of the home page: resolves a notice, retries a failed job.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use platform::{
     role::{ModelLevel, Permission},
 };
 
-/// Somebody has dealt with it.
+/// Marks a notice as resolved. Idempotent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ResolveNotice {
@@ -41,7 +41,7 @@ impl Action for ResolveNotice {
     }
 }
 
-/// Runs a job again that was given up after all its tries.
+/// Retries a job that has used up its attempts. `NotFound` if the business has no such job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RunJobAgain {

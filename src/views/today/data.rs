@@ -1,4 +1,4 @@
-//! Reads of the home page: everything beside the day's tickets in one query.
+//! Reads of the home page: everything except the day's tickets in one query.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -15,7 +15,7 @@ use platform::{
     tenant::{Read, Who},
 };
 
-/// Something that wants a person.
+/// A notice: something that a person must deal with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
     pub id: NoticeId,
@@ -29,7 +29,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Where to deal with it.
+    /// The path of the page on which to deal with it.
     pub fn href(&self) -> String {
         let id = self.subject_id;
         match self.subject_kind.as_str() {
@@ -45,7 +45,7 @@ impl Notice {
     }
 }
 
-/// A close-out begun and not finished.
+/// A close-out that was started but not completed.
 #[derive(Debug, Clone, Deserialize)]
 pub struct HalfDone {
     pub ticket_id: TicketId,
@@ -55,7 +55,7 @@ pub struct HalfDone {
     pub since: DateTime<Utc>,
 }
 
-/// A message that did not get out, or may not have.
+/// A message that failed, bounced, or may not have been sent (`in_doubt`).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Trouble {
     pub id: MessageId,
@@ -64,7 +64,7 @@ pub struct Trouble {
     pub in_doubt: bool,
 }
 
-/// A customer without email who is to be reached out to now, with what to say.
+/// A message to a customer without email, with the text and phone number for contacting them by hand.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ByHand {
     pub id: MessageId,
@@ -75,7 +75,7 @@ pub struct ByHand {
     pub send_at: DateTime<Utc>,
 }
 
-/// A job given up after all its tries.
+/// A job that has used up its attempts.
 #[derive(Debug, Clone, Deserialize)]
 pub struct GivenUp {
     pub id: i64,
@@ -83,14 +83,14 @@ pub struct GivenUp {
     pub failed_at: DateTime<Utc>,
 }
 
-/// A count and what it adds up to, in the business's currency.
+/// A count and a total in the business's currency.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct Sum {
     pub count: i64,
     pub total: Decimal,
 }
 
-/// What home shows beside the day's tickets; empty where this member may not see it.
+/// The home page's data besides the day's tickets. Parts that the member may not see are empty or zero.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Summary {
     pub notices: Vec<Notice>,
@@ -103,7 +103,7 @@ pub struct Summary {
     pub paid_today: Sum,
 }
 
-/// Not a checked query: the job queue's tables are made by its own migrations, after ours.
+/// Not checked at compile time: the job queue creates its tables with its own migrations, after ours.
 const SUMMARY: &str = r"
     select jsonb_build_object(
       'notices', (select coalesce(jsonb_agg(to_jsonb(n) order by n.created_at desc, n.id desc), '[]') from (
@@ -138,12 +138,12 @@ const SUMMARY: &str = r"
       'paid_today', (select jsonb_build_object('count', count(*), 'total', coalesce(sum(amount + tip), 0)::text) from payments
                   where $4 and state = 'succeeded' and received_at >= $6 and received_at < $7))";
 
-/// Whether sums of money are shown.
+/// Whether the member sees totals of invoices and payments.
 pub fn sees_money(who: &Who) -> bool {
     who.has(Capability::Invoices) && who.may(Permission::ReadMoney) == May::Yes && who.sees_prices()
 }
 
-/// One query, whatever there is.
+/// Reads the summary in one query.
 pub async fn summary(db: &mut PgConnection, who: &Who) -> Result<Summary> {
     let today: NaiveDate = who.today();
     let (from, to) = day_bounds(today, who.zone);
@@ -160,26 +160,26 @@ pub async fn summary(db: &mut PgConnection, who: &Who) -> Result<Summary> {
     Ok(row.0)
 }
 
-/// One notice, if this member may see it.
+/// One notice. `NotFound` if the member may not see it.
 pub async fn notice(db: &mut PgConnection, who: &Who, id: NoticeId) -> Result<Notice> {
     let asked = Asked { id: Some(id), limit: 1, ..Asked::default() };
     list(db, who, &asked).await?.into_iter().next().ok_or(Error::NotFound)
 }
 
-/// Which notices are asked for; what is not said is not asked.
+/// The filter and cursor of a list of notices; `None` does not filter.
 #[derive(Debug, Default)]
 pub struct Asked<'a> {
     pub id: Option<NoticeId>,
-    /// Settled ones: false.
+    /// True for open notices, false for resolved ones.
     pub open: Option<bool>,
     pub kind: Option<&'a str>,
-    /// Words of the notice.
+    /// Text to find in the notice's body.
     pub search: Option<&'a str>,
     pub after: Option<(DateTime<Utc>, Uuid)>,
     pub limit: i64,
 }
 
-/// Newest first, as this member may see them.
+/// At most `limit` notices that the member may see, newest first.
 pub async fn list(db: &mut PgConnection, who: &Who, asked: &Asked<'_>) -> Result<Vec<Notice>> {
     let (at, last) = asked.after.map_or((None, None), |(at, id)| (Some(at), Some(id)));
     let rows = sqlx::query_as!(
@@ -206,7 +206,7 @@ pub async fn list(db: &mut PgConnection, who: &Who, asked: &Asked<'_>) -> Result
     Ok(rows)
 }
 
-/// `/api/data?type=notices`: open ones, unless `state` says otherwise.
+/// `/api/data?type=notices`: open ones by default; `state=open|resolved|all`.
 pub fn notices_query() -> Entry {
     Entry {
         name: "notices",

@@ -1,4 +1,4 @@
-//! What a phone keeps for the time without a link: the pages of today and tomorrow.
+//! The pages of today and tomorrow that a phone caches for offline use.
 
 use std::collections::HashMap;
 
@@ -12,16 +12,16 @@ use uuid::Uuid;
 use platform::{assets, error::Result, role::Capability, tenant::Read};
 use work::tickets::{TicketState, data::day};
 
-/// Visits whose pages are kept; a technician's two days have fewer.
+/// The most visits whose pages are cached; a technician has fewer in two days.
 const AT_MOST: usize = 40;
 
-/// Addresses in the order they are fetched, each with a mark that changes when the page may have.
+/// Paths in the order of fetching, each with a version that changes whenever the page may have changed.
 #[derive(Debug, Serialize)]
 pub struct Keep {
     pages: Vec<(String, String)>,
 }
 
-/// `GET /keep`: for the service worker, which fetches the pages whose mark is new to it.
+/// `GET /keep`: read by the service worker, which fetches the pages with a new version.
 pub async fn pages(mut r: Read) -> Result<([(HeaderName, HeaderValue); 1], Json<Keep>)> {
     let who = r.who.clone();
     let (today, schedules) = (who.today(), who.has(Capability::Scheduling));
@@ -45,7 +45,7 @@ pub async fn pages(mut r: Read) -> Result<([(HeaderName, HeaderValue); 1], Json<
     let last: HashMap<Option<Uuid>, i64> = rows.into_iter().map(|row| (row.contact, row.last)).collect();
     let ids: Vec<Uuid> = visits.iter().map(|t| t.id.0).collect();
     let lines = sqlx::query!("select ticket_id, id from ticket_lines where ticket_id = any($1)", &ids).fetch_all(r.db()).await?;
-    // Another day or another release makes other pages of the same records.
+    // The same records give other pages on another day or in another release.
     let mark = |contact: Option<Uuid>| format!("{}.{today}.{}", assets::release(), last.get(&contact).copied().unwrap_or_default());
     let mut pages = vec![("/".to_owned(), mark(None))];
     if schedules {

@@ -1,4 +1,4 @@
-//! Home: the day, what is half done, what is owed, and what failed and wants a person.
+//! The home page: the day's visits, unfinished close-outs, unpaid invoices, and failures that a person must deal with.
 
 pub mod actions;
 pub mod data;

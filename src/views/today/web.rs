@@ -104,7 +104,7 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
     })
 }
 
-/// The first words of a note, as a tag.
+/// The note's first line as a tag, cut to 40 characters.
 fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     if line.chars().count() <= 40 { line.to_owned() } else { line.chars().take(39).chain(['…']).collect() }
@@ -138,7 +138,7 @@ struct Notices {
     first: Option<String>,
 }
 
-/// `GET /notices?search=&state=open|resolved`: everything that wants or wanted a person, newest first.
+/// `GET /notices?search=&state=open|resolved`: open or resolved notices, newest first.
 pub async fn notices(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html> {
     let who = r.who.clone();
     let asked = data::Asked {
@@ -160,7 +160,7 @@ pub async fn notices(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Ht
     })
 }
 
-/// `POST /notices/{id}/resolve`: back to the page it was settled on.
+/// `POST /notices/{id}/resolve`: redirects to the page from which the notice was resolved.
 pub async fn resolve(w: Write, Path(id): Path<NoticeId>, posted: Posted<Fields>) -> Result<Response> {
     w.act(&posted.meta, ResolveNotice { notice_id: id }).await?;
     Ok(ui::redirect(if posted.value.has("list") { "/notices" } else { "/" }, "Settled"))

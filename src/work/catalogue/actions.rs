@@ -1,4 +1,4 @@
-//! What can be done with services and tax rates.
+//! Writes of services and tax rates.
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -16,14 +16,14 @@ use platform::{
     text,
 };
 
-/// What a write answers: the record and its version from now on.
+/// The written record and its new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     pub id: Uuid,
     pub version: i32,
 }
 
-/// The parts of a service as they come in.
+/// The fields of a service as input.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ServiceInput {
@@ -32,10 +32,10 @@ pub struct ServiceInput {
     pub description: String,
     pub category: String,
     pub sku: String,
-    /// In the business's currency; may be left out for flexible ones.
+    /// In the business's currency; optional for flexible services only.
     pub price: Option<Decimal>,
     pub unit: String,
-    /// 60 where nothing is said; 0 for products.
+    /// 0 to 1440. Default: 0 for products, 60 otherwise.
     pub duration_minutes: Option<i32>,
     pub tax_rate_id: Option<TaxRateId>,
 }
@@ -50,7 +50,7 @@ pub struct CreateService {
     pub service: ServiceInput,
 }
 
-/// Replaces the parts of a service. Tickets and invoices keep what they were made with.
+/// Replaces all fields of a service. Existing tickets and invoices do not change.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateService {
@@ -59,14 +59,14 @@ pub struct UpdateService {
     pub service: ServiceInput,
 }
 
-/// Takes a service out of what can be booked.
+/// Archives a service: it can no longer be booked.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ArchiveService {
     pub service_id: ServiceId,
 }
 
-/// Puts an archived service back.
+/// Restores an archived service.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RestoreService {
@@ -218,14 +218,14 @@ impl Action for RestoreService {
     }
 }
 
-/// The parts of a tax rate as they come in.
+/// The fields of a tax rate as input.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TaxRateInput {
     pub name: String,
-    /// 9 means 9 %; at most four decimals.
+    /// 9 means 9 %. At least 0 and below 100, with at most four decimals.
     pub percent: Decimal,
-    /// Contained in the price rather than added to it.
+    /// Whether prices include the tax, rather than having it added.
     pub is_inclusive: bool,
     pub is_default: bool,
 }
@@ -240,7 +240,7 @@ pub struct CreateTaxRate {
     pub rate: TaxRateInput,
 }
 
-/// Replaces the parts of a tax rate; invoices already issued keep theirs.
+/// Replaces all fields of a tax rate. Issued invoices keep the old rate.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateTaxRate {
@@ -249,7 +249,7 @@ pub struct UpdateTaxRate {
     pub rate: TaxRateInput,
 }
 
-/// Takes a tax rate out of use.
+/// Archives a tax rate, which also ends its being the default.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ArchiveTaxRate {
@@ -276,7 +276,7 @@ impl TaxRateInput {
     }
 }
 
-/// There is one default at most.
+/// Makes `rate` the only default, if it is one.
 async fn demote_other_defaults(cx: &mut Cx<'_>, rate: &TaxRate) -> Result<()> {
     if rate.is_default {
         sqlx::query!("update tax_rates set is_default = false where is_default and id <> $1", rate.id.0).execute(cx.db()).await?;

@@ -24,7 +24,7 @@ pub async fn service(db: &mut PgConnection, id: ServiceId) -> Result<Service> {
     .ok_or(Error::NotFound)
 }
 
-/// Everything that can be booked or sold now, by category and name.
+/// All services that are not archived, by category and name.
 pub async fn active(db: &mut PgConnection) -> Result<Vec<Service>> {
     Ok(sqlx::query_as!(
         Service,
@@ -38,19 +38,19 @@ pub async fn active(db: &mut PgConnection) -> Result<Vec<Service>> {
     .await?)
 }
 
-/// What a list of services asks for.
+/// The filter and cursor of a list of services.
 #[derive(Debug, Clone, Default)]
 pub struct Asked<'a> {
-    /// Any part of name, category, description or SKU.
+    /// Text to find in name, category, description or SKU.
     pub search: Option<&'a str>,
     pub kind: Option<ServiceKind>,
     pub archived: bool,
-    /// Name (lower case) and id of the last row seen.
+    /// The cursor: lower-case name and id of the previous page's last row.
     pub after: Option<(String, ServiceId)>,
     pub limit: i64,
 }
 
-/// One page of services by name; one row more than asked for tells that there is a next page.
+/// One page of services by name. Returns up to `limit + 1` rows; the extra one shows that there is a next page.
 pub async fn list(db: &mut PgConnection, asked: &Asked<'_>) -> Result<Vec<Service>> {
     let pattern =
         asked.search.map(|s| format!("%{}%", s.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
@@ -78,7 +78,7 @@ pub async fn list(db: &mut PgConnection, asked: &Asked<'_>) -> Result<Vec<Servic
     .await?)
 }
 
-/// Tax rates, the default first; archived ones too on request.
+/// Tax rates, the default first and archived ones last (only if `with_archived`).
 pub async fn all_tax_rates(db: &mut PgConnection, with_archived: bool) -> Result<Vec<TaxRate>> {
     Ok(sqlx::query_as!(
         TaxRate,
@@ -93,7 +93,7 @@ pub async fn all_tax_rates(db: &mut PgConnection, with_archived: bool) -> Result
     .await?)
 }
 
-/// Tax rates in use, the default first.
+/// Tax rates that are not archived, the default first.
 pub async fn tax_rates(db: &mut PgConnection) -> Result<Vec<TaxRate>> {
     all_tax_rates(db, false).await
 }
@@ -113,7 +113,7 @@ pub async fn tax_rate(db: &mut PgConnection, id: TaxRateId) -> Result<TaxRate> {
     .ok_or(Error::NotFound)
 }
 
-/// The rate of whatever names none itself.
+/// The default tax rate, for lines and services without their own.
 pub async fn default_tax_rate(db: &mut PgConnection) -> Result<Option<TaxRate>> {
     Ok(tax_rates(db).await?.into_iter().find(|t| t.is_default))
 }

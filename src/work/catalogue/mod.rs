@@ -1,4 +1,4 @@
-//! The catalogue: what the business offers, at which price, how long it takes, how it is taxed.
+//! The catalogue: services with price, duration and tax rate.
 
 pub mod actions;
 pub mod data;
@@ -16,14 +16,14 @@ use platform::ids::{ServiceId, TaxRateId};
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "service_kind", rename_all = "snake_case")]
 pub enum ServiceKind {
-    /// One price.
+    /// The same price every time.
     #[default]
     Fixed,
-    /// Priced on the ticket, at close-out at the latest.
+    /// The price is set on the ticket, at close-out at the latest.
     Flexible,
-    /// Price of one `unit`.
+    /// The price is for one `unit`.
     PerUnit,
-    /// A thing that is sold.
+    /// Goods sold, not work done.
     Product,
 }
 
@@ -52,7 +52,7 @@ impl ServiceKind {
         }
     }
 
-    /// What it means, for the form.
+    /// The explanation shown in the form.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Fixed => "The same price every time",
@@ -63,7 +63,7 @@ impl ServiceKind {
     }
 }
 
-/// Something the business offers.
+/// A service of the catalogue.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Service {
     pub id: ServiceId,
@@ -72,9 +72,9 @@ pub struct Service {
     pub description: String,
     pub category: String,
     pub sku: String,
-    /// In the business's currency; none only for flexible ones.
+    /// In the business's currency; `None` only for flexible services.
     pub price: Option<Decimal>,
-    /// "screen", "pane".
+    /// The unit that `price` is for, such as "screen"; required for `per_unit`.
     pub unit: String,
     pub duration_minutes: i32,
     pub tax_rate_id: Option<TaxRateId>,
@@ -88,7 +88,7 @@ pub struct TaxRate {
     pub id: TaxRateId,
     pub name: String,
     pub percent: Decimal,
-    /// Contained in the price rather than added to it.
+    /// Whether prices include the tax, rather than having it added.
     pub is_inclusive: bool,
     pub is_default: bool,
     pub is_archived: bool,

@@ -1,4 +1,4 @@
-//! What `/api/data` offers of the catalogue.
+//! The catalogue's types of `/api/data`.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use platform::{
     trail,
 };
 
-/// `services`: search, `state=active|archived`, `kind`.
+/// `services` by name: filters `search`, `state=active|archived` and `kind`. Prices are null if hidden from the member.
 pub fn services() -> Entry {
     Entry {
         name: "services",
@@ -70,7 +70,7 @@ async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
     Ok(page)
 }
 
-/// `tax_rates`, the default first; `state=all` shows archived ones too.
+/// `tax_rates`, the default first; `state=all` includes archived ones.
 pub fn tax_rates() -> Entry {
     Entry {
         name: "tax_rates",

@@ -1,4 +1,4 @@
-//! Tickets: a ticket is the appointment. Its states, lines, technicians, clock and the customer's answer (`domain.md`).
+//! Tickets: a ticket is the appointment, with its state, lines, technicians, clock and the customer's answer.
 
 pub mod actions;
 pub mod data;
@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The kinds of lines are those of the catalogue.
+/// Lines have the kinds of the catalogue's services.
 pub use crate::catalogue::ServiceKind as LineKind;
 use platform::{
     money::{Currency, round},
@@ -18,7 +18,7 @@ use platform::{
     tenant::Who,
 };
 
-/// Where a ticket stands. Closed and cancelled are final.
+/// The state of a ticket. Closed and cancelled are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "ticket_state", rename_all = "snake_case")]
@@ -41,7 +41,7 @@ impl TicketState {
         }
     }
 
-    /// The word people read.
+    /// The label shown on pages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Scheduled => "Scheduled",
@@ -59,7 +59,7 @@ impl TicketState {
         matches!(self, Self::Scheduled | Self::InProgress)
     }
 
-    /// The ways between the states (`domain.md`, States).
+    /// Whether a ticket may change from this state to `next`.
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -68,7 +68,7 @@ impl TicketState {
     }
 }
 
-/// What the customer said to the present slot. Only a person's act sets an answer.
+/// The customer's confirmation of the current slot. Only a person can set an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "ticket_confirmation", rename_all = "snake_case")]
@@ -93,7 +93,7 @@ impl Confirmation {
         }
     }
 
-    /// The word people read.
+    /// The label shown on pages.
     pub fn word(self) -> &'static str {
         match self {
             Self::NotAsked => "Not asked yet",
@@ -109,7 +109,7 @@ impl Confirmation {
     }
 }
 
-/// What a customer can answer.
+/// A customer's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -128,7 +128,7 @@ impl From<Answer> for Confirmation {
     }
 }
 
-/// How money was dealt with after closing (`flows.md`, 1.8).
+/// How a closed ticket is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
@@ -149,17 +149,17 @@ impl Settlement {
     }
 }
 
-/// The currency of a business; what it was made with is always one of ours.
+/// The business's currency. USD for an unknown code, which the database does not hold.
 pub fn currency(who: &Who) -> Currency {
     Currency::from_code(&who.currency).unwrap_or(Currency::USD)
 }
 
-/// `round(quantity × unit price)`; nothing without a price.
+/// `quantity × unit_price`, rounded to the currency's smallest unit. `None` without a price, or on overflow.
 pub fn line_total(quantity: Decimal, unit_price: Option<Decimal>, currency: Currency) -> Option<Decimal> {
     Some(round(quantity.checked_mul(unit_price?)?, currency))
 }
 
-/// The middle of up to three durations in minutes; the mean of two.
+/// The median of durations in minutes; `None` if there are none.
 pub fn median(mut minutes: Vec<i32>) -> Option<i32> {
     minutes.sort_unstable();
     let n = minutes.len();
@@ -170,12 +170,12 @@ pub fn median(mut minutes: Vec<i32>) -> Option<i32> {
     }
 }
 
-/// The time at least one technician was there, in whole minutes; a clock still running counts until `now`.
+/// The whole minutes during which at least one technician was clocked in. A running clock counts until `now`.
 pub fn clocked_minutes(clock: &[data::ClockEntry], now: DateTime<Utc>) -> i32 {
     union_minutes(clock.iter().map(|e| (e.clocked_in_at, e.clocked_out_at.unwrap_or(now))).collect())
 }
 
-/// The union of the spans, in whole minutes.
+/// The length of the union of the spans, in whole minutes.
 fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
     spans.sort_unstable();
     let mut total = chrono::Duration::zero();
@@ -190,7 +190,7 @@ fn union_minutes(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> i32 {
     i32::try_from(total.num_minutes()).unwrap_or(i32::MAX)
 }
 
-/// What this member may do with a ticket as it stands: names of actions. Pages draw their buttons from it.
+/// Names of the actions that the member may run on the ticket in its state. Pages show their buttons accordingly.
 pub fn allowed_actions(who: &Who, ticket: &data::Ticket) -> Vec<&'static str> {
     if !who.can(Permission::WriteRecords) {
         return vec![];

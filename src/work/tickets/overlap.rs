@@ -1,5 +1,5 @@
-//! Two tickets of one technician may not overlap unless somebody says why. One lock a technician, taken in id order, then the look;
-//! the exclusion constraint is the last line (by itself it deadlocks under a race).
+//! Two tickets of one technician may not overlap without a reason. The check runs under one lock per technician, taken in id order; the
+//! database's exclusion constraint is the last resort, since on its own it deadlocks when bookings race.
 
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
@@ -14,21 +14,21 @@ use platform::{
     tenant::Who,
 };
 
-/// How many other times are proposed, and how far ahead is looked.
+/// The number of alternative times, and how many days ahead they are searched.
 const ALTERNATIVES: usize = 4;
 const LOOK_AHEAD: u64 = 14;
-/// Proposed starts fall on these minutes.
+/// The step between candidate starts, counted from the start of the working day.
 const STEP: Duration = Duration::minutes(30);
 
-/// From, until (not included).
+/// Start and (exclusive) end of a visit.
 pub type Slot = (DateTime<Utc>, DateTime<Utc>);
 
-/// A booking that is in the way.
+/// An existing booking that overlaps.
 #[derive(Debug, Clone, Serialize)]
 pub struct Clash {
     pub ticket_id: TicketId,
     pub number: i64,
-    /// None where this member may not see the ticket.
+    /// `None` if the member may not see the ticket.
     pub customer: Option<String>,
     pub member_id: MemberId,
     pub member: String,
@@ -36,15 +36,15 @@ pub struct Clash {
     pub ends_at: DateTime<Utc>,
 }
 
-/// A free time of the same length.
+/// A free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Free {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
 }
 
-/// Takes the technicians' locks (held to the commit) and looks for clashes. Answers whether this booking knowingly overrides one.
-/// A clash without a reason is a conflict whose `current` lists `clashes` and `alternatives`.
+/// Locks the technicians until the commit and checks for clashes, ignoring the ticket `except`. Returns whether the booking overrides a
+/// clash with `reason`. A clash without a reason is a conflict whose `current` lists `clashes` and `alternatives`.
 pub async fn claim(
     db: &mut PgConnection,
     who: &Who,
@@ -71,7 +71,7 @@ pub async fn claim(
     })
 }
 
-/// The technicians' locks, in id order, held to the commit. Lock order everywhere: tickets first, technicians after.
+/// Locks the technicians in id order until the commit. Lock order everywhere: tickets first, technicians after.
 pub(super) async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<()> {
     let ids: Vec<_> = members.iter().map(|m| m.0).collect();
     sqlx::query!(
@@ -84,7 +84,7 @@ pub(super) async fn lock(db: &mut PgConnection, members: &[MemberId]) -> Result<
     Ok(())
 }
 
-/// What is in the way of these technicians at this time.
+/// Bookings of `members` that overlap `slot`, except those of the ticket `except`.
 pub async fn clashes(db: &mut PgConnection, who: &Who, members: &[MemberId], slot: Slot, except: Option<TicketId>) -> Result<Vec<Clash>> {
     let ids: Vec<_> = members.iter().map(|m| m.0).collect();
     let rows = sqlx::query_as!(
@@ -110,7 +110,7 @@ pub async fn clashes(db: &mut PgConnection, who: &Who, members: &[MemberId], slo
     Ok(rows)
 }
 
-/// "Taylor is booked 9:00–12:30 (T-1042, Jane Smith)."
+/// Describes the first clash and counts the others: "Taylor is booked Tue 24 Nov, 9:00–12:30 (T-1042, Jane Smith). And 1 more."
 pub fn describe(clashes: &[Clash], zone: Tz) -> String {
     let Some(first) = clashes.first() else { return String::new() };
     let (from, to) = (first.starts_at.with_timezone(&zone), first.ends_at.with_timezone(&zone));
@@ -128,7 +128,7 @@ pub fn describe(clashes: &[Clash], zone: Tz) -> String {
     )
 }
 
-/// Times of the same length when all of these technicians are free, within working hours, from the wanted day on.
+/// Up to four slots of the same length, within working hours from the day of `slot` on, when all `members` are free.
 pub async fn alternatives(
     db: &mut PgConnection,
     who: &Who,
@@ -155,7 +155,7 @@ pub async fn alternatives(
     Ok(free(&busy, &hours, first, slot.1 - slot.0, who.now))
 }
 
-/// When the business works, on the wall clock of its zone. `days` are ISO weekdays.
+/// The business's working hours in wall time of `zone`. `days` are ISO weekdays.
 pub struct Hours {
     pub starts: NaiveTime,
     pub ends: NaiveTime,
@@ -163,13 +163,13 @@ pub struct Hours {
     pub zone: Tz,
 }
 
-/// The working hours of the business.
+/// Reads the business's working hours.
 pub async fn hours(db: &mut PgConnection, who: &Who) -> Result<Hours> {
     let h = sqlx::query!("select day_starts, day_ends, work_days from orgs where id = $1", who.org.0).fetch_one(db).await?;
     Ok(Hours { starts: h.day_starts, ends: h.day_ends, days: h.work_days, zone: who.zone })
 }
 
-/// The first free stretches of `length`, at most two a day, none before `now`.
+/// The first free slots of `length` from the day `first` on, at most two per day and none before `now`.
 pub fn free(busy: &[Slot], hours: &Hours, first: NaiveDate, length: Duration, now: DateTime<Utc>) -> Vec<Free> {
     let mut found = vec![];
     for date in first.iter_days().take(usize::try_from(LOOK_AHEAD).unwrap_or_default()) {

@@ -1,5 +1,5 @@
-//! Making a business, and coming into one. These writes happen before there is a business to enter as a member, so they are no ordinary
-//! actions: each is one transaction that sets who is asking itself, and leaves audit and event like any other.
+//! Creates a business, signs in and accepts invitations. No business has been entered as a member yet, so these writes are not actions:
+//! each is one transaction that sets the acting member itself and writes audit entries and an event as an action does.
 
 use garde::Validate as _;
 use schemars::JsonSchema;
@@ -23,18 +23,18 @@ use platform::{
     tenant::Origin,
 };
 
-/// A business as it is asked for.
+/// The input for a new business.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct NewBusiness {
-    /// Made with the form, so that sending it twice makes one.
+    /// Generated with the form, so that submitting it twice creates one business.
     pub id: OrgId,
     #[garde(custom(check_name))]
     pub name: String,
-    /// IANA.
+    /// IANA name.
     #[garde(custom(check_zone))]
     pub time_zone: String,
-    /// ISO 4217.
+    /// ISO 4217 code.
     #[garde(custom(check_currency))]
     pub currency: String,
     /// The founder's own name.
@@ -43,21 +43,21 @@ pub struct NewBusiness {
 }
 
 impl NewBusiness {
-    /// Says what does not fit.
+    /// Returns field errors for invalid input.
     pub fn check(&self) -> Result<()> {
         self.validate().map_err(|report| Error::Invalid(FieldErrors::from(report)))
     }
 }
 
-/// Who makes it: a person with a session.
+/// The user who creates or enters a business, and their session.
 #[derive(Debug, Clone, Copy)]
 pub struct Founder {
     pub user: UserId,
     pub session: SessionId,
 }
 
-/// Makes a business and its owner, and moves the session into it. Sent again by the same person: nothing more happens.
-/// Whether anybody may is the instance's setting; asked again here, under a lock, as two may come first at once.
+/// Creates a business with the founder as owner and switches the session to it. Idempotent by `new.id` for the same user.
+/// `Forbidden` if the instance's `sign_up` setting does not allow it; checked under a lock, since two requests may both be the first.
 pub async fn found(app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
     let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let org = make(&mut tx, app, founder, new, origin).await?;
@@ -131,7 +131,7 @@ async fn may_found(db: &mut PgConnection, app: &App, user: UserId) -> Result<boo
     })
 }
 
-/// Sets who is asking, for row-level security, audit and events of this transaction.
+/// Sets the business and the acting member for this transaction's row-level security, audit entries and events.
 async fn act_as(db: &mut PgConnection, app: &App, org: OrgId, member: MemberId, action: &str, origin: &Origin) -> Result<()> {
     sqlx::query!(
         "select app.enter($1, $2, $3, $4, $5, $6, 'page'), set_config('app.action', $7, true)",
@@ -172,17 +172,17 @@ async fn event(
     Ok(())
 }
 
-/// A person who has just come in.
+/// A user who has just signed in.
 pub struct Entered {
     pub session: SessionId,
-    /// For the cookie.
+    /// The session's token for the cookie.
     pub token: String,
     pub next: Option<String>,
-    /// The business that was made with it.
+    /// The business created by this sign-in.
     pub founded: Option<OrgId>,
 }
 
-/// Signs in by link or code, once; and makes the business that was asked for, now that the address is proven. `None`: the proof is no good.
+/// Signs in with a link or code and creates the business that the sign-in requested, if any. Returns `None` if `proof` is not valid.
 pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Entered>> {
     let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let redeemed = redeem(&mut tx, app, proof, origin, user_agent).await?;
@@ -195,7 +195,7 @@ pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &st
         None => None,
         Some(new) => match make(&mut tx, app, founder, &new, origin).await {
             Ok(org) => Some(org),
-            // Somebody was first since it was asked for: the person is in all the same.
+            // Another business was created first, so this one is refused. The user is signed in nevertheless.
             Err(Error::Forbidden) => None,
             Err(e) => return Err(e),
         },
@@ -204,7 +204,7 @@ pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &st
     Ok(Some(Entered { session: person.session, token: person.token, next: person.next, founded }))
 }
 
-/// Accepts an invitation and moves the session into that business. Already in: only moves. Not invited: `NotFound`.
+/// Accepts an invitation to `org` and switches the session to it; an active member only switches. `NotFound` for anybody else.
 pub async fn accept(app: &App, founder: Founder, org: OrgId, origin: &Origin) -> Result<()> {
     let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
     let invited = sqlx::query!(

@@ -1,4 +1,4 @@
-//! Every write to a business's own tables.
+//! Every write to the business itself: settings, team, API tokens and the Stripe connection.
 
 mod found;
 mod settings;

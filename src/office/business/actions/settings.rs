@@ -1,4 +1,4 @@
-//! The business's own details, hours, logo and checklist.
+//! Writes of the business's details, hours, logo and checklist.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::NaiveTime;
@@ -21,40 +21,40 @@ use platform::{
 /// The largest logo, in bytes.
 pub const MAX_LOGO: usize = 1024 * 1024;
 
-/// What a write answers: the record and its version from now on.
+/// The written record and its new version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Written {
     pub id: Uuid,
     pub version: i32,
 }
 
-/// Changes the business's details: what is given is set, what is left out stays, an empty text is removed.
+/// Changes the business's details. A field that is left out stays as it is; an empty text clears the field.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 #[serde(default)]
 pub struct UpdateBusiness {
-    /// The business itself; needed where the version is to be checked.
+    /// The business itself; required for `if_version` to be checked.
     pub id: Option<OrgId>,
     #[garde(inner(custom(check_name)))]
     pub name: Option<String>,
-    /// What customers see.
+    /// The email address that customers see.
     pub email: Option<String>,
-    /// Where their replies go, if elsewhere.
+    /// The address for customers' replies, if it differs from `email`.
     pub reply_to: Option<String>,
     pub phone: Option<String>,
     pub street: Option<String>,
     pub city: Option<String>,
     pub region: Option<String>,
     pub postal_code: Option<String>,
-    /// ISO 3166: the default region of phone numbers.
+    /// ISO 3166-1 alpha-2 code; also the default region of phone numbers.
     #[garde(inner(custom(check_country)))]
     pub country: Option<String>,
     pub tax_id: Option<String>,
     pub website: Option<String>,
-    /// IANA.
+    /// IANA name.
     #[garde(inner(custom(check_zone)))]
     pub time_zone: Option<String>,
-    /// ISO 4217. It can be changed until there are invoices or payments: records keep the currency they were made with.
+    /// ISO 4217 code. It cannot be changed once there are payments or non-void invoices in another currency.
     #[garde(inner(custom(check_currency)))]
     pub currency: Option<String>,
     #[garde(inner(custom(check_prefix)))]
@@ -65,7 +65,7 @@ pub struct UpdateBusiness {
     pub payment_terms_days: Option<i32>,
     pub staff_see_prices: Option<bool>,
     pub staff_see_all_tickets: Option<bool>,
-    /// Capabilities that are switched off; leave no trace on the screens.
+    /// Names of capabilities that are switched off; pages do not show them.
     #[garde(inner(inner(custom(check_capability))))]
     pub capabilities_off: Option<Vec<String>>,
 }
@@ -91,7 +91,7 @@ fn check_capability(name: &str, (): &()) -> garde::Result {
 }
 
 impl UpdateBusiness {
-    /// Trims, and says what does not fit beyond the types.
+    /// Trims the texts and completes the website's address. Returns field errors for invalid values.
     fn cleaned(mut self) -> Result<Self> {
         let mut errors = FieldErrors::default();
         for (field, value) in [("email", &mut self.email), ("reply_to", &mut self.reply_to)] {
@@ -206,7 +206,7 @@ impl Action for UpdateBusiness {
     }
 }
 
-/// Sums are in one currency: it stays once there is money in it. A void invoice owes nothing.
+/// Refuses the currency `wanted` if there are payments or non-void invoices in another one: totals are sums in one currency.
 async fn must_have_no_money(cx: &mut Cx<'_>, wanted: &str) -> Result<()> {
     let there = sqlx::query_scalar!(
         r#"select exists (select from invoices where state <> 'void' and currency <> $1) or exists (select from payments where currency <> $1) as "there!""#,
@@ -227,7 +227,7 @@ async fn written(cx: &mut Cx<'_>, event: &str, version: i32) -> Result<Written> 
     Ok(Written { id, version })
 }
 
-/// Sets when the working day starts and ends (local wall time) and which days are worked (ISO: 1 is Monday).
+/// Sets start and end of the working day (wall time in the business's zone) and the working days (ISO weekdays: 1 is Monday).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SetHours {
@@ -265,14 +265,14 @@ impl Action for SetHours {
     }
 }
 
-/// Sets the logo of invoices and mails, or removes it.
+/// Sets the logo on invoices and mails, or removes it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SetLogo {
-    /// The file's own name.
+    /// The uploaded file's name.
     #[serde(default)]
     pub name: String,
-    /// PNG or JPEG of at most 1 MB, base64; empty: no logo.
+    /// A PNG or JPEG of at most 1 MB, in base64. Empty removes the logo.
     pub image: String,
 }
 
@@ -315,12 +315,12 @@ async fn store(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<FileId> {
     Ok(id)
 }
 
-/// Puts a step of the first-day checklist aside, or takes it up again.
+/// Skips a step of the first-day checklist, or undoes the skipping.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SkipStep {
     pub step: Step,
-    /// True: not skipped any more.
+    /// True to show the step again.
     #[serde(default)]
     pub undo: bool,
 }

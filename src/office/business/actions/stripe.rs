@@ -1,4 +1,4 @@
-//! The business's own Stripe account. Its keys are encrypted before they get near the database, and never shown again.
+//! Writes of the business's own Stripe connection. Keys are encrypted before they are stored, and never shown again.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,47 +13,47 @@ use platform::{
     role::{ModelLevel, Permission},
 };
 
-/// Connects the business's own Stripe account. What is left empty stays as it is.
+/// Connects the business's own Stripe account. An empty field keeps its stored value.
 #[derive(Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SetStripe {
-    /// `sk_…` or a restricted `rk_…`.
+    /// A secret key `sk_…` or a restricted key `rk_…`.
     #[serde(default)]
     pub secret_key: String,
-    /// `whsec_…`, of the endpoint that points here.
+    /// The signing secret `whsec_…` of the webhook endpoint for this business.
     #[serde(default)]
     pub webhook_secret: String,
 }
 
-/// Forgets the keys.
+/// Disconnects Stripe and deletes its keys.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 pub struct DisconnectStripe {}
 
-/// Asks Stripe, in the background, whether the key works; the connection's status tells.
+/// Starts a background check of the Stripe key; the result is the connection's `status`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 pub struct CheckConnection {}
 
-/// What Stripe said. Only our own check records this: it is in no registry.
+/// Records the result of a check. Only the check itself runs this action; it is not in the action registry.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordCheck {
     pub connection_id: ConnectionId,
-    /// The account's own name; none: it failed.
+    /// The account's name or id; `None` if the check failed.
     pub account: Option<String>,
     pub error: Option<String>,
 }
 
-/// Forgets keys that were replaced, the oldest first, once no payment page is open with them. For the job alone.
+/// Deletes the oldest `first` replaced keys once no payment page is open with them. Only the job runs this action.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ForgetReplacedKeys {
     pub first: usize,
 }
 
-/// The name of the job that closes the payment pages of accounts that are not the business's any more; handled by `payments`.
+/// The job that closes payment pages opened with replaced Stripe keys; implemented in `payments`.
 pub const CLOSE_CHECKOUTS: &str = "close_checkouts";
 
-/// Takes the key that goes off. Where payment pages are open it is kept, encrypted as it is, until they are closed.
+/// Removes the current key from `secrets`. While payment pages are open, it is kept (still encrypted) as a replaced key to close them.
 async fn retire(cx: &mut Cx<'_>, id: ConnectionId, secrets: &mut Value) -> Result<()> {
     let Some(old) = secrets.as_object_mut().and_then(|s| s.remove("secret_key")) else { return Ok(()) };
     let any_open = sqlx::query_scalar!(r#"select exists (select from checkout_sessions where state in ('creating', 'open')) as "any!""#)

@@ -1,4 +1,4 @@
-//! Who belongs to the business. An admin can't touch owners; a business always has an active owner.
+//! Writes of the team. An admin can't change owners; a business always has an active owner.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use platform::{
     text,
 };
 
-/// Invites a person by mail. They are in once they accept.
+/// Invites a person by mail. They become an active member when they accept.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct InviteMember {
@@ -26,12 +26,12 @@ pub struct InviteMember {
     #[garde(custom(check_name))]
     pub name: String,
     pub role: Role,
-    /// Can be booked. Left out: staff and agents can.
+    /// Whether the member can be booked. Default: true for staff and agents.
     #[serde(default)]
     pub is_technician: Option<bool>,
 }
 
-/// Changes a member: what is given is set, what is left out stays.
+/// Changes a member. A field that is left out stays as it is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateMember {
@@ -45,33 +45,33 @@ pub struct UpdateMember {
     pub role: Option<Role>,
     #[serde(default)]
     pub is_technician: Option<bool>,
-    /// 0 to 7: which of the calendar's colours.
+    /// Index of the calendar colour, 0 to 7.
     #[garde(inner(range(min = 0, max = 7)))]
     #[serde(default)]
     pub color: Option<i32>,
-    /// An agent's delegated right to send to customers.
+    /// Whether an agent may send to customers.
     #[serde(default)]
     pub may_send: Option<bool>,
-    /// True: can't come in any more, at once. False: may again.
+    /// True disables the member at once; false enables them again.
     #[serde(default)]
     pub disabled: Option<bool>,
 }
 
-/// Takes a member out of the team. Their work stays on record under their name.
+/// Disables a member. Their work stays on record under their name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RemoveMember {
     pub member_id: MemberId,
 }
 
-/// Sends the invitation of somebody who has not accepted yet once more.
+/// Resends the invitation of a member who has not accepted yet.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct InviteAgain {
     pub member_id: MemberId,
 }
 
-/// An admin may do all but touch owners, or make one.
+/// `Forbidden` if one of `roles` (present and future role of the member) is owner and `who` is not an owner.
 fn may_touch(who: &Who, roles: [Option<Role>; 2]) -> Result<()> {
     let is_about_owner = roles.contains(&Some(Role::Owner));
     if is_about_owner && !who.can(Permission::OwnBusiness) { Err(Error::Forbidden) } else { Ok(()) }
@@ -83,7 +83,7 @@ struct Current {
     joined: bool,
 }
 
-/// The member as it is, locked.
+/// Locks and reads the member.
 async fn current(cx: &mut Cx<'_>, id: MemberId) -> Result<Current> {
     Ok(sqlx::query_as!(
         Current,
@@ -94,7 +94,7 @@ async fn current(cx: &mut Cx<'_>, id: MemberId) -> Result<Current> {
     .await?)
 }
 
-/// Locks the active owners (in id order) and refuses to lose the last one.
+/// Locks the active owners in id order. A conflict if `losing` is the last one.
 async fn keep_an_owner(cx: &mut Cx<'_>, losing: MemberId) -> Result<()> {
     let owners = sqlx::query_scalar!("select id from members where role = 'owner' and state = 'active' order by id for update")
         .fetch_all(cx.db())
@@ -178,7 +178,7 @@ impl Action for UpdateMember {
             None => now.state,
             Some(true) => MemberState::Disabled,
             Some(false) if now.state != MemberState::Disabled => now.state,
-            // Who never accepted is invited again, not let in.
+            // A member who never accepted goes back to invited, not to active.
             Some(false) => {
                 if now.joined {
                     MemberState::Active

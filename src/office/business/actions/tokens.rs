@@ -1,4 +1,4 @@
-//! API tokens: a program's way in, with the rights of the member they belong to.
+//! API tokens: they let programs act with the rights of the member they belong to.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
@@ -17,28 +17,29 @@ use platform::{
     tenant::Write,
 };
 
-/// Makes a token of one's own. The token itself is derived from the id and shown by whoever made it, once: no answer, queue or table holds it.
+/// Creates an API token for the caller. The token is derived from its id and the server key and shown once, on the page or command line
+/// that created it: no answer, queue or table contains it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateToken {
     #[serde(default)]
     pub id: Option<TokenId>,
-    /// What it is for.
+    /// The purpose, as the list of tokens shows it.
     #[garde(custom(check_name))]
     pub name: String,
-    /// For whom; only the command line may say so.
+    /// The member it belongs to. Another member than the caller is accepted only from the command line.
     #[serde(default)]
     pub member_id: Option<MemberId>,
 }
 
-/// A token that was made.
+/// A created token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TokenMade {
     pub id: TokenId,
 }
 
 impl TokenMade {
-    /// The token, to be shown once.
+    /// The token's text, to be shown once.
     pub fn reveal(&self, app: &App) -> String {
         reveal(app, self.id)
     }
@@ -48,7 +49,7 @@ fn reveal(app: &App, id: TokenId) -> String {
     format!("rounds_{}", URL_SAFE_NO_PAD.encode(hmac_sha256(&app.server_key, format!("api-token:{id}").as_bytes())))
 }
 
-/// Ends a token, at once: one's own, or anybody's for who manages the team.
+/// Revokes a token at once: the caller's own, or another member's with the permission to manage the team.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RevokeToken {
@@ -97,7 +98,7 @@ impl Action for RevokeToken {
         .await?;
         if cx.who.member != Some(token.member) {
             let needs = if token.role == Role::Owner { Permission::OwnBusiness } else { Permission::ManageTeam };
-            // Whose token it is, is nobody else's business.
+            // `NotFound` hides that the token exists.
             cx.who.require(needs).map_err(|_| Error::NotFound)?;
         }
         let version = sqlx::query_scalar!(
@@ -111,7 +112,7 @@ impl Action for RevokeToken {
     }
 }
 
-/// Notes that the token that asks was used. Not offered to anybody: the layer around the doors for programs runs it, once a day.
+/// Sets the current token's time of last use. Not in the action registry: the middleware of the API routes runs it, once a day.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 pub struct TouchToken {}
 
@@ -128,7 +129,8 @@ impl Action for TouchToken {
     }
 }
 
-/// A token for a person, in the business named or in their only one: `rounds token`.
+/// Creates a token for the user with the address `email` and returns its text (`rounds token`). `org` may be omitted if the user belongs
+/// to one business; a field error lists them if there are several. `NotFound` for an unknown user or business.
 pub async fn token_make(app: &App, email: &str, org: Option<OrgId>, name: &str) -> Result<String> {
     let user = identity::data::user_by_email(app, &identity::email(email)?).await?.ok_or(Error::NotFound)?;
     let mut theirs = identity::data::businesses(app, user).await?;

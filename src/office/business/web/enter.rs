@@ -1,4 +1,4 @@
-//! Coming in: by link or code, into a business one belongs to, by making one.
+//! Pages that enter a business: sign-in by link or code, the list of one's businesses, and a new business.
 
 use askama::Template;
 use axum::{
@@ -33,12 +33,12 @@ fn user_agent(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default()
 }
 
-/// Bad tokens and codes are slowed: 30 a network in a quarter of an hour.
+/// Limits attempts with links and codes to 30 per network in 15 minutes.
 async fn slowed(app: &App, parts: &Parts) -> Result<()> {
     rate::limit(app, &format!("sign-in:try:{}", origin(parts, app).network), 30, 900).await
 }
 
-/// `POST /sign-in/{token}`: the button of the link's page.
+/// `POST /sign-in/{token}`: signs in by link.
 pub async fn by_link(State(app): State<App>, Path(token): Path<String>, parts: Parts) -> Result<Response> {
     slowed(&app, &parts).await?;
     match come_in(&app, Proof::Link(&token), &parts).await? {
@@ -53,7 +53,7 @@ pub struct CodeForm {
     code: String,
 }
 
-/// `POST /sign-in/code`: the six digits, in the browser that asked.
+/// `POST /sign-in/code`: signs in by the six-digit code, in the browser that requested it.
 pub async fn by_code(State(app): State<App>, parts: Parts, form: Posted<CodeForm>) -> Result<Response> {
     slowed(&app, &parts).await?;
     let browser = tenant::cookie(&parts.headers, BROWSER_COOKIE).unwrap_or_default();
@@ -79,7 +79,7 @@ struct Index {
     may_found: bool,
 }
 
-/// `GET /businesses`: the person's own, and what they are invited to.
+/// `GET /businesses`: the user's businesses and invitations.
 pub async fn index(State(app): State<App>, who: SignedIn) -> Result<ui::Html> {
     let businesses = identity::data::businesses(&app, who.user).await?;
     let current = identity::data::current(&app, who.session).await?;
@@ -88,13 +88,13 @@ pub async fn index(State(app): State<App>, who: SignedIn) -> Result<ui::Html> {
     ui::page(&Index { businesses, current, email, may_found })
 }
 
-/// `POST /businesses/{id}/enter`: switches to it; accepts the invitation where there is one.
+/// `POST /businesses/{id}/enter`: switches to the business, accepting an open invitation.
 pub async fn switch(State(app): State<App>, who: SignedIn, Path(id): Path<OrgId>, parts: Parts, _: Posted<Nothing>) -> Result<Response> {
     actions::accept(&app, Founder { user: who.user, session: who.session }, id, &origin(&parts, &app)).await?;
     Ok(ui::redirect("/", ""))
 }
 
-/// What the sign-up form holds.
+/// The fields of the sign-up form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct NewForm {
@@ -110,7 +110,7 @@ pub struct NewForm {
 #[template(path = "business/new.html")]
 struct NewPage {
     form: NewForm,
-    /// Nobody is signed in: the address is asked for, and proven first.
+    /// Nobody is signed in, so the form asks for an address, which must be proven first.
     asks_email: bool,
     currencies: Vec<ui::Choice>,
     errors: FieldErrors,
@@ -131,7 +131,7 @@ pub async fn new(State(app): State<App>, mut parts: Parts) -> Result<Response> {
     Ok(ui::page(&new_page(form, who.is_none(), FieldErrors::default()))?.into_response())
 }
 
-/// `POST /businesses`: makes it for a person who is signed in; anybody else gets a mail first, and it is made once they use it.
+/// `POST /businesses`: creates the business for a signed-in user. Anybody else gets a sign-in mail first; using it creates the business.
 pub async fn create(State(app): State<App>, mut parts: Parts, form: Posted<NewForm>) -> Result<Response> {
     let who = SignedIn::from_request_parts(&mut parts, &app).await.ok();
     match create_or_ask(&app, &parts, who.as_ref(), &form.value).await {

@@ -1,4 +1,4 @@
-//! Pages about the business: coming in, its settings, its team, its connections.
+//! Pages of the business: sign-in and sign-up, settings, team, connections and API tokens.
 
 pub mod enter;
 pub mod settings;
@@ -8,12 +8,12 @@ pub mod tokens;
 
 use platform::{error::FieldErrors, localtime::find_zone};
 
-/// The zone's name for what was typed; as typed where there is none, so that the action refuses it.
+/// The IANA name for a typed time zone. Unknown text is returned unchanged, so that the action refuses it.
 fn zone_name(typed: &str) -> String {
     find_zone(typed).map_or_else(|| typed.to_owned(), |zone| zone.name().to_owned())
 }
 
-/// After a stale edit: beside each field that somebody else changed to something other than what is typed here, what is now saved.
+/// After a stale edit: adds the saved value as a message to each field whose typed value differs. `fields`: name, typed and saved value.
 fn note_changes(errors: &mut FieldErrors, fields: &[(&str, &str, String)]) {
     for (name, typed, saved) in fields {
         if typed.trim() != saved.trim() {

@@ -1,4 +1,4 @@
-//! The settings: details, hours, logo, and the checklist's "skip".
+//! Settings pages: details, hours, logo, and skipping a step of the checklist.
 
 use askama::Template;
 use axum::{
@@ -25,12 +25,12 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// One entry of the settings' own menu.
+/// One entry of the settings menu.
 struct Link {
     href: &'static str,
     label: &'static str,
     words: &'static str,
-    /// What else people search it by.
+    /// Further search words.
     search: &'static str,
 }
 
@@ -41,7 +41,7 @@ struct Index {
     links: Vec<Link>,
 }
 
-/// `GET /settings`: what this member may set.
+/// `GET /settings`: the settings that this member may change.
 pub async fn index(read: Read) -> Result<ui::Html> {
     let who = &read.who;
     let (settings, team) = (who.can(Permission::ManageSettings), who.can(Permission::ManageTeam));
@@ -90,7 +90,7 @@ pub async fn index(read: Read) -> Result<ui::Html> {
     ui::page(&Index { head, links: links.into_iter().flatten().collect() })
 }
 
-/// The details as typed.
+/// The details form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Form {
@@ -112,7 +112,7 @@ pub struct Form {
     payment_terms_days: String,
     staff_see_prices: Option<String>,
     staff_see_all_tickets: Option<String>,
-    /// Capabilities that are on.
+    /// Names of the capabilities that are on.
     on: Vec<String>,
 }
 
@@ -193,7 +193,7 @@ struct Edit {
     capabilities: [(&'static str, &'static str, &'static str); 4],
     has_logo: bool,
     logo_error: Option<String>,
-    /// Somebody saved in between.
+    /// Another save came in between.
     is_stale: bool,
     errors: FieldErrors,
 }
@@ -254,7 +254,7 @@ pub async fn save_business(write: Write, form: Posted<Form>) -> Result<Response>
 }
 
 impl Edit {
-    /// Both versions, side by side: what is typed in the fields, what is saved beside them.
+    /// Marks the page as stale and shows the saved values (`now`) beside the typed ones.
     fn compare(&mut self, now: &Form) {
         self.is_stale = true;
         let f = &self.form;
@@ -282,7 +282,7 @@ impl Edit {
     }
 }
 
-/// `POST /settings/logo`: a file, or "remove".
+/// `POST /settings/logo`: saves the uploaded file; without a file, removes the logo.
 pub async fn save_logo(write: Write, mut body: Multipart) -> Result<Response> {
     let (mut meta, mut name, mut bytes) = (Meta::default(), String::new(), Vec::new());
     let unreadable = |_| FieldErrors::one("logo", "The logo may have at most 1 MB.");
@@ -311,7 +311,7 @@ pub async fn logo(mut read: Read) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, logo.mime), (header::CACHE_CONTROL, "private, no-cache".to_owned())], logo.bytes).into_response())
 }
 
-/// The hours as typed.
+/// The hours form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct HoursForm {
@@ -367,7 +367,7 @@ pub struct SkipForm {
     undo: bool,
 }
 
-/// `POST /settings/checklist`: puts a step aside, and back home.
+/// `POST /settings/checklist`: skips a step, or shows it again.
 pub async fn skip(write: Write, form: Posted<SkipForm>) -> Result<Response> {
     write.act(&form.meta, SkipStep { step: form.value.step, undo: form.value.undo }).await?;
     Ok(ui::redirect("/", ""))

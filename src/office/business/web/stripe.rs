@@ -1,4 +1,4 @@
-//! Connecting the business's own Stripe account.
+//! Settings page of the business's own Stripe account.
 
 use askama::Template;
 use axum::{
@@ -22,7 +22,7 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// What is typed; never sent back, not even when it is refused.
+/// The keys as typed; never rendered back, not even when they are refused.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Form {
@@ -72,7 +72,7 @@ pub async fn save(State(app): State<App>, write: Write, form: Posted<Form>) -> R
     }
 }
 
-/// `POST /settings/stripe/check`: asks Stripe at once.
+/// `POST /settings/stripe/check`: checks the key during the request.
 pub async fn check(write: Write, _: Posted<Nothing>) -> Result<Response> {
     test(write).await
 }
@@ -81,7 +81,7 @@ async fn test(write: Write) -> Result<Response> {
     let words = match jobs::check(&write).await? {
         None => return Err(Error::NotFound),
         Some(Ok(account)) => format!("Stripe knows you as {account}."),
-        // The page itself says what is wrong.
+        // The page shows the connection's error.
         Some(Err(_)) => String::new(),
     };
     Ok(ui::redirect("/settings/stripe", &words))

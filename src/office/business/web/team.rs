@@ -1,4 +1,4 @@
-//! The team: who belongs to it, and what they may do.
+//! Settings pages of the team: members, roles and invitations.
 
 use askama::Template;
 use axum::{
@@ -53,7 +53,7 @@ pub async fn index(mut read: Read, Query(filter): Query<Filter>) -> Result<ui::H
     ui::page(&Index { head, members, search: filter.search, state: filter.state })
 }
 
-/// How a member's state reads.
+/// The pill for a member's state.
 fn pill(member: &Member) -> ui::Pill {
     match member.state {
         MemberState::Active => ui::pill("Active", ui::Tone::Good),
@@ -78,7 +78,7 @@ fn role_of(name: &str) -> Result<Role> {
     Role::ALL.into_iter().find(|r| r.name() == name).ok_or_else(|| FieldErrors::one("role", "Choose a role."))
 }
 
-/// A member as typed.
+/// The member form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Form {
@@ -152,7 +152,7 @@ struct Edit {
     colors: Vec<ui::Choice>,
     allowed: Vec<&'static str>,
     is_stale: bool,
-    /// A refusal that belongs to no field: the last owner, say.
+    /// An error that belongs to no field, such as disabling the last owner.
     refused: Option<String>,
     errors: FieldErrors,
 }

@@ -1,4 +1,4 @@
-//! API tokens: made, shown once, revoked.
+//! Settings page of API tokens, and the middleware that records their use.
 
 use std::{
     collections::HashSet,
@@ -42,7 +42,7 @@ pub struct Form {
 struct Page {
     head: ui::Head,
     tokens: Vec<Token>,
-    /// Just made: shown this once.
+    /// The text of a token just created; shown this once.
     fresh: Option<String>,
     name: String,
     errors: FieldErrors,
@@ -63,7 +63,7 @@ pub async fn index(read: Read) -> Result<ui::Html> {
     ui::page(&render(read, None, String::new(), FieldErrors::default()).await?)
 }
 
-/// `POST /settings/tokens`: answers with the page itself, as the token is shown only here.
+/// `POST /settings/tokens`: answers with the page instead of a redirect, since only this response shows the token.
 pub async fn create(State(app): State<App>, write: Write, form: Posted<Form>) -> Result<Response> {
     let name = form.value.name;
     match write.act(&form.meta, CreateToken { id: None, name: name.clone(), member_id: None }).await {
@@ -84,12 +84,12 @@ pub async fn revoke(write: Write, Path(id): Path<TokenId>, form: Posted<Nothing>
     Ok(ui::redirect("/settings/tokens", "The token is revoked."))
 }
 
-/// The tokens whose use this process has noted today.
+/// Hashes of the tokens whose use this process has recorded on the current UTC day.
 #[derive(Clone, Default)]
 pub struct Noted(Arc<Mutex<(NaiveDate, HashSet<[u8; 32]>)>>);
 
 impl Noted {
-    /// True once a day for each token.
+    /// Returns true the first time a token is seen on the day `today`.
     fn is_news(&self, today: NaiveDate, hash: [u8; 32]) -> bool {
         let Ok(mut noted) = self.0.lock() else { return false };
         if noted.0 != today {
@@ -99,7 +99,7 @@ impl Noted {
     }
 }
 
-/// Layer: notes the use of an API token, at most once a day, after it was let in.
+/// Middleware: records the use of an API token after a successful request, at most once a day per token and process.
 pub async fn note(State((app, noted)): State<(App, Noted)>, request: Request, next: Next) -> Response {
     let token = match door(request.headers()) {
         Ok(Door::Token(hash)) => Some(hash),

@@ -1,4 +1,4 @@
-//! Asking for a sign-in mail.
+//! Requests for a sign-in mail.
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -12,26 +12,26 @@ use platform::{
     secrets::random_token,
 };
 
-/// What a person asks with.
+/// A request for a sign-in mail.
 #[derive(Debug, Default)]
 pub struct Ask<'a> {
     pub email: &'a str,
     pub next: &'a str,
-    /// The business to make once the address is proven.
+    /// A serialised `NewBusiness`, created once the address is proven.
     pub sign_up: Option<Value>,
     pub network: &'a str,
-    /// The browser's cookie, if it has one already.
+    /// The browser's `BROWSER_COOKIE`; a value of another length is replaced by a new one.
     pub browser: Option<String>,
 }
 
-/// What the browser is to remember.
+/// The value for the browser's `BROWSER_COOKIE`: the mailed code works only in that browser.
 #[derive(Debug)]
 pub struct Asked {
     pub browser: String,
 }
 
-/// Writes the request down and queues the mail: the same row, job and answer whether or not the address is known.
-/// At most 5 an address and 30 a network in a quarter of an hour.
+/// Stores the request and queues the mail. Row, job and answer are the same whether or not the address is known, so no user is revealed.
+/// An error if the address is malformed, or after 5 requests of one address or 30 of one network in 15 minutes.
 pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     let email = email(ask.email)?;
     rate::limit(app, &format!("sign-in:network:{}", ask.network), 30, 900).await?;
@@ -45,7 +45,8 @@ pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     Ok(Asked { browser })
 }
 
-/// A one-time link for a known person, to be handed over by whoever runs the instance (`rounds sign-in-link`): works without a mail server.
+/// Creates a one-time sign-in link for the user with the address `typed`, for the instance's operator to pass on (`rounds sign-in-link`).
+/// Sends no mail. `NotFound` if no user has the address.
 pub async fn sign_in_link(app: &App, typed: &str) -> Result<String> {
     let email = email(typed)?;
     data::user_by_email(app, &email).await?.ok_or(Error::NotFound)?;

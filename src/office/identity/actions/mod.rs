@@ -1,4 +1,4 @@
-//! Every write to people, sessions and sign-ins.
+//! Every write to the tables of users, sessions and sign-ins.
 
 mod ask;
 mod redeem;

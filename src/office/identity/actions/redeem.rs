@@ -1,4 +1,4 @@
-//! Using a sign-in link or code: once.
+//! Redeems a sign-in link or code, each at most once.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -12,25 +12,25 @@ use platform::{
     tenant::Origin,
 };
 
-/// What a person shows.
+/// The credential from a sign-in mail: its link or its code.
 #[derive(Clone, Copy)]
 pub enum Proof<'a> {
     Link(&'a str),
-    /// Good only in the browser that asked.
+    /// Valid only in the browser that requested the mail; `browser` is its `BROWSER_COOKIE`.
     Code {
         code: &'a str,
         browser: &'a str,
     },
 }
 
-/// A person who has just signed in.
+/// A user who has just signed in.
 pub struct Redeemed {
     pub user: UserId,
     pub session: SessionId,
-    /// For the cookie; nothing else knows it.
+    /// The session's token for the cookie; the database stores only its hash.
     pub token: String,
     pub next: Option<String>,
-    /// The business to make now that the address is proven.
+    /// A serialised `NewBusiness` to create, since the address is now proven.
     pub sign_up: Option<Value>,
 }
 
@@ -40,8 +40,8 @@ struct Row {
     sign_up: Option<Value>,
 }
 
-/// Uses the proof up and opens a session. `None`: it is wrong, used, too old, or another browser's. The caller commits either way,
-/// so that wrong codes are counted.
+/// Marks the sign-in as used and opens a session. Returns `None` if `proof` is wrong, used, expired or from another browser, or if the
+/// address has no user and does not sign up. The caller commits in either case, so that wrong codes are counted.
 pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Redeemed>> {
     let row = match proof {
         Proof::Link(token) => by_link(db, app, token).await?,
@@ -72,7 +72,7 @@ async fn by_link(db: &mut PgConnection, app: &App, token: &str) -> Result<Option
 
 async fn by_code(db: &mut PgConnection, app: &App, code: &str, browser: &str) -> Result<Option<Row>> {
     let typed: String = code.chars().filter(char::is_ascii_digit).collect();
-    // Counting first takes the row's lock: parallel guesses wait for each other.
+    // Counting before comparing locks the row, so parallel guesses cannot exceed the limit.
     let row = sqlx::query!(
         r#"
         update sign_ins set attempts = attempts + 1
@@ -94,7 +94,7 @@ async fn by_code(db: &mut PgConnection, app: &App, code: &str, browser: &str) ->
     Ok(Some(Row { email: row.email, next_path: row.next_path, sign_up: row.sign_up }))
 }
 
-/// The person of an address, made if there is none yet. The address proves nothing by itself: whoever signs in must have its mail.
+/// Returns the user with the address `email`, creating one if needed. Signing in as this user still needs a mail sent to the address.
 pub async fn user_of(db: &mut PgConnection, app: &App, email: &str) -> Result<UserId> {
     let id = UserId::new();
     sqlx::query!(
@@ -108,7 +108,7 @@ pub async fn user_of(db: &mut PgConnection, app: &App, email: &str) -> Result<Us
     Ok(sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1"#, email).fetch_one(db).await?)
 }
 
-/// Opens a session in the business the person was in last, else in the first of theirs.
+/// Opens a session in the business of the user's latest session, else in the first of their businesses by name.
 async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &Origin, user_agent: &str) -> Result<(SessionId, String)> {
     let (id, token, now) = (SessionId::new(), random_token(), app.clock.now());
     let user_agent: String = user_agent.chars().take(300).collect();

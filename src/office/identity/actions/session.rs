@@ -1,4 +1,4 @@
-//! Sessions: ended, extended, moved to another business.
+//! Ends sessions, extends them and switches them to another business.
 
 use chrono::Duration;
 use schemars::JsonSchema;
@@ -14,14 +14,14 @@ use platform::{
     tenant::SignedIn,
 };
 
-/// Ends one of one's own sessions, at once.
+/// Ends one of the caller's own sessions at once.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RevokeSession {
     pub id: SessionId,
 }
 
-/// Ends all of one's own sessions but the one that asks.
+/// Ends all of the caller's sessions except the current one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 pub struct RevokeOtherSessions {}
 
@@ -37,7 +37,7 @@ impl Action for RevokeSession {
     type Output = Revoked;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Revoked> {
-        // Sessions are a person's; an API token or a job is none.
+        // Sessions belong to users; API tokens and jobs act without one.
         let user = cx.who.user.ok_or(Error::Forbidden)?;
         let now = cx.now();
         let mine = sqlx::query_scalar!("select revoked_at from sessions where id = $1 and user_id = $2 for update", self.id.0, user.0)
@@ -78,7 +78,7 @@ async fn tell(cx: &mut Cx<'_>, ended: u64) -> Result<Revoked> {
     Ok(Revoked { ended })
 }
 
-/// Ends the session that asks.
+/// Ends the current session.
 pub async fn sign_out(app: &App, who: &SignedIn) -> Result<()> {
     sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
         .execute(&app.pool)
@@ -86,7 +86,7 @@ pub async fn sign_out(app: &App, who: &SignedIn) -> Result<()> {
     Ok(())
 }
 
-/// Makes another of the person's businesses the session's current one. Not theirs, or not entered yet: `NotFound`.
+/// Makes `org` the session's current business. `NotFound` if the user is not an active member of it.
 pub async fn switch(db: &mut sqlx::PgConnection, user: UserId, session: SessionId, org: OrgId) -> Result<()> {
     let done = sqlx::query!(
         "update sessions set org_id = $3
@@ -100,7 +100,7 @@ pub async fn switch(db: &mut sqlx::PgConnection, user: UserId, session: SessionI
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
 }
 
-/// Extends a live session by its use, at most once a day: a rare write of its own. True: it was, the cookie should follow.
+/// Extends the session of `token` to [`SESSION_LIFE`] from now, at most once in 20 hours. Returns true if the cookie must be renewed too.
 pub async fn extend(app: &App, token: &str) -> Result<bool> {
     let now = app.clock.now();
     let done = sqlx::query!(

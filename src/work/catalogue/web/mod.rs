@@ -1,4 +1,4 @@
-//! The pages of the catalogue: services here, tax rates in `taxes`.
+//! Pages of the catalogue: services here, tax rates in `taxes`.
 
 mod taxes;
 
@@ -63,7 +63,7 @@ struct Index {
 }
 
 impl Index {
-    /// "$95.00", "$5.00 each screen", "Price on the ticket".
+    /// The price as text: "$95.00", "$5.00 / screen", "about $95.00" or "set on the ticket"; empty if prices are hidden.
     fn price(&self, s: &Service) -> String {
         match (self.sees_prices, s.price) {
             (false, _) => String::new(),
@@ -75,7 +75,7 @@ impl Index {
     }
 }
 
-/// `GET /catalogue`: searched with `search`, filtered by `state` and `kind`.
+/// `GET /catalogue`: the list of services, with `search`, `state` and `kind` as filters.
 pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html> {
     let asked = data::Asked {
         search: Some(wanted.search.as_str()).filter(|s| !s.trim().is_empty()),
@@ -98,7 +98,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     })
 }
 
-/// A service as typed.
+/// The service form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ServiceForm {
@@ -175,7 +175,7 @@ struct Form {
     errors: FieldErrors,
     key: Option<String>,
     version: Option<i32>,
-    /// The saved service, where somebody else changed it while this form was open.
+    /// The saved service, if somebody else changed it while this form was open.
     theirs: Option<Service>,
     currency: Currency,
     taxes: Vec<ui::Choice>,

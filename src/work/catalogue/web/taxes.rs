@@ -1,4 +1,4 @@
-//! The pages of tax rates.
+//! Pages of tax rates.
 
 use axum::{
     extract::Path,
@@ -20,7 +20,7 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// A tax rate as typed.
+/// The tax rate form as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct TaxForm {
@@ -53,7 +53,7 @@ impl TaxForm {
 struct Taxes {
     head: ui::Head,
     rates: Vec<TaxRate>,
-    /// The one being changed; none: the form adds one.
+    /// The tax rate being changed; `None` if the form adds one.
     editing: Option<TaxRate>,
     form: TaxForm,
     errors: FieldErrors,

@@ -15,7 +15,7 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Sets who does the visit: these technicians and nobody else.
+/// Replaces the technicians of a ticket by `member_ids`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Assign {
@@ -45,7 +45,8 @@ impl Action for Assign {
     }
 }
 
-/// Books these technicians (as `bookable` gives them) for the ticket's slot. The caller has locked it.
+/// Books `members` (as returned by `bookable`) for the ticket's slot in place of the former ones. The caller has locked the ticket.
+/// A conflict if a removed technician's clock is running on it, or if the slot clashes and `reason` is `None`.
 pub(super) async fn assign_to(cx: &mut Cx<'_>, ticket: &Ticket, members: &[MemberId], reason: Option<String>) -> Result<TicketId> {
     let who = cx.who;
     let running = data::clock(cx.db(), ticket.id).await?;
@@ -55,7 +56,7 @@ pub(super) async fn assign_to(cx: &mut Cx<'_>, ticket: &Ticket, members: &[Membe
     let slot = (ticket.starts_at, ticket.ends_at);
     let is_override = overlap::claim(cx.db(), who, members, slot, Some(ticket.id), reason.as_deref()).await?;
     book(cx, ticket.id, members, slot, is_override).await?;
-    // Who opened the ticket before sees that it changed: the assignment is part of what it shows.
+    // Updated even if unchanged, so that the ticket's version rises: older open pages of it are then stale.
     sqlx::query!("update tickets set override_reason = $2 where id = $1", ticket.id.0, reason.filter(|_| is_override))
         .execute(cx.db())
         .await?;

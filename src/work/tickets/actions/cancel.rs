@@ -13,14 +13,14 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// Cancels a visit, before it or at the door (nobody home). The customer is told if `tell_customer` says so.
+/// Cancels a visit, also one in progress (nobody home), and stops its clocks. Idempotent. Notifies the customer if `tell_customer` is true.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CancelTicket {
     pub ticket_id: TicketId,
     #[garde(custom(reason_given))]
     pub reason: String,
-    /// What is charged for the wasted trip, in words.
+    /// The charge for the wasted trip, as free text.
     #[serde(default)]
     #[garde(custom(fits_short))]
     pub charge_note: String,
@@ -71,7 +71,7 @@ impl Action for CancelTicket {
         settle_notice(cx, ticket.id).await?;
         let told = json!({ "was": ticket.state, "sequence": sequence, "tell_customer": self.tell_customer, "charged": !charge.is_empty() });
         cx.event("ticket.cancelled", about(&ticket), told).await?;
-        // Also where the customer is not told: what still waits to be sent for this visit is withdrawn there.
+        // Enqueued even if the customer is not notified: the job also withdraws this visit's queued messages.
         tell_customer(cx, ticket.id, sequence, "cancelled", self.tell_customer).await?;
         Ok(ticket.id)
     }

@@ -21,23 +21,24 @@ use platform::{
     role::{Capability, Permission, Role},
 };
 
-/// A phone's clock that is off by more than this is corrected against ours.
+/// A phone's clock that differs from the server's by more than this is corrected.
 const TOLERATED: Duration = Duration::minutes(5);
-/// An entry that reaches us later than this says when it did.
+/// An entry that arrives later than this also stores its time of arrival, `sent_at`.
 const LATE: Duration = Duration::minutes(1);
-/// What happened longer ago is not a phone catching up; nor does a correction lead farther away.
+/// The oldest time that a phone may still report, and the farthest that a correction may move a clock-in.
 const OLDEST: Duration = Duration::days(7);
-/// The longest stretch that somebody works.
+/// The longest clock entry.
 const LONGEST: Duration = Duration::days(1);
 
-/// When something happened on a phone, after looking at the phone's clock.
+/// The time of a tap, corrected by the error of the phone's clock.
 struct Moment {
     at: DateTime<Utc>,
     offset: Option<i32>,
     sent_at: Option<DateTime<Utc>>,
 }
 
-/// Corrects the person's time by how far the phone's clock is off (over five minutes), and keeps that it was.
+/// Corrects `occurred` by the difference between `device_now` and `now` if that exceeds [`TOLERATED`], and keeps the difference in seconds.
+/// Defaults to `now`. A field error if the time is more than a week ago or in the future.
 fn moment(occurred: Option<DateTime<Utc>>, device_now: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Moment> {
     let off = device_now.map(|d| d - now).filter(|o| o.abs() > TOLERATED);
     let at = match (occurred, off) {
@@ -56,7 +57,7 @@ fn moment(occurred: Option<DateTime<Utc>>, device_now: Option<DateTime<Utc>>, no
     Ok(Moment { at, offset, sent_at: (now - at > LATE).then_some(now) })
 }
 
-/// Whose clock: one's own, or a colleague's for those who run the office.
+/// The member whose clock is meant: `member`, by default the caller. `Forbidden` if an agent names somebody else.
 fn whose(cx: &Cx<'_>, member: Option<MemberId>) -> Result<MemberId> {
     let wanted = member.or(cx.who.member).ok_or_else(|| FieldErrors::one("member_id", "Whose clock?"))?;
     if cx.who.role == Some(Role::Agent) && cx.who.member != Some(wanted) {
@@ -76,7 +77,7 @@ async fn set_state(cx: &mut Cx<'_>, ticket: &Ticket, state: TicketState) -> Resu
     Ok(())
 }
 
-/// A clock that runs, and where.
+/// A running clock and its ticket.
 #[derive(Debug, Clone, Serialize)]
 struct Running {
     id: ClockId,
@@ -106,13 +107,13 @@ impl Running {
         Ok(row)
     }
 
-    /// Refused because the clock runs there: `current` names the place, so that one can go there, or switch.
+    /// A conflict whose `current.running` is this clock, so that the page can link to its ticket or offer to switch.
     fn refuse(&self, message: String) -> Error {
         Error::Conflict { message, current: Some(json!({ "running": self })) }
     }
 
-    /// Stops it, and tells when. An end before its start (a phone that catches up out of order) is refused; taps within the same minute, of which
-    /// the later one was written first, leave an entry without length.
+    /// Stops the clock and returns its end. A field error if the end is more than a minute before the start (a phone that syncs out of
+    /// order); within that minute the entry gets zero length.
     async fn stop(&self, cx: &mut Cx<'_>, member: MemberId, moment: &Moment) -> Result<DateTime<Utc>> {
         if moment.at < self.clocked_in_at - LATE {
             return Err(FieldErrors::one("occurred_at", "Clocking out can't be before clocking in."));
@@ -137,25 +138,25 @@ impl Running {
     }
 }
 
-/// Starts a technician's clock; the ticket is in progress from then on. Asked for again while it runs, the running entry is the answer.
-/// While it runs on another ticket: a conflict whose `current.running` names it, or with `switch` both in one.
+/// Starts a technician's clock and sets the ticket in progress. Idempotent: returns the running entry if the clock already runs on this
+/// ticket. If it runs on another ticket, a conflict whose `current.running` names it, unless `switch` stops it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ClockIn {
     pub ticket_id: TicketId,
-    /// Whose clock; one's own where it is not said.
+    /// The technician; by default the caller.
     #[serde(default)]
     pub member_id: Option<MemberId>,
-    /// When it happened, on the phone's clock; now, where it is not said.
+    /// The time of the tap by the phone's clock; by default now.
     #[serde(default)]
     pub occurred_at: Option<DateTime<Utc>>,
-    /// What the phone's clock showed when this was sent. Not part of what is compared when the same act comes again: each try has its own.
+    /// The phone's clock at the time of sending. Not compared for idempotency, since every retry has its own.
     #[serde(default, skip_serializing)]
     pub device_now: Option<DateTime<Utc>>,
-    /// Stop the clock that runs on another ticket, at the same moment.
+    /// Stop a clock that runs on another ticket at the same moment.
     #[serde(default)]
     pub switch: bool,
-    /// The start that the phone showed when this was tapped: on another day since, it is a conflict. Left out: nothing is compared.
+    /// The visit's start as the phone showed it. A conflict if the visit has since moved to another day; left out, nothing is compared.
     #[serde(default)]
     pub planned_start: Option<DateTime<Utc>>,
 }
@@ -202,7 +203,7 @@ impl Action for ClockIn {
     }
 }
 
-/// Locks the ticket to go to and the one to leave, in id order: two people who switch crosswise wait for each other only once.
+/// Locks `ticket` and the ticket on which the member's clock runs, in id order, so that two members who swap tickets cannot deadlock.
 async fn lock_both(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<()> {
     sqlx::query!(
         r#"select t.id from tickets t
@@ -216,7 +217,7 @@ async fn lock_both(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Resul
     Ok(())
 }
 
-/// Stops a technician's clock.
+/// Stops a technician's clock. A conflict if it is not running on this ticket.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ClockOut {
@@ -225,7 +226,7 @@ pub struct ClockOut {
     pub member_id: Option<MemberId>,
     #[serde(default)]
     pub occurred_at: Option<DateTime<Utc>>,
-    /// As for clocking in.
+    /// As in `ticket.clock_in`.
     #[serde(default, skip_serializing)]
     pub device_now: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -251,7 +252,7 @@ impl Action for ClockOut {
     }
 }
 
-/// The clock that runs on this ticket. A conflict says where it runs instead, if anywhere.
+/// The member's clock, which must be running on `ticket`. Otherwise a conflict, naming the ticket on which it runs, if any.
 async fn running_here(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Result<Running> {
     overlap::lock(cx.db(), &[member]).await?;
     match Running::of(cx, member).await? {
@@ -261,7 +262,7 @@ async fn running_here(cx: &mut Cx<'_>, ticket: TicketId, member: MemberId) -> Re
     }
 }
 
-/// Takes a clock-in back (tapped the wrong ticket). With no other entry the ticket is scheduled again.
+/// Removes the running clock entry (a tap on the wrong ticket). If it was the ticket's only entry, the ticket is scheduled again.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UndoClockIn {
@@ -294,13 +295,13 @@ impl Action for UndoClockIn {
     }
 }
 
-/// Sets a clock entry right; what it said first is kept beside it.
+/// Corrects a clock entry. The original times are kept beside the corrected ones.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CorrectClock {
     pub clock_id: ClockId,
     pub clocked_in_at: DateTime<Utc>,
-    /// None: the clock still runs.
+    /// `None` if the clock is still running.
     #[serde(default)]
     pub clocked_out_at: Option<DateTime<Utc>>,
     #[garde(custom(reason_given))]
@@ -359,7 +360,7 @@ impl Action for CorrectClock {
 }
 
 impl CorrectClock {
-    /// `first_in`: what the entry said before anybody corrected it.
+    /// Checks order and limits of the corrected times. `first_in` is the clock-in before any correction.
     fn check(&self, now: DateTime<Utc>, first_in: DateTime<Utc>) -> Result<()> {
         let (came, went) = (self.clocked_in_at, self.clocked_out_at);
         let refuse = |field: &str, message: &str| Err(FieldErrors::one(field, message));
@@ -377,7 +378,7 @@ impl CorrectClock {
         }
     }
 
-    /// Nobody is in two places at once.
+    /// A field error if the corrected times overlap another clock entry of the member.
     async fn check_others(&self, cx: &mut Cx<'_>, member: MemberId) -> Result<()> {
         let there = sqlx::query!(
             r#"select m.name as member, t.number, t.time_zone, c.name as customer, k.clocked_in_at, k.clocked_out_at

@@ -18,7 +18,7 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// A line as it was done: of a line that is there (`id`), or one added at the door.
+/// A line as performed: an existing one (`id`) or one added at close-out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct FinalLine {
@@ -27,25 +27,25 @@ pub struct FinalLine {
     #[serde(flatten)]
     #[garde(dive)]
     pub line: NewLine,
-    /// The estimated price was looked at and stands.
+    /// The estimated price is confirmed.
     #[serde(default)]
     pub price_confirmed: bool,
 }
 
-/// Closes a ticket: what was done, how long it took, at which prices. Everything is frozen with it (`flows.md`, 1).
+/// Closes a ticket with its final lines, prices and time on site. A closed ticket, its lines and its clock are immutable.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CloseTicket {
     pub ticket_id: TicketId,
-    /// Time on site; the clock's, where it is not said.
+    /// Time on site in minutes, 1 to 10,080; by default the clocked time.
     #[serde(default)]
     #[garde(inner(custom(worked_fits)))]
     pub worked_minutes: Option<i32>,
-    /// The lines as done; lines not named are removed. Left out: as they stand. An empty list would remove them all, and is refused.
+    /// The performed lines; lines not listed are removed. Left out, all stay as they are. An empty list is refused if there are lines.
     #[serde(default)]
     #[garde(dive)]
     pub lines: Option<Vec<FinalLine>>,
-    /// All estimated prices are confirmed at once.
+    /// Confirms all estimated prices at once.
     #[serde(default)]
     pub prices_confirmed: bool,
 }
@@ -54,7 +54,7 @@ fn worked_fits(minutes: &i32, _: &()) -> garde::Result {
     if (1..=10_080).contains(minutes) { Ok(()) } else { Err(garde::Error::new("The time on site is from a minute to a week.")) }
 }
 
-/// What was frozen.
+/// The closed ticket. `total` is in the business's currency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Closed {
     pub id: TicketId,
@@ -83,7 +83,7 @@ impl Action for CloseTicket {
         check_prices(cx, &ticket, &self).await?;
         let worked_minutes = stop_clock(cx, &ticket, self.worked_minutes).await?;
         if ticket.state == TicketState::Scheduled {
-            // Nobody clocked in: the ticket still passes through the state of being worked on.
+            // Nobody clocked in. Scheduled to closed is no valid transition, so the ticket passes through in progress.
             let state = TicketState::InProgress;
             sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
         }
@@ -107,9 +107,14 @@ impl Action for CloseTicket {
     }
 }
 
-/// Lines that are named are this ticket's, each once; one that was taken off meanwhile, or is new, is nobody else's. `field` names the line at
-/// an index in what is refused.
-pub async fn own_lines(db: &mut PgConnection, ticket: TicketId, named: &[Option<LineId>], field: impl Fn(usize) -> String) -> Result<()> {
+/// Field errors for ids in `named` that belong to another ticket's line or occur twice. Unknown ids are allowed: new lines, and lines
+/// removed meanwhile. `field` maps an index of `named` to the field's name.
+pub async fn own_lines(
+    db: &mut PgConnection,
+    ticket: TicketId,
+    named: &[Option<LineId>],
+    field: impl Fn(usize) -> String,
+) -> Result<()> {
     let ids: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
     let foreign =
         sqlx::query_scalar!("select id from ticket_lines where id = any ($1) and ticket_id <> $2", &ids, ticket.0).fetch_all(db).await?;
@@ -125,13 +130,13 @@ pub async fn own_lines(db: &mut PgConnection, ticket: TicketId, named: &[Option<
     errors.into_result()
 }
 
-/// Makes the ticket's lines the ones that were done.
+/// Replaces the ticket's lines by `done`, keeping those with the same id.
 async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Result<()> {
     let named: Vec<_> = done.iter().map(|l| l.id).collect();
     own_lines(cx.db(), ticket.id, &named, |i| format!("lines[{i}].id")).await?;
     let keep: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
     let there = data::lines(cx.db(), ticket.id).await?;
-    // What was agreed is not taken off by saying nothing of it.
+    // An empty list must not remove the agreed lines.
     if done.is_empty() && !there.is_empty() {
         return Err(FieldErrors::one("lines", "Name the lines that were done, or leave `lines` out to close with those there are."));
     }
@@ -156,7 +161,7 @@ async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Resu
     lines::recount(cx, ticket.id).await
 }
 
-/// Every flexible line has a price by now, and an estimate was confirmed line by line or as a whole.
+/// Field errors for lines without a price, and if the ticket's estimated prices are confirmed neither line by line nor as a whole.
 async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> Result<()> {
     let mut errors = FieldErrors::default();
     for (line, i) in data::lines(cx.db(), ticket.id).await?.iter().zip(0..) {
@@ -171,7 +176,7 @@ async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> 
     errors.into_result()
 }
 
-/// Stops what still runs and tells how long the visit took: what the person says, else the clock.
+/// Stops running clocks. Returns the minutes on site: `said`, or else the clocked time. A field error if neither gives 1 minute to a week.
 async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Result<i32> {
     let now = cx.now();
     sqlx::query!(
@@ -190,7 +195,7 @@ async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Resu
         .ok_or_else(|| FieldErrors::one("worked_minutes", "How long did it take? The clock does not tell."))
 }
 
-/// Records, once, how the money of a closed ticket was dealt with. `payment` and `invoice` need the invoice: `closeout.settle` makes it too.
+/// Records, once, how a closed ticket is paid. `payment` and `invoice` require an invoice; `closeout.settle` also creates it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Settle {

@@ -18,7 +18,7 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// How an answer reached us, where a member records it.
+/// The channel of an answer recorded by a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -37,14 +37,14 @@ impl Channel {
     }
 }
 
-/// A member records what the customer said.
+/// Records the customer's answer on their behalf. Only a member may.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordAnswer {
     pub ticket_id: TicketId,
     pub answer: Answer,
     pub channel: Channel,
-    /// "any weekday after 14:00"
+    /// Which times suit the customer: "any weekday after 14:00".
     #[serde(default)]
     #[garde(custom(wish_fits))]
     pub wish: String,
@@ -58,7 +58,7 @@ impl Action for RecordAnswer {
     const NAME: &'static str = "confirmation.record";
     const NEEDS: Permission = Permission::WriteRecords;
     const CAPABILITY: Option<Capability> = Some(Capability::Scheduling);
-    // An answer is a person's act: a model may not give it in their stead.
+    // Only a person may give an answer, so a model needs authorization.
     const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
     type Output = AnswerId;
 
@@ -70,8 +70,8 @@ impl Action for RecordAnswer {
     }
 }
 
-/// The customer answers by the link they got. Refused once the visit was moved, or on the day itself. The answer that stands, given again,
-/// is the same answer: pressing twice, or coming back to an old page, records nothing new.
+/// Records the customer's answer given through their link. A conflict once the visit has moved (another `sequence`), and from the day of
+/// the visit on. Idempotent: repeating the current answer records nothing new.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct AnswerByLink {
@@ -80,7 +80,7 @@ pub struct AnswerByLink {
     #[serde(default)]
     #[garde(custom(wish_fits))]
     pub wish: String,
-    /// The ticket's `sequence` on the page that is answered; another one now is a conflict.
+    /// The ticket's `sequence` as the customer's page showed it; a conflict if it has changed.
     #[serde(default)]
     pub sequence: Option<i32>,
 }
@@ -119,14 +119,14 @@ impl Action for AnswerByLink {
     }
 }
 
-/// The answer that stands, if it came by this link.
+/// The ticket's current answer, if it came through `link` and is for the current start.
 async fn standing(cx: &mut Cx<'_>, ticket: &Ticket, link: LinkId) -> Result<Option<(AnswerId, Confirmation, String)>> {
     let newest = data::answers(cx.db(), ticket.id).await?.into_iter().next();
     let newest = newest.filter(|a| (a.link_id, a.for_start, a.answer) == (Some(link), ticket.starts_at, ticket.confirmation));
     Ok(newest.map(|a| (a.id, a.answer, a.wish)))
 }
 
-/// Midnight before the day of the visit, at the place of service.
+/// The deadline for answers by link: the start of the visit's day in the ticket's time zone.
 pub fn answers_until(ticket: &Ticket) -> DateTime<Utc> {
     let zone = ticket.zone();
     to_utc(local_date(ticket.starts_at, zone), NaiveTime::MIN, zone)
@@ -166,7 +166,7 @@ async fn record(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str, ch
     Ok(id)
 }
 
-/// Puts a no, or a wish for another time, before the owner; a yes settles it.
+/// Opens a notice if the customer declines or wants another time; resolves it if they accept.
 async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) -> Result<()> {
     let (kind, body) = match answer {
         Answer::Accepted => return settle_notice(cx, ticket.id).await,
@@ -192,7 +192,7 @@ fn notice_key(ticket: TicketId) -> String {
     format!("answer:{ticket}")
 }
 
-/// A no, or a wish for another time, needs nobody any more: it was a yes after all, or the visit is another one now, or none.
+/// Resolves the notice about the customer's answer: they accepted after all, or the visit was moved, closed or cancelled.
 pub(super) async fn settle_notice(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
     let (now, actor) = (cx.now(), cx.who.actor());
     sqlx::query!(
@@ -206,7 +206,8 @@ pub(super) async fn settle_notice(cx: &mut Cx<'_>, ticket: TicketId) -> Result<(
     Ok(())
 }
 
-/// Nobody was asked: the visit is another customer's now, the old one's link is dead and their answer forgotten. Tells the new `sequence`.
+/// Resets the confirmation after a change of customer: revokes the former customer's link and resolves their notice. Returns the new
+/// `sequence`.
 pub(super) async fn start_anew(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<i32> {
     let sequence = ticket.sequence + 1;
     sqlx::query!(
@@ -222,7 +223,8 @@ pub(super) async fn start_anew(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<i32> 
     Ok(sequence)
 }
 
-/// The question is on its way to the customer. Set by the job that asks; changes nothing once somebody answered or the visit moved on.
+/// Marks the customer as asked; run by the job that sends the question. Returns false, changing nothing, if the visit was answered, moved
+/// or is no longer scheduled.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkAsked {

@@ -15,8 +15,8 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Books a visit. Times are UTC. An overlap of a technician is a conflict that names the clashes and free times, unless
-/// `override_reason` says why it is wanted.
+/// Books a visit. Times are UTC. If a technician is already booked, a conflict that lists clashes and free times, unless
+/// `override_reason` is given.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateTicket {
@@ -40,7 +40,7 @@ pub struct CreateTicket {
     #[serde(default)]
     #[garde(inner(custom(fits_short)))]
     pub override_reason: Option<String>,
-    /// Whether the customer is asked to confirm (where there is a way to reach them).
+    /// Whether the customer is asked to confirm, if they can be reached.
     #[serde(default = "yes")]
     pub ask_customer: bool,
 }
@@ -53,7 +53,7 @@ pub(super) fn instructions_fit(text: &str, _: &()) -> garde::Result {
     if text.chars().count() > 10_000 { Err(garde::Error::new("Instructions can have at most 10,000 characters.")) } else { Ok(()) }
 }
 
-/// What was booked.
+/// The booked ticket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Created {
     pub id: TicketId,
@@ -114,7 +114,7 @@ impl Action for CreateTicket {
     }
 }
 
-/// Names the line in the messages about it: `lines[0].unit_price`.
+/// Prefixes the fields of an invalid line with its index: `lines[0].unit_price`.
 fn of_line(error: Error, index: i32) -> Error {
     match error {
         Error::Invalid(mut e) => {
@@ -125,8 +125,8 @@ fn of_line(error: Error, index: i32) -> Error {
     }
 }
 
-/// The zone of the place of service; refuses archived customers and addresses of somebody else. `NotFound` for a customer that this member may
-/// not see.
+/// The IANA time zone of the place of service, by default the business's. A field error for an archived customer or another customer's
+/// address; `NotFound` for a customer that the member may not see.
 pub(super) async fn place(cx: &mut Cx<'_>, contact: ContactId, address: Option<AddressId>) -> Result<String> {
     let who = cx.who;
     contacts::data::visible(cx.db(), who, contact).await?;

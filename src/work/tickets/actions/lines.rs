@@ -13,7 +13,8 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// A line to be: what is not said comes from the service. Without a service a description is needed, and a price unless it is flexible.
+/// The input for a line. Fields left out come from the service. Without a service, a description is required, and a price unless the line
+/// is flexible. Prices are in the business's currency.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct NewLine {
@@ -37,14 +38,14 @@ pub struct NewLine {
     pub tax_rate_id: Option<TaxRateId>,
 }
 
-/// Totals stay below this: what the database keeps of an amount.
+/// The database's limit of amounts, 10,000,000,000: totals must be below it.
 const TOO_MUCH: Decimal = Decimal::from_parts(1_410_065_408, 2, 0, false, 0);
 
 fn too_much(together: &str) -> Error {
     FieldErrors::one("unit_price", format!("This comes to more than we can count{together}: look at quantity and price."))
 }
 
-/// What the line comes to; none without a price.
+/// The line's total, or `None` without a price. A field error if it reaches [`TOO_MUCH`].
 fn priced(cx: &Cx<'_>, quantity: Decimal, unit_price: Option<Decimal>) -> Result<Option<Decimal>> {
     let total = line_total(quantity, unit_price, currency(cx.who));
     if total.is_some_and(|t| t >= TOO_MUCH) || total.is_none() && unit_price.is_some() { Err(too_much("")) } else { Ok(total) }
@@ -115,7 +116,7 @@ async fn fill(cx: &mut Cx<'_>, line: NewLine) -> Result<Filled> {
     })
 }
 
-/// Writes one line. The caller has locked the ticket, and recounts its total afterwards.
+/// Inserts one line. The caller has locked the ticket and calls [`recount`] afterwards.
 pub(super) async fn insert(cx: &mut Cx<'_>, ticket: TicketId, id: Option<LineId>, position: i32, line: NewLine) -> Result<LineId> {
     let line = fill(cx, line).await?;
     if line.unit_price.is_none() && line.kind != LineKind::Flexible {
@@ -143,7 +144,7 @@ pub(super) async fn insert(cx: &mut Cx<'_>, ticket: TicketId, id: Option<LineId>
     Ok(id)
 }
 
-/// Keeps the ticket's total the sum of its lines.
+/// Updates the ticket's total to the sum of its lines. A field error if it reaches [`TOO_MUCH`].
 pub(super) async fn recount(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
     let total = sqlx::query_scalar!(
         r#"with s as (
@@ -200,7 +201,7 @@ impl Action for AddLine {
     }
 }
 
-/// Changes what is given of a line.
+/// Changes a line. Fields left out stay as they are.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateLine {
@@ -214,7 +215,7 @@ pub struct UpdateLine {
     #[serde(default)]
     #[garde(inner(custom(price_fits)))]
     pub unit_price: Option<Decimal>,
-    /// Takes a flexible line's price away again.
+    /// Removes the price of a flexible line.
     #[serde(default)]
     pub no_price: bool,
     #[serde(default)]
@@ -246,13 +247,13 @@ impl Action for UpdateLine {
     }
 }
 
-/// Writes a changed line; the ticket is locked by the caller.
+/// Updates a line. The caller has locked its ticket.
 pub(super) async fn change(cx: &mut Cx<'_>, new: &UpdateLine) -> Result<()> {
     let old = sqlx::query!("select quantity, unit_price from ticket_lines where id = $1", new.line_id.0).fetch_one(cx.db()).await?;
     change_from(cx, new, old.quantity, old.unit_price).await
 }
 
-/// Likewise, of a line that the caller has read under its lock.
+/// Like [`change`], with the line's current `quantity` and `unit_price` already read under the lock.
 pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Decimal, unit_price: Option<Decimal>) -> Result<()> {
     let quantity = new.quantity.unwrap_or(quantity);
     let unit_price = if new.no_price { None } else { new.unit_price.or(unit_price) };
@@ -274,7 +275,7 @@ pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Dec
     one(&done)
 }
 
-/// Takes a line off an open ticket.
+/// Removes a line from an open ticket.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RemoveLine {

@@ -1,4 +1,4 @@
-//! What happened to a ticket while a phone had no link: said with who and when, so that the person can decide.
+//! Conflicts for phones that were offline: they name who changed the ticket meanwhile and when, so that the person can decide.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +13,7 @@ fn moment(at: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
     at.with_timezone(&zone).format("%a %-d %b, %H:%M").to_string()
 }
 
-/// Who last did `event` to the ticket, and when: "Olivia on Tue 24 Nov, 9:20".
+/// Actor and time of the ticket's last `event`: "Olivia on Tue 24 Nov, 9:20", in the business's zone.
 async fn who_and_when(cx: &mut Cx<'_>, ticket: &Ticket, event: &str) -> Result<String> {
     let zone = cx.who.zone;
     let last = sqlx::query!(
@@ -28,7 +28,7 @@ async fn who_and_when(cx: &mut Cx<'_>, ticket: &Ticket, event: &str) -> Result<S
     Ok(last.map_or_else(|| "Someone".into(), |l| format!("{} on {}", l.by.unwrap_or_else(|| "Someone".into()), moment(l.at, zone))))
 }
 
-/// What ended the ticket, in a sentence with who and when; none while it may be worked on.
+/// A sentence that says who closed or cancelled the ticket and when; `None` while it is open.
 pub async fn ended(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Option<String>> {
     let (event, did) = match ticket.state {
         TicketState::Scheduled | TicketState::InProgress => return Ok(None),
@@ -39,14 +39,13 @@ pub async fn ended(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Option<String>> {
     Ok(Some(format!("This visit was {did} in the meantime, by {by}.")))
 }
 
-/// The ticket may still be worked on. A conflict says who closed or cancelled it.
+/// A conflict, naming who closed or cancelled it, unless the ticket is open.
 pub(super) async fn still_open(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<()> {
     let Some(ended) = ended(cx, ticket).await? else { return Ok(()) };
     Err(Error::Conflict { message: format!("{ended} Yours was not put on record."), current: Some(serde_json::to_value(ticket)?) })
 }
 
-/// The ticket is still on the day for which the act was tapped; moved within the day it is the same visit. `planned`: the start that the
-/// phone showed; left out: nothing is compared.
+/// A conflict if the visit has moved to another local day than that of `planned`, the start that the phone showed. `None` compares nothing.
 pub(super) async fn same_day(cx: &mut Cx<'_>, ticket: &Ticket, planned: Option<DateTime<Utc>>) -> Result<()> {
     let zone = ticket.zone();
     let Some(planned) = planned.filter(|p| local_date(*p, zone) != local_date(ticket.starts_at, zone)) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Writes of tickets, one file a verb.
+//! Writes of tickets, with one file per verb.
 
 mod assign;
 mod cancel;
@@ -36,11 +36,11 @@ use platform::{
     tenant::Who,
 };
 
-/// The longest ticket.
+/// The longest visit.
 const LONGEST: Duration = Duration::days(7);
-/// How far from today a visit is booked: about ten years.
+/// The farthest distance of a visit from today: about ten years.
 const FARTHEST: Duration = Duration::days(3_653);
-/// Characters of a reason, a service, a charge: what is said in a line or two.
+/// The most characters of a reason, a line's description or a charge note.
 const SHORT: usize = 500;
 
 fn about(ticket: &Ticket) -> Subject {
@@ -60,7 +60,8 @@ fn check_slot(now: DateTime<Utc>, starts_at: DateTime<Utc>, ends_at: DateTime<Ut
     Ok(())
 }
 
-/// Who is booked: each once, in id order (the order of the locks), active. Who only sees their own tickets books themselves.
+/// The members to book: without duplicates, in id order (the order of their locks). An empty list books the caller if they see only their
+/// own tickets. A field error if a member is not active, or if an agent does not book themselves.
 pub async fn bookable(cx: &mut Cx<'_>, wanted: &[MemberId]) -> Result<Vec<MemberId>> {
     let mut members = wanted.to_vec();
     if let (Some(me), true) = (cx.who.only_own_tickets(), members.is_empty()) {
@@ -88,7 +89,7 @@ fn may_book(who: &Who, members: &[MemberId]) -> Result<()> {
     }
 }
 
-/// Writes who is booked when; those no longer booked are removed.
+/// Replaces the ticket's assignments by `members` at `slot`.
 async fn book(cx: &mut Cx<'_>, ticket: TicketId, members: &[MemberId], slot: super::overlap::Slot, is_override: bool) -> Result<()> {
     let ids: Vec<_> = members.iter().map(|m| m.0).collect();
     sqlx::query!("delete from assignments where ticket_id = $1 and not member_id = any ($2)", ticket.0, &ids).execute(cx.db()).await?;
@@ -109,7 +110,8 @@ async fn book(cx: &mut Cx<'_>, ticket: TicketId, members: &[MemberId], slot: sup
     Ok(())
 }
 
-/// Tells the slice above that the customer is to be asked or told: `what` is asked, moved or cancelled.
+/// Enqueues the job that asks or notifies the customer (in `confirm`). `what` is `asked`, `moved` or `cancelled`; with `tell` false the job
+/// only withdraws queued messages.
 async fn tell_customer(cx: &mut Cx<'_>, ticket: TicketId, sequence: i32, what: &str, tell: bool) -> Result<()> {
     let key = format!("confirm:{ticket}:{sequence}:{what}");
     cx.enqueue("confirm_ticket", json!({ "ticket": ticket, "sequence": sequence, "what": what, "tell": tell }), &key).await
@@ -123,12 +125,12 @@ fn fits_short(text: &str, _: &()) -> garde::Result {
     if text.chars().count() > SHORT { Err(garde::Error::new("At most 500 characters fit here.")) } else { Ok(()) }
 }
 
-/// Why a double booking is wanted, as it is kept; none where nothing was said.
+/// The reason for a double booking, trimmed and redacted; `None` if it is empty.
 fn said(reason: Option<&str>) -> Option<String> {
     reason.map(|r| redact(r.trim()).text).filter(|r| !r.is_empty())
 }
 
-/// Asserts that exactly one row was changed.
+/// `NotFound` unless exactly one row was changed.
 fn one(result: &sqlx::postgres::PgQueryResult) -> Result<()> {
     if result.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
 }

@@ -20,8 +20,8 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Moves a visit to another time (UTC), and to other technicians where they are given. The customer's answer was to the old time:
-/// they are asked again.
+/// Moves a visit to another time (UTC), and to other technicians if `member_ids` is given. The customer's answer is reset, as it was to the
+/// old time, and they are asked again. A conflict once work has begun.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Reschedule {
@@ -72,8 +72,8 @@ impl Action for Reschedule {
     }
 }
 
-/// Books these technicians (as `bookable` gives them) for another slot; the answer to the old one is forgotten. Tells the new `sequence`;
-/// the caller has locked the ticket, and tells the customer.
+/// Books `members` (as returned by `bookable`) for another slot, resets the customer's answer and returns the new `sequence`. The caller
+/// has locked the ticket and notifies the customer.
 pub(super) async fn move_to(cx: &mut Cx<'_>, ticket: &Ticket, slot: Slot, members: &[MemberId], reason: Option<String>) -> Result<i32> {
     let who = cx.who;
     let is_override = overlap::claim(cx.db(), who, members, slot, Some(ticket.id), reason.as_deref()).await?;

@@ -19,8 +19,8 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Changes what is given, leaves the rest. The time is moved by `ticket.reschedule`; only a place in another zone moves it here, so that it
-/// keeps its local time. Another customer's visit, or one that moved, is asked about anew.
+/// Changes a ticket. Fields left out stay as they are. Times change with `ticket.reschedule`; here only an address in another time zone
+/// moves the visit, which keeps its local time. After a change of customer or time, the customer is asked to confirm.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateTicket {
@@ -29,7 +29,7 @@ pub struct UpdateTicket {
     pub contact_id: Option<ContactId>,
     #[serde(default)]
     pub address_id: Option<AddressId>,
-    /// Takes the address off again.
+    /// Removes the address.
     #[serde(default)]
     pub no_address: bool,
     #[serde(default)]
@@ -37,11 +37,11 @@ pub struct UpdateTicket {
     pub instructions: Option<String>,
     #[serde(default)]
     pub is_price_estimated: Option<bool>,
-    /// Why technicians are double booked, where the zone of the new place moves the visit.
+    /// The reason for a double booking, if the new address's time zone moves the visit.
     #[serde(default)]
     #[garde(inner(custom(fits_short)))]
     pub override_reason: Option<String>,
-    /// Whether another customer, or one whose visit moves, is asked to confirm.
+    /// Whether a new customer, or the customer of a moved visit, is asked to confirm.
     #[serde(default = "yes")]
     pub ask_customer: bool,
 }
@@ -65,7 +65,7 @@ impl Action for UpdateTicket {
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         still_open(cx, &ticket).await?;
         let contact = self.contact_id.unwrap_or(ticket.contact_id);
-        // A new customer's visit is not at the old one's address.
+        // A new customer does not inherit the former customer's address.
         let address = match (self.no_address, contact == ticket.contact_id) {
             (true, _) => None,
             (false, true) => self.address_id.or(ticket.address_id),
@@ -95,12 +95,12 @@ impl Action for UpdateTicket {
 }
 
 impl UpdateTicket {
-    /// What the change means for the one who was to be visited: links, answer and slot.
+    /// Applies the consequences of a new customer or time zone: link, answer, slot and the question to the customer.
     async fn follow(&self, cx: &mut Cx<'_>, old: &Ticket, new: &Ticket) -> Result<()> {
         let is_other = new.contact_id != old.contact_id;
         let mut sequence = None;
         if is_other {
-            // On the timeline of the one who had it, too.
+            // The event also appears on the former customer's timeline.
             cx.event("ticket.updated", about(old), json!({ "contact_id": new.contact_id })).await?;
             sequence = Some(start_anew(cx, new).await?);
         }
@@ -116,10 +116,10 @@ impl UpdateTicket {
     }
 }
 
-/// The slot with the same local time in another zone, and as long.
+/// The slot with the same local start time and length in another zone.
 fn same_wall(ticket: &Ticket, zone: Tz) -> Slot {
     let at = wall(ticket.starts_at, ticket.zone());
-    // The same clock on the wall: an hour that it shows twice stays the one it is.
+    // If the local time does not change, the instant stays: converting back could pick the other of two repeated hours.
     let starts_at = if wall(ticket.starts_at, zone) == at { ticket.starts_at } else { to_utc(at.date(), at.time(), zone) };
     (starts_at, starts_at + (ticket.ends_at - ticket.starts_at))
 }

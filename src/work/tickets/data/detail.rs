@@ -1,4 +1,4 @@
-//! What a ticket's page and the booking form show beside the record, each in one query.
+//! Related data of a ticket's page and of the booking form, each in one query.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -15,7 +15,7 @@ use platform::{
     tenant::Who,
 };
 
-/// Everything around a ticket.
+/// Related data of a ticket's page.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Parts {
     pub lines: Vec<Line>,
@@ -25,7 +25,7 @@ pub struct Parts {
     pub answers: Vec<AnswerRow>,
     pub phone: Option<String>,
     pub email: Option<String>,
-    /// What is known for sure of the customer: pets, access, equipment.
+    /// The customer's confirmed attributes: pets, access, equipment.
     pub facts: Vec<Fact>,
     /// Newest first.
     pub notes: Vec<NoteRow>,
@@ -33,23 +33,23 @@ pub struct Parts {
     pub invoice: Option<InvoiceRef>,
 }
 
-/// A note of the visit.
+/// A note on the ticket.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NoteRow {
     pub at: DateTime<Utc>,
     pub body: String,
-    /// The member who wrote it; None for what came by import.
+    /// The member who wrote it; `None` for an imported note.
     pub by: Option<String>,
 }
 
-/// The live invoice made from the ticket.
+/// The ticket's invoice that is not void.
 #[derive(Debug, Clone, Deserialize)]
 pub struct InvoiceRef {
     pub id: Uuid,
     pub number: Option<String>,
 }
 
-/// Lines, technicians, clock, answers, notes and the customer's facts, as this member may see them.
+/// Related data of a ticket's page. Prices and the invoice are left out if prices are hidden from the member.
 pub async fn parts(db: &mut PgConnection, who: &Who, ticket: &Ticket) -> Result<Parts> {
     let row = sqlx::query_scalar!(
         r#"
@@ -86,7 +86,7 @@ pub async fn parts(db: &mut PgConnection, who: &Who, ticket: &Ticket) -> Result<
     Ok(row.0)
 }
 
-/// What the booking form chooses from.
+/// The choices of the booking form.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Booking {
     pub contact: Customer,
@@ -122,7 +122,7 @@ pub struct ServiceChoice {
     pub duration_minutes: i32,
 }
 
-/// Customer, addresses, services and technicians for the booking form. `NotFound` for a customer this member may not see.
+/// Customer, addresses, services and technicians for the booking form. `NotFound` if the member may not see the customer.
 pub async fn booking(db: &mut PgConnection, who: &Who, contact: ContactId) -> Result<Booking> {
     let row = sqlx::query_scalar!(
         r#"
@@ -151,16 +151,16 @@ pub async fn booking(db: &mut PgConnection, who: &Who, contact: ContactId) -> Re
     Ok(row.0)
 }
 
-/// A customer to choose, as the picker reads it.
+/// A customer in the picker's list.
 #[derive(Debug, Clone, Serialize)]
 pub struct Match {
     pub id: ContactId,
     pub label: String,
-    /// Town, or phone.
+    /// The town, or else the phone number.
     pub hint: String,
 }
 
-/// The first eight customers that the words find.
+/// The first eight customers that `search` finds.
 pub async fn customers(db: &mut PgConnection, who: &Who, search: &str) -> Result<Vec<Match>> {
     let asked = search::Asked { search: Some(search.to_owned()), limit: 8, ..search::Asked::default() };
     let found = search::find(db, who, &asked).await?;

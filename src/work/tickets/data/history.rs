@@ -1,4 +1,4 @@
-//! What was before: the last visit, and how long the same work took.
+//! Past visits: the last one, and how long the same work took.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -11,10 +11,10 @@ use platform::{
     ids::{AddressId, ContactId, ServiceId, TicketId},
 };
 
-/// What the form proposes where nothing is known.
+/// The proposed duration if there is neither a past visit nor a service's duration.
 const USUAL_MINUTES: i32 = 60;
 
-/// The last visit, so that the right block is booked.
+/// The last closed visit, shown when booking the next.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LastTime {
     pub ticket_id: TicketId,
@@ -25,9 +25,9 @@ pub struct LastTime {
     pub total: Decimal,
     /// Technicians' names.
     pub by: String,
-    /// Confirmed facts on equipment, access and pets.
+    /// The customer's confirmed attributes.
     pub facts: Vec<Fact>,
-    /// morning or afternoon
+    /// `morning` or `afternoon`.
     pub preferred_time: Option<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Fact {
     pub value: String,
 }
 
-/// The last closed ticket at this address (of this contact, where no address is given); one with the same services goes before others.
+/// The contact's last closed ticket at `address` or without one (at any address if `None`). Tickets with one of `services` come first.
 pub async fn last_time(
     db: &mut PgConnection,
     contact: ContactId,
@@ -75,7 +75,8 @@ pub async fn last_time(
     }))
 }
 
-/// How long to book: the median of the last three visits for the same services at the same address, else what the services usually take.
+/// The duration to propose, in minutes: the median of the last three closed visits for the same services at the same address, else the sum
+/// of the services' durations, else 60.
 pub async fn proposed_minutes(
     db: &mut PgConnection,
     contact: ContactId,

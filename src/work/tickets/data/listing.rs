@@ -1,4 +1,4 @@
-//! Lists of tickets: one filter for pages and programs, paged by cursor.
+//! Lists of tickets: one filter for pages and API, paginated by cursor.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -28,37 +28,37 @@ pub struct Row {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub time_zone: String,
-    /// In the business's currency; zero where prices are hidden.
+    /// In the business's currency; zero if prices are hidden.
     pub total: Decimal,
     pub has_open_price: bool,
     pub is_price_estimated: bool,
     pub worked_minutes: Option<i32>,
-    /// Names, by name.
+    /// The technicians' names in alphabetical order.
     pub technicians: Vec<String>,
     pub version: i32,
 }
 
-/// Which tickets.
+/// The filter and order of a list of tickets.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Empty: all.
+    /// Empty for all states.
     pub states: Vec<TicketState>,
     pub contact: Option<ContactId>,
     pub technician: Option<MemberId>,
-    /// Start at or after, start before.
+    /// Tickets that start at `from` or later, and before `until`.
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
     pub confirmation: Option<Confirmation>,
-    /// A number ("T-1042", "1042"), or words that the customer is found by.
+    /// A ticket number ("T-1042", "1042"), or text to find the customer by.
     pub search: Option<String>,
-    /// Latest first, else the next one first.
+    /// Descending by start; ascending if false.
     pub latest_first: bool,
 }
 
-/// So many customers that words find are looked through for their tickets.
+/// The most customers whose tickets a text search returns.
 const FOUND: i64 = 100;
 
-/// Where a page ended.
+/// The cursor: start and id of a page's last row.
 pub type Place = (DateTime<Utc>, Uuid);
 
 macro_rules! rows {
@@ -105,7 +105,7 @@ macro_rules! rows {
     }};
 }
 
-/// What this member may see; one row more than `limit` where there are more.
+/// One page of the tickets that the member may see. Returns up to `limit + 1` rows; the extra one shows that there is a next page.
 pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Option<Place>, limit: i64) -> Result<Vec<Row>> {
     let found = match filter.search.as_deref().filter(|s| !s.trim().is_empty() && !s.trim().to_lowercase().starts_with("t-")) {
         None => None,
@@ -143,12 +143,12 @@ pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Opti
     Ok(rows)
 }
 
-/// The place of a row in the list.
+/// The cursor of a row.
 pub fn place(row: &Row) -> Place {
     (row.starts_at, row.id.0)
 }
 
-/// "T-1042" is a number, "1042" may be one (or the end of a phone number).
+/// The ticket number in "T-1042" or "1042" (which may also be the end of a phone number); `None` for other text and for 10 digits or more.
 fn number_of(search: &str) -> Option<i64> {
     let text = search.trim().to_lowercase();
     let digits = text.strip_prefix("t-").unwrap_or(&text);

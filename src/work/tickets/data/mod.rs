@@ -1,4 +1,4 @@
-//! Reads of tickets. Everything takes the connection, so that actions may use it too.
+//! Reads of tickets. Every function takes a connection, so that actions can use it too.
 
 mod detail;
 mod history;
@@ -24,7 +24,7 @@ use platform::{
     tenant::Who,
 };
 
-/// A ticket with the names it is shown with. Times are UTC; `time_zone` is that of the place of service.
+/// A ticket with its customer's name and address. Times are UTC; `time_zone` is that of the place of service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ticket {
     pub id: TicketId,
@@ -33,7 +33,7 @@ pub struct Ticket {
     pub contact_id: ContactId,
     pub contact_name: String,
     pub address_id: Option<AddressId>,
-    /// In one line; empty without an address.
+    /// The address in one line; empty if there is none.
     pub address: String,
     pub access_notes: String,
     pub state: TicketState,
@@ -43,11 +43,11 @@ pub struct Ticket {
     pub time_zone: String,
     pub instructions: String,
     pub is_price_estimated: bool,
-    /// In the business's currency: the sum of the lines that have a price.
+    /// The sum of the lines that have a price, in the business's currency.
     pub total: Decimal,
-    /// A flexible line has no price yet: the total reads "from".
+    /// Whether a flexible line has no price yet: the total then reads "from".
     pub has_open_price: bool,
-    /// An invoice will add tax to the total: a line's rate, or the default one, is not contained in the price.
+    /// Whether an invoice will add tax to the total: a line's tax rate (by default its service's, then the business's) is not inclusive.
     pub adds_tax: bool,
     pub sequence: i32,
     pub override_reason: Option<String>,
@@ -69,7 +69,7 @@ impl Ticket {
         self.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)
     }
 
-    /// What stands behind the total where an invoice will add to it.
+    /// The suffix " plus tax" of the total if an invoice will add tax; otherwise empty.
     pub fn plus_tax(&self) -> &'static str {
         if self.adds_tax && !self.total.is_zero() { " plus tax" } else { "" }
     }
@@ -78,7 +78,7 @@ impl Ticket {
         (self.ends_at - self.starts_at).num_minutes()
     }
 
-    /// Changing a closed or cancelled ticket is a conflict.
+    /// A conflict if the ticket is closed or cancelled.
     pub fn must_be_open(&self) -> Result<()> {
         match self.state {
             TicketState::Closed => Err(Error::conflict("This ticket is closed and can't be changed any more.")),
@@ -88,7 +88,7 @@ impl Ticket {
     }
 }
 
-/// One service on a ticket. Amounts in the business's currency.
+/// A line of a ticket. Amounts are in the business's currency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Line {
     pub id: LineId,
@@ -105,7 +105,7 @@ pub struct Line {
     pub version: i32,
 }
 
-/// Somebody booked on a ticket.
+/// A member booked on a ticket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignee {
     pub id: AssignmentId,
@@ -115,7 +115,7 @@ pub struct Assignee {
     pub is_override: bool,
 }
 
-/// A stretch of the visit clock.
+/// A span of the visit clock.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClockEntry {
     pub id: ClockId,
@@ -134,13 +134,13 @@ pub struct ClockEntry {
 }
 
 impl ClockEntry {
-    /// Whole minutes, up to `now` where the clock still runs.
+    /// The length in whole minutes; a running clock counts until `now`.
     pub fn minutes(&self, now: DateTime<Utc>) -> i64 {
         (self.clocked_out_at.unwrap_or(now) - self.clocked_in_at).num_minutes().max(0)
     }
 }
 
-/// An answer of the customer: who, when and how.
+/// A customer's answer, with its channel and the link or member it came through.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AnswerRow {
     pub id: AnswerId,
@@ -154,18 +154,18 @@ pub struct AnswerRow {
     pub created_at: DateTime<Utc>,
 }
 
-/// The ticket. Unknown or another business's: `NotFound`.
+/// The ticket. `NotFound` if it is unknown or belongs to another business.
 pub async fn ticket(db: &mut PgConnection, id: TicketId) -> Result<Ticket> {
     find(db, id, None).await
 }
 
-/// The ticket, if this member may see it; `NotFound` otherwise.
+/// The ticket, with a zero total if prices are hidden from the member. `NotFound` if they may not see it.
 pub async fn visible_ticket(db: &mut PgConnection, who: &Who, id: TicketId) -> Result<Ticket> {
     let ticket = find(db, id, who.only_own_tickets()).await?;
     Ok(if who.sees_prices() { ticket } else { Ticket { total: Decimal::ZERO, ..ticket } })
 }
 
-/// Locks the ticket for a change by this person, then reads it. Lock order everywhere: ticket first, technicians after.
+/// Locks the ticket and reads it. `NotFound` if the member may not see it. Lock order everywhere: tickets first, technicians after.
 pub async fn locked(db: &mut PgConnection, who: &Who, id: TicketId) -> Result<Ticket> {
     sqlx::query!("select id from tickets where id = $1 for update", id.0).fetch_optional(&mut *db).await?.ok_or(Error::NotFound)?;
     find(db, id, who.only_own_tickets()).await
@@ -200,7 +200,7 @@ async fn find(db: &mut PgConnection, id: TicketId, only: Option<MemberId>) -> Re
     .ok_or(Error::NotFound)
 }
 
-/// A ticket's lines, in their order.
+/// A ticket's lines by position.
 pub async fn lines(db: &mut PgConnection, id: TicketId) -> Result<Vec<Line>> {
     let rows = sqlx::query_as!(
         Line,
@@ -214,7 +214,7 @@ pub async fn lines(db: &mut PgConnection, id: TicketId) -> Result<Vec<Line>> {
     Ok(rows)
 }
 
-/// Lines as this member may see them: without prices where the business hides them.
+/// A ticket's lines, without prices if they are hidden from the member.
 pub async fn visible_lines(db: &mut PgConnection, who: &Who, id: TicketId) -> Result<Vec<Line>> {
     let mut rows = lines(db, id).await?;
     if !who.sees_prices() {
@@ -226,7 +226,7 @@ pub async fn visible_lines(db: &mut PgConnection, who: &Who, id: TicketId) -> Re
     Ok(rows)
 }
 
-/// Who is booked on a ticket, by name.
+/// The members booked on a ticket, by name.
 pub async fn assignees(db: &mut PgConnection, id: TicketId) -> Result<Vec<Assignee>> {
     let rows = sqlx::query_as!(
         Assignee,
@@ -240,7 +240,7 @@ pub async fn assignees(db: &mut PgConnection, id: TicketId) -> Result<Vec<Assign
     Ok(rows)
 }
 
-/// A ticket's clock, oldest first.
+/// A ticket's clock entries, oldest first.
 pub async fn clock(db: &mut PgConnection, id: TicketId) -> Result<Vec<ClockEntry>> {
     let rows = sqlx::query_as!(
         ClockEntry,
@@ -256,7 +256,7 @@ pub async fn clock(db: &mut PgConnection, id: TicketId) -> Result<Vec<ClockEntry
     Ok(rows)
 }
 
-/// The customer's answers, newest first.
+/// The customer's answers about a ticket, newest first.
 pub async fn answers(db: &mut PgConnection, id: TicketId) -> Result<Vec<AnswerRow>> {
     let rows = sqlx::query_as!(
         AnswerRow,

@@ -1,4 +1,4 @@
-//! What `include=` adds to tickets: one query a relation, however many tickets.
+//! Relations that `include=` adds to tickets, with one query per relation for any number of tickets.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use platform::{error::Result, tenant::Who};
 
-/// What can be included.
+/// The names that `include=` accepts.
 pub const INCLUDES: &[&str] = &["line_items", "assignments", "clock", "answers", "contact", "address", "audit_trail"];
 
-/// The relation of each of these tickets, as JSON; money is a decimal string.
+/// The relation `what` (one of [`INCLUDES`]) of each ticket, as JSON. Amounts are decimal strings, null if hidden from the member.
 pub async fn related(db: &mut PgConnection, who: &Who, what: &str, tickets: &[Uuid]) -> Result<HashMap<Uuid, Value>> {
     match what {
         "line_items" => lines(db, who, tickets).await,
@@ -95,8 +95,8 @@ async fn address(db: &mut PgConnection, tickets: &[Uuid]) -> Result<HashMap<Uuid
     Ok(rows.into_iter().map(|r| (r.ticket_id, r.json)).collect())
 }
 
-/// Of the ticket and its parts, removed ones included: those went in an act that told an event about the ticket. Changes name amounts too:
-/// without them where prices are hidden.
+/// Audit entries of the tickets and their parts. Removed parts are found by transaction: their removal also wrote an event about the
+/// ticket. Changes of amounts are left out if prices are hidden from the member.
 async fn audit_trail(db: &mut PgConnection, who: &Who, tickets: &[Uuid]) -> Result<HashMap<Uuid, Value>> {
     let rows = sqlx::query!(
         r#"

@@ -1,4 +1,4 @@
-//! Tickets of a stretch of time, with all that a day's list or a calendar block shows, in one query.
+//! Tickets of a time span with everything that a day's list or a calendar block shows, in one query.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -13,7 +13,7 @@ use platform::{
     tenant::Who,
 };
 
-/// A ticket as the day and the calendar show it. `total` is zero where prices are hidden.
+/// A ticket as the day's list and the calendar show it. Times are UTC; `total` is zero if prices are hidden.
 #[derive(Debug, Clone, Serialize)]
 pub struct DayTicket {
     pub id: TicketId,
@@ -45,13 +45,13 @@ pub struct Technician {
     pub color: i32,
 }
 
-/// Everything that touches the local day, cancelled ones left out, in order of time.
+/// Tickets that overlap the day `date` in the business's zone, without cancelled ones, by start.
 pub async fn day(db: &mut PgConnection, who: &Who, date: NaiveDate) -> Result<Vec<DayTicket>> {
     let (from, to) = day_bounds(date, who.zone);
     span(db, who, from, to, None).await
 }
 
-/// Everything that touches `from..to` (at most 2,000), of one technician or all that this member may see.
+/// At most 2,000 tickets that overlap `from..to`, without cancelled ones, by start: those of `technician`, or all that the member may see.
 pub async fn span(
     db: &mut PgConnection,
     who: &Who,
@@ -59,8 +59,8 @@ pub async fn span(
     to: DateTime<Utc>,
     technician: Option<MemberId>,
 ) -> Result<Vec<DayTicket>> {
-    // Members are read once, not once a ticket: a small table is scanned whole, every business's rows with it.
-    // Each of the day's tickets is asked for its technician (a scalar): an EXISTS is hashed, over all a technician was ever booked on.
+    // Members are read once, not per ticket: Postgres scans so small a table whole, including other businesses' rows.
+    // The filter by technician is a scalar subquery, run per ticket of the span: an EXISTS would hash all assignments of a technician.
     let rows = sqlx::query!(
         r#"
         with crew as materialized (select id, name, color from members)
@@ -117,7 +117,7 @@ pub async fn span(
         .collect())
 }
 
-/// Who can be booked: active technicians, by name.
+/// Active technicians, by name.
 pub async fn technicians(db: &mut PgConnection) -> Result<Vec<Technician>> {
     let rows = sqlx::query_as!(
         Technician,

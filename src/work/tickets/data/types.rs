@@ -1,4 +1,4 @@
-//! What `/api/data` offers of tickets.
+//! The ticket types of `/api/data`.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn tickets(read: &mut Read, params: &Params) -> Result<Listing> {
     Ok(Listing { data, cursor })
 }
 
-/// Reads the filters of page and program alike; dates are days in the business's zone, `to` is the last day included.
+/// Parses the filters of page and API. Dates are days in the business's zone; `to` is inclusive. A field error for an unknown value.
 pub fn filter_of(who: &Who, params: &Params) -> Result<listing::Filter> {
     let states = match params.filter("state").unwrap_or_default() {
         "" | "all" => vec![],
@@ -79,7 +79,7 @@ pub fn filter_of(who: &Who, params: &Params) -> Result<listing::Filter> {
             Some("latest") => true,
             Some("next") => false,
             Some(_) => return Err(FieldErrors::one("order", "The order is next or latest.")),
-            // Open ones are looked at from now on, others from the latest back.
+            // By default, open tickets are listed from the earliest, others from the latest.
             None => !states.iter().any(|s| s.is_open()),
         },
         states,
@@ -92,7 +92,7 @@ pub fn filter_of(who: &Who, params: &Params) -> Result<listing::Filter> {
     })
 }
 
-/// A day in the business's zone (its start, or its end), or an instant as RFC 3339.
+/// Parses the filter `name`: an instant in RFC 3339, or a day in the business's zone, of which `is_end` selects the end.
 fn instant(who: &Who, params: &Params, name: &str, is_end: bool) -> Result<Option<DateTime<Utc>>> {
     let Some(text) = params.filter(name).filter(|v| !v.is_empty()) else { return Ok(None) };
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {

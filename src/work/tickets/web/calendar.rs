@@ -1,4 +1,4 @@
-//! The calendar: a day by technician, a week on a grid, a list; and the sheet to print.
+//! The calendar as a day by technician, a week or a list; and the day sheet to print.
 
 use askama::Template;
 use axum::extract::Query;
@@ -20,9 +20,9 @@ use platform::{
     tenant::{Read, Who},
 };
 
-/// Free time shorter than this is no offer.
+/// The shortest free time that is offered, in minutes.
 const WORTH_A_VISIT: i64 = 60;
-/// Days of the list.
+/// The number of days in the list view.
 const LISTED: u64 = 14;
 
 #[derive(Template)]
@@ -36,16 +36,16 @@ struct Calendar {
     technician: String,
     technicians: Vec<Technician>,
     columns: Vec<Column>,
-    /// Row class and hour.
+    /// Grid row and hour of each label.
     hours: Vec<(i64, i64)>,
-    /// Minutes since midnight where the grid begins.
+    /// The start of the grid in minutes since midnight.
     start: i64,
     class: &'static str,
     is_empty: bool,
     may_create: bool,
 }
 
-/// A day of the week view, a technician of the day view.
+/// A column: a day in the week view, a technician in the day view.
 struct Column {
     label: String,
     weekday: String,
@@ -54,7 +54,7 @@ struct Column {
     is_today: bool,
     is_off: bool,
     href: String,
-    /// What letting a block go here asks the move form for.
+    /// The query of the move form when a block is dropped on this column.
     drop: String,
     blocks: Vec<Block>,
 }
@@ -68,7 +68,7 @@ pub(super) struct Block {
     pub pills: Vec<ui::Pill>,
     pub from: i64,
     pub to: i64,
-    /// May be dragged to another time.
+    /// Whether it can be dragged to another time.
     pub moves: bool,
 }
 
@@ -134,7 +134,7 @@ fn plus(date: NaiveDate, days: u64) -> NaiveDate {
     date.checked_add_days(Days::new(days)).unwrap_or(date)
 }
 
-/// Minutes from the day's first midnight on the wall; beyond the day: 0 or 24 h.
+/// Minutes of wall time since midnight of `day`; 0 before it, 1,440 after it.
 fn minute(at: DateTime<Utc>, day: NaiveDate, zone: Tz) -> i64 {
     let w = wall(at, zone);
     match w.date().cmp(&day) {
@@ -148,7 +148,7 @@ fn minutes_of(time: NaiveTime) -> i64 {
     i64::from(time.num_seconds_from_midnight() / 60)
 }
 
-/// The hours the grid shows, in minutes: working hours, and what lies outside them.
+/// The grid's range in minutes since midnight, in whole hours: working hours, extended by tickets outside them.
 fn window(hours: &Hours, tickets: &[DayTicket], zone: Tz) -> (i64, i64) {
     let (mut from, mut to) = (minutes_of(hours.starts), minutes_of(hours.ends));
     for t in tickets {
@@ -168,13 +168,13 @@ fn on(tickets: &[DayTicket], date: NaiveDate, zone: Tz) -> Vec<&DayTicket> {
     tickets.iter().filter(|t| t.starts_at < to && t.ends_at > from).collect()
 }
 
-/// What these visits come to; None where it is nothing, or not for this member to see.
+/// The sum of the tickets' totals; `None` if it is zero or prices are hidden.
 fn money<'a>(who: &Who, tickets: impl IntoIterator<Item = &'a DayTicket>) -> Option<Decimal> {
     let total: Decimal = tickets.into_iter().map(|t| t.total).sum();
     (who.sees_prices() && !total.is_zero()).then_some(total)
 }
 
-/// The same in a column's head: whole units, there is no room for more.
+/// The sum for a column's head in whole currency units, since there is little room; empty if there is none.
 fn money_in_head(who: &Who, tickets: &[&DayTicket]) -> String {
     money(who, tickets.iter().copied()).map(|total| currency(who).whole(total)).unwrap_or_default()
 }
@@ -198,7 +198,7 @@ fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, 
     }
 }
 
-/// One column a technician, and one for visits nobody is booked on.
+/// One column per technician, and one for tickets without a technician of the list.
 fn day_columns(
     who: &Who,
     date: NaiveDate,
@@ -269,7 +269,7 @@ fn block(who: &Who, t: &DayTicket, date: NaiveDate, with_names: bool) -> Block {
     }
 }
 
-/// Free time of a technician within working hours, from now on: one tap books it.
+/// Blocks for the technician's free time within working hours from now on; each links to the booking form.
 fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: Option<MemberId>) -> Vec<Block> {
     let Some(member) = member.filter(|_| who.can(Permission::WriteRecords) && !is_off(hours, date) && date >= who.today()) else {
         return vec![];
@@ -316,7 +316,7 @@ struct Sheet {
     total: String,
 }
 
-/// `GET /calendar/sheet?date=&technician=`: the day on paper.
+/// `GET /calendar/sheet?date=&technician=`: the day sheet to print.
 pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;

@@ -1,4 +1,4 @@
-//! The small forms around a ticket: edit, assign, cancel, record an answer. Moving stands in `moving`.
+//! Small forms of a ticket: edit, assign, cancel, record an answer. Moving is in `moving`.
 
 use axum::{
     extract::Path,
@@ -22,7 +22,7 @@ use platform::{
     tenant::{Read, Who, Write},
 };
 
-/// The frame of a small form of this ticket.
+/// The page head of a small form of the ticket.
 pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
     let words = format!("{} · T-{}", t.contact_name, t.number);
     ui::Head::of(&r, "calendar")
@@ -31,7 +31,8 @@ pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
         .back(format!("/tickets/{}", t.id), words)
 }
 
-/// Shows a form again: 422 with the messages, 409 with what is in the way or both versions; anything else goes on as it is.
+/// Renders the form again after an error: 422 with field errors, or 409 with the clashes and alternatives (linked by `again`) or both
+/// versions. Returns any other error unchanged.
 pub(super) fn refused(error: Error, mut form: SmallForm, again: impl Fn(&Free) -> String, zone: chrono_tz::Tz) -> Result<Response> {
     let status = error.status();
     match error {
@@ -46,12 +47,12 @@ pub(super) fn refused(error: Error, mut form: SmallForm, again: impl Fn(&Free) -
     Ok(ui::with_status(status, &form)?.into_response())
 }
 
-/// Somebody saved the ticket in between: `current` is the record, not what is in the way.
+/// Whether the error is a version conflict: its `current` is the saved record, not a list of clashes.
 pub(super) fn is_stale(error: &Error) -> bool {
     matches!(error, Error::Conflict { current: Some(now), .. } if now["version"].is_number())
 }
 
-/// Who is booked now, and who was ticked.
+/// The row that compares the booked technicians with the chosen ones.
 pub(super) async fn stale_team(r: &mut Read, t: &Ticket, chosen: &[MemberId]) -> Result<Stale> {
     let join = |names: Vec<String>| if names.is_empty() { "Nobody".to_owned() } else { names.join(", ") };
     let theirs = data::assignees(r.db(), t.id).await?.into_iter().map(|a| a.name).collect();
@@ -59,7 +60,7 @@ pub(super) async fn stale_team(r: &mut Read, t: &Ticket, chosen: &[MemberId]) ->
     Ok(Stale { label: "Technicians", theirs: join(theirs), yours: join(yours) })
 }
 
-/// A free time as the conflict lists it.
+/// A free slot, parsed from a conflict's `alternatives`.
 #[derive(serde::Deserialize)]
 pub(super) struct Free {
     pub starts_at: chrono::DateTime<chrono::Utc>,
@@ -67,7 +68,7 @@ pub(super) struct Free {
 }
 
 impl Free {
-    /// `date=…&time=…` on the wall of the zone.
+    /// The query `date=…&time=…` in wall time of `zone`.
     pub fn query(&self, zone: chrono_tz::Tz) -> String {
         wall(self.starts_at, zone).format("date=%Y-%m-%d&time=%H%%3A%M").to_string()
     }
@@ -83,7 +84,7 @@ async fn done<A: Action>(w: &Write, posted: &Posted<Fields>, action: A, id: Tick
     Ok(ui::redirect(&format!("/tickets/{id}"), words))
 }
 
-/// The override field appears once there is something to override.
+/// The field for the reason of a double booking; shown only after a clash.
 pub(super) fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
     ui::text("override_reason", "Book it anyway, because")
         .value(fields.get("override_reason"))
@@ -159,7 +160,7 @@ pub async fn edit(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) ->
     let t = data::visible_ticket(r.db(), &who, id).await?;
     let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
     let stale = is_stale(&error);
-    // A place in another zone moves the visit: then somebody may be booked already.
+    // An address in another time zone moves the visit, which may then clash.
     let clash = !stale && matches!(&error, Error::Conflict { current: Some(_), .. });
     let mut form = edit_page(&mut r, &who, &t, f, &errors, clash).await?;
     if stale {

@@ -1,4 +1,4 @@
-//! Clock in, clock out, take it back, set it right.
+//! Clock in, clock out, undo a clock-in, correct an entry.
 
 use axum::{
     extract::Path,
@@ -23,7 +23,7 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// Runs the tap and comes back to the ticket: with what was done, or with what was in the way and the way out of it.
+/// Runs a clock action and redirects to the ticket with the message `words`. After a conflict or invalid input, shows the reason there.
 async fn tap<A: Action>(w: Write, id: TicketId, posted: Posted<Fields>, action: A, words: &str) -> Result<Response> {
     let Err(error) = w.act(&posted.meta, action).await else { return Ok(ui::redirect(&format!("/tickets/{id}"), words)) };
     let trouble = match &error {
@@ -36,7 +36,7 @@ async fn tap<A: Action>(w: Write, id: TicketId, posted: Posted<Fields>, action: 
         _ => return Err(error),
     };
     let mut r = w.read().await?;
-    // A form of another business finds no ticket here: then the refusal itself is what to say.
+    // A form of another business finds no ticket here: the first error is then the better answer.
     match show::page(&mut r, id, Some(trouble)).await {
         Ok(page) => Ok(ui::with_status(error.status(), &page)?.into_response()),
         Err(Error::NotFound) => Err(error),
@@ -44,7 +44,7 @@ async fn tap<A: Action>(w: Write, id: TicketId, posted: Posted<Fields>, action: 
     }
 }
 
-/// When it happened and what the device's clock showed, where a script or a queue says so.
+/// The timestamp in the field `name` (RFC 3339), set by a script or the offline queue; `None` if it is missing or malformed.
 fn at(f: &Fields, name: &str) -> Option<chrono::DateTime<chrono::Utc>> {
     f.get(name).parse().ok()
 }

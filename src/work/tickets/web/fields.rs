@@ -1,4 +1,4 @@
-//! A posted or asked form as its fields, so that what was typed can be shown again whatever it was; and the forms made of a few fields.
+//! Form or query fields as raw text, so that invalid input can be shown again; and small forms made of a few fields.
 
 use askama::Template;
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -12,13 +12,13 @@ use platform::{
     localtime::{parse_date, parse_time, to_utc, wall},
 };
 
-/// Fields in the order they came; a name may come more than once.
+/// Fields in the order received; a name may occur more than once.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Fields(pub Vec<(String, String)>);
 
 impl Fields {
-    /// The first value of a field, trimmed; empty where there is none.
+    /// The first value of a field, trimmed; empty if the field is missing.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.trim())
     }
@@ -35,7 +35,7 @@ impl Fields {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.trim()).collect()
     }
 
-    /// Every id of that name; what is none is left out.
+    /// All values of the field that are valid ids.
     pub fn ids<T: From<Uuid>>(&self, name: &str) -> Vec<T> {
         self.all(name).iter().filter_map(|v| v.parse::<Uuid>().ok()).map(T::from).collect()
     }
@@ -44,13 +44,14 @@ impl Fields {
         self.get(name).parse::<Uuid>().ok().map(T::from)
     }
 
-    /// The fields as a query string, without these.
+    /// The fields as a query string, without `names`, empty values and names that start with an underscore.
     pub fn query_without(&self, names: &[&str]) -> String {
         let kept = self.0.iter().filter(|(n, v)| !names.contains(&n.as_str()) && !n.starts_with('_') && !v.is_empty());
         kept.map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect::<Vec<_>>().join("&")
     }
 
-    /// Reads `date`, `time` and `minutes` on the wall of `zone`, as `instant` does; `kept`: when the visit starts now.
+    /// Parses `date`, `time` and `minutes` in wall time of `zone`; `kept` is the visit's current start, see [`instant`]. Returns `None` and
+    /// adds field errors if one is invalid.
     pub fn slot(&self, zone: Tz, kept: Option<DateTime<Utc>>, errors: &mut FieldErrors) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let date = parse_date(self.get("date")).map_err(|m| errors.add("date", m)).ok();
         let time = parse_time(self.get("time")).map_err(|m| errors.add("time", m)).ok();
@@ -60,15 +61,15 @@ impl Fields {
     }
 }
 
-/// The instant of a day and a time on the wall of `zone`; those that do not exist or come twice by the rule of `localtime`. What still reads as
-/// `kept` does is `kept`: which of the two, and its seconds, no form shows.
+/// Converts wall time of `zone` to UTC, by the rule of `to_utc` for skipped and repeated times. Returns `kept` if it reads the same to the
+/// minute, since a form shows neither seconds nor which of two repeated hours is meant.
 pub fn instant(date: NaiveDate, time: NaiveTime, zone: Tz, kept: Option<DateTime<Utc>>) -> DateTime<Utc> {
     let minute = |at: NaiveDateTime| at.format("%Y-%m-%dT%H:%M").to_string();
     let typed = minute(date.and_time(time));
     kept.filter(|k| minute(wall(*k, zone)) == typed).unwrap_or_else(|| to_utc(date, time, zone))
 }
 
-/// "90", "1:30", "1 h 30", "2h" → minutes, from one to a week.
+/// Parses a duration ("90", "1:30", "1 h 30", "2h") to minutes. An error message unless it is 1 minute to a week.
 pub fn parse_minutes(text: &str) -> Result<i64, &'static str> {
     const ODD: &str = "Enter minutes, like 90, or hours, like 1:30.";
     let text = text.trim().to_lowercase().replace("min", "").replace('m', "");
@@ -84,11 +85,11 @@ pub fn parse_minutes(text: &str) -> Result<i64, &'static str> {
     if (1..=10_080).contains(&minutes) { Ok(minutes) } else { Err(ODD) }
 }
 
-/// A piece of a small form.
+/// A part of a small form.
 pub enum Piece {
     Field(Box<ui::Field>),
     Pair(Box<ui::Field>, Box<ui::Field>),
-    /// Who is booked: a box to tick each.
+    /// The choice of technicians, with a checkbox each.
     Team {
         legend: &'static str,
         error: String,
@@ -114,14 +115,14 @@ impl Piece {
     }
 }
 
-/// One line of a stale edit: what stands now, what was typed.
+/// One row of a stale edit: the saved and the typed value.
 pub struct Stale {
     pub label: &'static str,
     pub theirs: String,
     pub yours: String,
 }
 
-/// A free time offered instead.
+/// A link to an alternative time.
 pub struct Offer {
     pub href: String,
     pub words: String,
@@ -135,16 +136,16 @@ pub struct SmallForm {
     pub action: String,
     pub version: Option<i32>,
     pub errors: FieldErrors,
-    /// A refusal in words, above the form.
+    /// An error message above the form; empty if there is none.
     pub refused: String,
     pub stale: Vec<Stale>,
     pub offers: Vec<Offer>,
     pub pieces: Vec<Piece>,
     pub submit: &'static str,
     pub is_warning: bool,
-    /// A second, lesser form: where it posts to, and its button.
+    /// A secondary form with only a button: action and label.
     pub other: Option<(String, &'static str)>,
-    /// May wait on a phone for the link: what it is, and the page of the record it is about.
+    /// Set if a phone may queue the form while offline: its label, and the path of the record's page.
     pub queue: Option<(&'static str, String)>,
 }
 

@@ -1,21 +1,21 @@
-//! Where blocks stand on the calendar's grid of quarter hours.
+//! Lays out blocks on the calendar's grid of quarter hours.
 
 use super::calendar::Block;
 
-/// Side by side at most: more would be too narrow to read or to hit with a finger.
+/// The most blocks side by side: more would be too narrow to read or to tap.
 const LANES: usize = 3;
-/// The grid's rows: quarter hours of a day.
+/// The number of rows: the quarter hours of a day.
 const ROWS: i64 = 96;
 
-/// First row and the row after the last, to the nearest quarter hour, at least two rows: high enough to hit.
+/// First and (exclusive) last row, rounded to the nearest quarter hour; at least two rows, so that the block can be tapped.
 fn rows(block: &Block, start: i64) -> (i64, i64) {
     let row = |minute: i64| (minute - start + 7).div_euclid(15);
     let from = row(block.from).clamp(0, ROWS - 2);
     (from, row(block.to).clamp(from + 2, ROWS))
 }
 
-/// Puts each block on the grid (classes `t4 s6`: row and rows), those at the same time side by side. Where more than three meet, the others
-/// stay in the page for a narrow screen's list, and the grid shows how many more there are, leading to `list`.
+/// Sets each block's grid classes (`t4 s6`: first row and number of rows), with overlapping blocks side by side. If more than three
+/// overlap, the surplus stays in the page for the list of narrow screens, and an extra block shows their number and links to `list`.
 pub(super) fn arrange(blocks: &mut Vec<Block>, start: i64, list: &str) {
     blocks.sort_by_key(|b| (b.from, b.to));
     let mut more = vec![];
@@ -32,7 +32,7 @@ pub(super) fn arrange(blocks: &mut Vec<Block>, start: i64, list: &str) {
     blocks.extend(more);
 }
 
-/// One stretch of blocks that meet each other; the block that stands for those without a place, if there are any.
+/// Lays out one group of overlapping blocks. Returns the block that stands for those without a lane, if there are any.
 fn side_by_side(blocks: &mut [Block], start: i64, list: &str) -> Option<Block> {
     let (mut places, depth) = lanes(blocks, start, usize::MAX);
     let is_full = depth > LANES;
@@ -69,7 +69,7 @@ fn side_by_side(blocks: &mut [Block], start: i64, list: &str) -> Option<Block> {
     })
 }
 
-/// A lane for each block, as far as there are lanes; and how many there are at most at the same time.
+/// The lane of each block (`None` once `most` lanes are full), and the number of lanes used.
 fn lanes(blocks: &[Block], start: i64, most: usize) -> (Vec<Option<usize>>, usize) {
     let mut free: Vec<i64> = vec![];
     let places = blocks
@@ -121,9 +121,9 @@ mod tests {
     fn the_shortest_is_high_enough_and_nothing_leaves_the_grid() {
         assert_eq!(classes(&[(420, 430)]), ["block t0 s2"]);
         assert_eq!(classes(&[(1425, 1740)]), ["block t63 s21"]);
-        // Two of ten minutes would lie on each other.
+        // Two blocks of ten minutes each would cover each other.
         assert_eq!(classes(&[(480, 490), (495, 505)]), ["block n2 x0 t0 s2", "block n2 x1 t1 s2"]);
-        // One after the other, not on a quarter hour.
+        // Consecutive blocks that are not on a quarter hour.
         assert_eq!(classes(&[(575, 610), (610, 650)]), ["block t6 s3", "block t9 s2"]);
     }
 

@@ -1,4 +1,4 @@
-//! A line of a ticket: add, change, remove.
+//! Forms of a ticket's lines: add, change, remove.
 
 use axum::{extract::Path, response::Response};
 use rust_decimal::Decimal;
@@ -21,7 +21,7 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// An amount as typed; empty is none. The message goes beside the field.
+/// Parses the amount in the field `name`. Returns `None` if it is empty, or, adding a field error, if it is malformed.
 pub(super) fn amount(f: &Fields, name: &str, c: Currency, errors: &mut FieldErrors) -> Option<Decimal> {
     f.some(name).and_then(|text| c.parse(text).map_err(|e| errors.add(name, e.to_string())).ok())
 }
@@ -101,7 +101,7 @@ pub async fn add_line(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>
     refused(error, form, |_| String::new(), t.zone())
 }
 
-/// `line.quantity` is the form's `quantity`.
+/// Renames the action's fields to the form's: `line.quantity` to `quantity`.
 fn plain(error: Error) -> Error {
     match error {
         Error::Invalid(mut e) => {
@@ -165,7 +165,7 @@ pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>
     let unit_price = amount(f, "unit_price", currency(&w.who), &mut errors);
     let duration_minutes =
         f.some("duration_minutes").and_then(|m| m.parse().map_err(|_| errors.add("duration_minutes", "Enter minutes, like 30.")).ok());
-    // Where prices are hidden, the empty field says nothing.
+    // If prices are hidden from the member, an empty field does not remove the price.
     let no_price = w.who.sees_prices() && f.has("unit_price") && f.get("unit_price").is_empty();
     let action = UpdateLine {
         line_id,

@@ -1,4 +1,4 @@
-//! Pages of tickets: list, one ticket, booking, the small forms around a ticket, calendar and day sheet.
+//! Pages of tickets: list, one ticket, booking, small forms, calendar and day sheet.
 
 mod calendar;
 mod change;
@@ -28,7 +28,7 @@ use super::{Confirmation, TicketState, currency};
 use platform::tenant::Who;
 use ui::Tone;
 
-/// The state as a pill.
+/// The pill for a ticket's state.
 pub fn state_pill(state: TicketState) -> ui::Pill {
     let tone = match state {
         TicketState::Scheduled | TicketState::Cancelled => Tone::Idle,
@@ -38,7 +38,7 @@ pub fn state_pill(state: TicketState) -> ui::Pill {
     ui::pill(state.word(), tone)
 }
 
-/// The customer's answer as a pill.
+/// The pill for the customer's answer.
 pub fn confirmation_pill(confirmation: Confirmation) -> ui::Pill {
     let tone = match confirmation {
         Confirmation::Accepted => Tone::Good,
@@ -49,7 +49,7 @@ pub fn confirmation_pill(confirmation: Confirmation) -> ui::Pill {
     ui::pill(confirmation.word(), tone)
 }
 
-/// The pills of a ticket in a list: the state once work began, the customer's answer before.
+/// The pills of a ticket in a list: the customer's answer while it is scheduled, its state afterwards.
 pub fn pills(state: TicketState, confirmation: Confirmation) -> Vec<ui::Pill> {
     match state {
         TicketState::Scheduled => vec![confirmation_pill(confirmation)],
@@ -57,7 +57,7 @@ pub fn pills(state: TicketState, confirmation: Confirmation) -> Vec<ui::Pill> {
     }
 }
 
-/// "$662.00", "from $100.00", "no price yet"; empty where prices are hidden.
+/// The total as text: "$662.00", "from $100.00" or "no price yet"; empty if prices are hidden.
 pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
     if !who.sees_prices() {
         return String::new();
@@ -70,7 +70,7 @@ pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
     }
 }
 
-/// The zone's name where it differs from the reader's.
+/// The name of the zone `place` if its offset at `at` differs from that of `reader`; otherwise empty.
 pub fn zone_note(at: DateTime<Utc>, place: Tz, reader: Tz) -> String {
     use chrono::Offset as _;
     let offset = |zone: Tz| at.with_timezone(&zone).offset().fix();

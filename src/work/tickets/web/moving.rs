@@ -1,4 +1,4 @@
-//! Moving a visit: the form, also where a block of the calendar was dropped.
+//! The form that moves a visit; also opened by dropping a block in the calendar.
 
 use axum::{
     extract::{Path, Query},
@@ -25,8 +25,8 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// `GET /tickets/{id}/move?date=&time=`: prefilled, and what is in the way of a time that was asked for is named before saving.
-/// From the calendar (`calendar`), date and time are on the business's wall, and `technician` takes the place of `instead`.
+/// `GET /tickets/{id}/move?date=&time=`: the prefilled form; shows the clashes of a requested time before saving. With `calendar` (a
+/// dropped block), date and time are wall time of the business's zone, and `technician` replaces the technician `instead`.
 pub async fn reschedule_form(mut r: Read, Path(id): Path<TicketId>, Query(asked): Query<Fields>) -> Result<ui::Html> {
     let who = r.who.clone();
     let t = data::visible_ticket(r.db(), &who, id).await?;
@@ -62,7 +62,7 @@ pub async fn reschedule_form(mut r: Read, Path(id): Path<TicketId>, Query(asked)
     ui::page(&form)
 }
 
-/// Where a block of the calendar was let go.
+/// The time at which a calendar block was dropped, from wall time of `zone`.
 fn dropped(asked: &Fields, zone: Tz) -> Option<DateTime<Utc>> {
     Some(to_utc(parse_date(asked.get("date")).ok()?, parse_time(asked.get("time")).ok()?, zone))
 }
@@ -94,7 +94,7 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Field
     let mut errors = FieldErrors::default();
     let result = match f.slot(t.zone(), Some(t.starts_at), &mut errors) {
         Some((starts_at, ends_at)) => {
-            // A form without the boxes (a program's, a calendar's) leaves the technicians as they are.
+            // A request without the form's fields (from a program or the calendar) keeps the technicians.
             let member_ids = (f.has("member_ids") || f.has("ask") || f.has("override_reason")).then(|| f.ids("member_ids"));
             let override_reason = f.some("override_reason").map(str::to_owned);
             let action = Reschedule { ticket_id: id, starts_at, ends_at, member_ids, override_reason, ask_customer: f.has("ask") };
@@ -122,7 +122,7 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Field
     refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
 }
 
-/// The actions speak of start and end, the forms of day, time and length.
+/// Renames the action's error fields to the form's: `starts_at` to `date`, `ends_at` to `minutes`.
 pub(super) fn renamed(errors: &FieldErrors) -> FieldErrors {
     let mut out = errors.clone();
     for e in &mut out.0 {

@@ -1,4 +1,4 @@
-//! Booking: find the customer, then one form with what is known from last time. A clash is named before saving, and refused on saving.
+//! Booking: pick the customer, then one form with data from the last visit. A clash is shown before saving and refused on saving.
 
 use askama::Template;
 use axum::{
@@ -29,19 +29,19 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// The first step: whom is it for?
+/// The first step: picks the customer.
 #[derive(Template)]
 #[template(path = "tickets/pick.html")]
 struct Pick {
     head: ui::Head,
     search: String,
-    /// What was asked for beside the customer (day, time), as hidden fields and as a query.
+    /// The requested day, time and technician, kept as hidden fields.
     kept: Vec<(String, String)>,
     query: String,
     found: Vec<Match>,
 }
 
-/// The form.
+/// The booking form.
 #[derive(Template)]
 #[template(path = "tickets/new.html")]
 struct New {
@@ -105,7 +105,7 @@ async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
     })
 }
 
-/// What the form starts with: what was asked for, else what is usual.
+/// The form's initial values: the requested ones (`asked`), else defaults.
 fn prefilled(r: &Read, booking: &Booking, asked: &Fields) -> Fields {
     let address = asked.some("address").map(str::to_owned).or_else(|| booking.addresses.first().map(|a| a.id.to_string()));
     let own = r.who.member.filter(|me| booking.technicians.iter().any(|t| t.id == *me));
@@ -130,7 +130,7 @@ fn zone_of(booking: &Booking, typed: &Fields, own: Tz) -> Tz {
     place.and_then(|a| a.time_zone.as_deref()).and_then(|z| z.parse().ok()).unwrap_or(own)
 }
 
-/// The lines as typed; rows without a service are left out.
+/// The typed lines; rows without a service are left out.
 fn rows(typed: &Fields) -> Vec<Row> {
     let of = |i: usize, what: &str| typed.get(&format!("lines[{i}].{what}")).to_owned();
     (0..100)
@@ -143,7 +143,7 @@ fn service_ids(typed: &Fields) -> Vec<ServiceId> {
     rows(typed).iter().filter_map(|r| r.service.parse().ok()).collect()
 }
 
-/// Builds the form; `check` looks whether the technicians are free.
+/// Builds the form. With `check`, it also shows whether the technicians are free.
 async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors, check: bool) -> Result<New> {
     let who = r.who.clone();
     let (c, contact, services) = (currency(&who), booking.contact.id, service_ids(&typed));
@@ -175,7 +175,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
         ui::Choice::new(s.id, format!("{}{price}", s.name))
     }));
-    // Rows are numbered anew, so that a message finds its row; one spare row for a page without scripts.
+    // Rows are renumbered, so that errors match their rows. The spare row serves pages without scripts.
     let mut shown = rows(&typed);
     shown.push(Row { service: String::new(), quantity: String::new(), price: String::new(), name: String::new() });
     shown.iter_mut().enumerate().for_each(|(i, r)| r.name = format!("lines[{i}]"));
@@ -203,7 +203,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     })
 }
 
-/// The form again, at a free time.
+/// The path of the same form at the free slot `free`.
 fn again(typed: &Fields, contact: ContactId, free: &Free, zone: Tz) -> String {
     let mut query = format!("contact={contact}&{}", free.query(zone));
     for (name, key) in [("address_id", "address"), ("minutes", "minutes"), ("member_ids", "technician")] {
@@ -233,7 +233,7 @@ fn last_words(who: &platform::tenant::Who, l: &data::LastTime) -> Vec<(String, S
     words
 }
 
-/// `POST /tickets`: books, or (with `check`) only looks.
+/// `POST /tickets`: books the visit; with `check`, only checks for clashes.
 pub async fn create(w: Write, posted: Posted<Fields>) -> Result<Response> {
     let f = &posted.value;
     let contact = f.id::<ContactId>("contact_id").ok_or_else(|| FieldErrors::one("contact_id", "Choose the customer first."))?;
@@ -285,7 +285,7 @@ fn new_lines(who: &platform::tenant::Who, f: &Fields, errors: &mut FieldErrors) 
     let c = currency(who);
     let mut out = vec![];
     for row in rows(f) {
-        // The form shows its rows without gaps again: messages count the same way.
+        // Errors are numbered like the rows of the page, which leaves out rows without a service.
         let (mut own, i) = (FieldErrors::default(), out.len());
         out.push(NewLine {
             service_id: row.service.parse().ok(),

@@ -1,4 +1,4 @@
-//! One ticket, as a technician at the door needs it.
+//! The page of one ticket, for the technician on site.
 
 use askama::Template;
 use axum::extract::Path;
@@ -26,24 +26,24 @@ pub(super) struct Show {
     can: Vec<&'static str>,
     answer: String,
     answer_tone: ui::Tone,
-    /// One's own clock runs here.
+    /// Whether the member's own clock is running on this ticket.
     running_mine: bool,
     sees_prices: bool,
     has_invoices: bool,
     trouble: Option<Trouble>,
 }
 
-/// Why a tap on the clock did nothing.
+/// The reason why a clock action failed.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     pub message: String,
-    /// Where one's clock runs instead.
+    /// The ticket on which the member's clock is running instead.
     pub elsewhere: Option<Elsewhere>,
-    /// It was about to start here, not to stop.
+    /// Whether the action was a clock-in.
     pub is_coming: bool,
 }
 
-/// As the conflict names it.
+/// A running clock's ticket, parsed from a conflict's `current.running`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Elsewhere {
     ticket_id: TicketId,
@@ -75,7 +75,7 @@ pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
     ui::page(&page(&mut r, id, None).await?)
 }
 
-/// The page; `trouble` is what a tap on its clock ran into.
+/// Builds the page; `trouble` is the reason why a clock action failed.
 pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -> Result<Show> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;
@@ -103,7 +103,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
     let is_today = who.today() == platform::localtime::local_date(t.starts_at, who.zone);
     let head = ui::Head::of(&r, if is_today { "today" } else { "calendar" }).title(&t.contact_name);
     let mut head = head;
-    // The page itself says what the header's line would.
+    // The head does not repeat the running clock on the page of its own ticket.
     head.current = head.current.filter(|c| c.href != format!("/tickets/{id}"));
     let head = if is_today { head.back("/", "Today") } else { head.back(format!("/calendar?view=day&date={back}"), "Calendar") };
     Ok(Show {
@@ -136,7 +136,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
     })
 }
 
-/// What must not be missed at the door: how to get in, pets, what to bring, what the office says.
+/// Warnings for the technician on site: access notes, then confirmed attributes about access, pets, equipment and hazards.
 fn alerts(t: &data::Ticket, parts: &data::Parts) -> Vec<String> {
     let facts = parts.facts.iter().filter(|f| {
         ["access", "pet", "gate", "equipment", "hazard", "alarm", "parking", "key"].iter().any(|k| f.key.to_lowercase().contains(k))
@@ -149,7 +149,7 @@ fn alerts(t: &data::Ticket, parts: &data::Parts) -> Vec<String> {
     out
 }
 
-/// Who answered what, when and how; else how far asking has come.
+/// The confirmation as text and tone: the current answer with its channel and time, or the state of asking.
 fn answer_words(t: &data::Ticket, parts: &data::Parts, zone: chrono_tz::Tz) -> (String, ui::Tone) {
     let tone = match t.confirmation {
         Confirmation::Accepted => ui::Tone::Good,
