@@ -109,12 +109,7 @@ impl Action for CloseTicket {
 
 /// Field errors for ids in `named` that belong to another ticket's line or occur twice. Unknown ids are allowed: new lines, and lines
 /// removed meanwhile. `field` maps an index of `named` to the field's name.
-pub async fn own_lines(
-    db: &mut PgConnection,
-    ticket: TicketId,
-    named: &[Option<LineId>],
-    field: impl Fn(usize) -> String,
-) -> Result<()> {
+pub async fn own_lines(db: &mut PgConnection, ticket: TicketId, named: &[Option<LineId>], field: impl Fn(usize) -> String) -> Result<()> {
     let ids: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
     let foreign =
         sqlx::query_scalar!("select id from ticket_lines where id = any ($1) and ticket_id <> $2", &ids, ticket.0).fetch_all(db).await?;
