@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Changes a draft. What is not named stays; `lines` replaces all of them. A discount of either kind replaces the other.
+/// Changes a draft. Fields left out stay unchanged; `lines` replaces all lines. A discount of either kind replaces the other.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateInvoice {
