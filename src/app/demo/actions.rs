@@ -1,4 +1,4 @@
-//! Filling the demo: once with two years of work, then each day with today and tomorrow.
+//! Fills the demo: once with two years of history, then daily with visits for today and tomorrow.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use schemars::JsonSchema;
@@ -26,7 +26,7 @@ use platform::{
 };
 use work::tickets;
 
-/// Invents the customers and two years of their visits. Does nothing where that was done.
+/// Invents the customers and two years of their visits; does nothing if the demo was filled before.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Fill {}
@@ -63,7 +63,7 @@ impl Action for Fill {
     }
 }
 
-/// Makes today's and tomorrow's visits, once a day, and ends what earlier days left open.
+/// Creates visits for today and tomorrow, once for each day, and finishes visits left open on earlier days.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct TopUp {}
@@ -123,7 +123,7 @@ async fn fill(cx: &mut Cx<'_>, books: &Books<'_>, missing: &[NaiveDate], today: 
     }
 }
 
-/// A close-out that somebody began on the phone and has not come back to.
+/// Adds a close-out that a technician has started and not completed.
 async fn begin_closeout(cx: &mut Cx<'_>, ticket: TicketId, technician: MemberId) -> Result<()> {
     let now = cx.now();
     let ticket = tickets::data::ticket(cx.db(), ticket).await?;
@@ -158,7 +158,7 @@ async fn xid(cx: &mut Cx<'_>) -> Result<String> {
     Ok(sqlx::query_scalar("select pg_current_xact_id()::text").fetch_one(cx.db()).await?)
 }
 
-/// When the books of the demo were opened, seen from `now`.
+/// When the demo's history begins: `YEARS` before `now`.
 pub fn opened(now: DateTime<Utc>) -> DateTime<Utc> {
     now - chrono::Duration::days(365 * i64::try_from(YEARS).unwrap_or(2))
 }

@@ -1,4 +1,4 @@
-//! Invoices of the closed visits, how they were paid, and the mails about both.
+//! Invoices of closed visits, with their payments and mails.
 
 use chrono::{DateTime, Duration, Months, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
@@ -24,11 +24,11 @@ use platform::{
 
 /// Days until an invoice is due.
 const TERMS: i64 = 14;
-/// Mails are kept for visits not longer ago than this many days.
+/// Mails are generated for visits of the last so many days.
 const MAILS: i64 = 120;
 const TAX: Decimal = Decimal::from_parts(9, 0, 0, false, 0);
 
-/// Counts what was written, so that each kind of trouble is there.
+/// Generates invoices and counts them, so that drafts, partial payments, voids and refunds all occur.
 #[derive(Default)]
 pub struct Bills {
     pub last_number: i64,
@@ -45,7 +45,7 @@ struct Bill {
     due: NaiveDate,
 }
 
-/// What became of an invoice.
+/// The state an invoice is to end in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Draft,
@@ -60,7 +60,7 @@ impl Bills {
         Self { last_number, ..Self::default() }
     }
 
-    /// Bills a closed visit. In order of time, so that the numbers are too.
+    /// Adds a closed visit's invoice, payments and mails. Call in order of time, so that invoice numbers ascend.
     pub fn of(&mut self, rows: &mut Rows, dice: &mut Dice, books: &Books<'_>, visit: &Visit<'_>) {
         let Stage::Closed(settlement) = visit.stage else { return };
         if books.now - visit.starts_at < Duration::days(MAILS) {
@@ -164,7 +164,7 @@ impl Bills {
         let id = paid.write(rows, visit, bill);
         let payload = json!({ "number": bill.number, "amount": amount, "currency": "USD", "method": method });
         event(rows, "payment.recorded", ("payment", id.0), visit.customer.id, at, &visit.technician.actor(), payload);
-        // Somebody paid twice, and got the second one back.
+        // A second payment by card, refunded in full.
         if method == "check" && self.last_number % 97 == 40 {
             self.refunds += 1;
             let at = at + Duration::days(3);
@@ -213,7 +213,7 @@ fn paid_at(dice: &mut Dice, books: &Books<'_>, bill: &Bill) -> DateTime<Utc> {
     (bill.issued_at + waited).min(books.now - Duration::minutes(dice.between(20, 300))).max(bill.issued_at)
 }
 
-/// What the invoice's own calculation says; these lines always add up.
+/// Computes totals with the invoices' own calculation; these lines never fail in it.
 fn computed(lines: &[Line]) -> Option<Totals> {
     let inputs: Vec<LineInput> = lines
         .iter()
@@ -262,7 +262,7 @@ fn lines(rows: &mut Rows, visit: &Visit<'_>, invoice: InvoiceId, totals: &Totals
     }
 }
 
-/// A mail that went out.
+/// Adds a sent mail; does nothing if the customer has no email address.
 pub fn mail(rows: &mut Rows, books: &Books<'_>, visit: &Visit<'_>, kind: &'static str, about: (&str, Uuid), at: DateTime<Utc>) {
     let Some(address) = &visit.customer.email else { return };
     let subject = match kind {
@@ -276,7 +276,7 @@ pub fn mail(rows: &mut Rows, books: &Books<'_>, visit: &Visit<'_>, kind: &'stati
     finish(rows, base, row);
 }
 
-/// Half a year after a visit, where it is wanted.
+/// Adds a queued outreach mail 6 to 12 months after the visit, for some of the customers who consent to it.
 fn reach_out(rows: &mut Rows, dice: &mut Dice, books: &Books<'_>, visit: &Visit<'_>) {
     if visit.customer.email.is_none() || !visit.customer.consents || !dice.chance(30) {
         return;

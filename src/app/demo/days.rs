@@ -1,4 +1,4 @@
-//! Today and tomorrow: what a day looks like to whoever opens the demo, whenever that is.
+//! Visits of today and tomorrow, planned to fit the time of day at which the demo is opened.
 
 use chrono::{DateTime, Datelike as _, Duration, DurationRound as _, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
@@ -21,15 +21,15 @@ use platform::{
     localtime::{day_bounds, to_utc},
 };
 
-/// Minutes after midnight and length of a technician's visits.
+/// Start (minutes after midnight) and length (minutes) of each technician's visits.
 const DAY: [&[(i64, i64)]; 2] = [&[(480, 90), (600, 90), (750, 90), (870, 90), (990, 60)], &[(510, 120), (660, 60), (780, 120), (930, 90)]];
-/// How tomorrow's customers answered, by technician and visit.
+/// Confirmation states of tomorrow's visits, by technician and visit.
 const TOMORROW: [&[&str]; 2] =
     [&["accepted", "declined", "accepted", "asked", "not_asked"], &["asked", "change_requested", "accepted", "not_asked"]];
-/// Tomorrow's visit whose price nobody knows yet: technician and place.
+/// Indexes of the technician and of tomorrow's visit whose price is estimated.
 const ESTIMATED: (usize, usize) = (0, 2);
 
-/// Who is booked when, so that nothing is put on top of what somebody booked in the demo.
+/// Booked times by technician, so that no visit overlaps one that a visitor has booked.
 pub struct Busy(Vec<(MemberId, DateTime<Utc>, DateTime<Utc>)>);
 
 impl Busy {
@@ -39,13 +39,13 @@ impl Busy {
         Ok(Self(rows.bind(from).bind(to).fetch_all(db).await?))
     }
 
-    /// From then on, when the member has finished what contains it.
+    /// Returns `at`, or 15 minutes after the end of a visit that overlaps the hour from `at`.
     fn free_from(&self, member: MemberId, at: DateTime<Utc>) -> DateTime<Utc> {
         let ends = self.0.iter().filter(|(m, f, t)| *m == member && *f < at + Duration::minutes(60) && at < *t).map(|b| b.2);
         ends.max().map_or(at, |end| end + Duration::minutes(15))
     }
 
-    /// Takes the time, if it is free.
+    /// Books the time; returns false if it is taken.
     fn take(&mut self, member: MemberId, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let free = !self.0.iter().any(|(m, f, t)| *m == member && *f < to && from < *t);
         if free {
@@ -55,7 +55,7 @@ impl Busy {
     }
 }
 
-/// A day's visits, planned.
+/// A day's planned visits.
 pub struct Day<'a> {
     pub books: &'a Books<'a>,
     pub date: NaiveDate,
@@ -69,7 +69,7 @@ impl<'a> Day<'a> {
         Self { books, date, dice: Dice::new(seed), visits: Vec::new() }
     }
 
-    /// Technician 1 is at work right now, technician 2 has begun to close a ticket out: what the demo starts with.
+    /// Adds the demo's opening scene: the first technician is at work, the second has started a close-out.
     pub fn begin_in_the_middle(&mut self, busy: &mut Busy) {
         let (midnight, _) = day_bounds(self.date, self.books.zone);
         let now = self.books.now;
@@ -83,7 +83,7 @@ impl<'a> Day<'a> {
         self.add(busy, 1, done, Stage::HalfDone, "half-done");
     }
 
-    /// The day's ordinary visits, where there is room: those that are over are closed.
+    /// Adds the day's regular visits in free slots; past ones are closed.
     pub fn fill(&mut self, busy: &mut Busy) {
         for (technician, day) in DAY.iter().enumerate() {
             for (place, &(from, length)) in day.iter().enumerate() {
@@ -99,7 +99,7 @@ impl<'a> Day<'a> {
         }
     }
 
-    /// Whoever opens the demo in the evening finds something to do, too.
+    /// Adds a later visit for each technician without one, so that the demo has open work in the evening too.
     pub fn leave_something(&mut self, busy: &mut Busy) {
         let (now, (_, midnight)) = (self.books.now, day_bounds(self.date, self.books.zone));
         let quarter = now.duration_trunc(Duration::minutes(15)).unwrap_or(now);
@@ -145,7 +145,7 @@ impl<'a> Day<'a> {
         });
     }
 
-    /// Who has not been visited that day yet; whoever is asked something has an email.
+    /// Picks a customer without a visit that day; one with an email address unless the visit is closed.
     fn somebody(&mut self, stage: Stage) -> &'a Customer {
         let all = self.books.customers;
         let from = self.dice.index(all.len());
@@ -154,7 +154,7 @@ impl<'a> Day<'a> {
         all.iter().cycle().skip(from).take(all.len()).find(fits).unwrap_or(&all[from])
     }
 
-    /// Writes the visits with the answers and mails they have brought, and bills what is done.
+    /// Adds the rows of the visits, with customers' answers, mails and invoices of closed visits.
     pub fn write(mut self, rows: &mut Rows, bills: &mut Bills, first_number: i64) {
         self.visits.sort_by_key(|v| v.ends_at);
         for (visit, number) in self.visits.iter_mut().zip(first_number..) {
@@ -205,14 +205,14 @@ impl<'a> Day<'a> {
     }
 }
 
-/// Whether the day was filled before.
+/// Whether the day already has its visits.
 pub async fn is_filled(db: &mut PgConnection, date: NaiveDate) -> Result<bool> {
     let made = "select exists (select from tickets where source_key like 'demo:' || $1::date || ':%:0' or source_key like 'demo:' || $1::date || ':%:1')";
     Ok(sqlx::query_scalar(made).bind(date).fetch_one(db).await?)
 }
 
-/// What was left open on earlier days, as if the technicians had finished it: a demo started a week later does not open on a clock that ran
-/// for a week. Only what was made for the demo; half-done close-outs stay.
+/// Closes or cancels the demo's own visits left open before `before`, so that a demo started a week later has no clock running for a week.
+/// Visits with a close-out in progress stay.
 pub async fn finish_earlier(db: &mut PgConnection, before: DateTime<Utc>) -> Result<()> {
     let left: Vec<Uuid> = sqlx::query_scalar(
         "select t.id from tickets t
@@ -243,7 +243,7 @@ pub async fn finish_earlier(db: &mut PgConnection, before: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// Midnight that begins the day.
+/// The start of the day in the demo's time zone.
 pub fn midnight(date: NaiveDate, books: &Books<'_>) -> DateTime<Utc> {
     to_utc(date, NaiveTime::MIN, books.zone)
 }

@@ -1,6 +1,6 @@
-//! Chance that falls the same way every time: the demo is the same on every machine.
+//! A seeded random generator, so that the demo is the same on every machine.
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough for inventing customers.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and random enough to invent customers.
 pub struct Dice(u64);
 
 impl Dice {
@@ -16,13 +16,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// `low..=high`.
+    /// A number in `low..=high`.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high - low + 1).unwrap_or(1).max(1);
         low + i64::try_from(self.next() % span).unwrap_or_default()
     }
 
-    /// True in `percent` of a hundred throws.
+    /// Returns true with a probability of `percent` per cent.
     pub fn chance(&mut self, percent: i64) -> bool {
         self.between(1, 100) <= percent
     }

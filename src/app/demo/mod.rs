@@ -1,5 +1,5 @@
-//! The demo: "Crystal Clear Windows", an invented business with two years behind it, and today and tomorrow ahead. Everything is made relative
-//! to the day it is started on, and the same on every machine.
+//! The demo: "Crystal Clear Windows", an invented business with two years of history and visits today and tomorrow. All dates are relative
+//! to the day it is started on; the data is the same on every machine.
 
 pub mod actions;
 mod bills;
@@ -26,10 +26,10 @@ use platform::{
 pub const NAME: &str = "Crystal Clear Windows";
 pub const ZONE: &str = "America/Chicago";
 const PREFIX: &str = "INV-";
-/// Years of work that lie behind it.
+/// Years of history.
 const YEARS: u64 = 2;
 
-/// Name and address.
+/// Name and email of the team's members.
 pub const OWNER: (&str, &str) = ("Taylor Brooks", "owner@example.com");
 pub const FIRST: (&str, &str) = ("Marcy Nolan", "tech1@example.com");
 pub const SECOND: (&str, &str) = ("Dale Pruitt", "tech2@example.com");
@@ -58,7 +58,7 @@ impl Team {
     }
 }
 
-/// Makes the demo business if there is none, fills it, and sees to it that today and tomorrow have visits. May run at every start.
+/// Creates the demo business if there is none, fills it, and adds visits for today and tomorrow. Safe to run at every start.
 pub async fn ensure(app: &App) -> Result<OrgId> {
     let org = match find(app).await? {
         Some(org) => org,
@@ -70,18 +70,18 @@ pub async fn ensure(app: &App) -> Result<OrgId> {
     Ok(org)
 }
 
-/// A fresh link that signs the owner in, once.
+/// A new single-use link that signs the owner in.
 pub async fn link(app: &App) -> Result<String> {
     sign_in_link(app, OWNER.1).await
 }
 
-/// Not beside somebody's own business, unless that one was made in the demo: in the demo anybody may sign in.
+/// Whether the demo may start: only in a database without businesses or with an existing demo, since the demo lets anyone sign in.
 pub async fn may_start(app: &App) -> Result<bool> {
     let others: bool = sqlx::query_scalar("select app.has_business()").fetch_one(&app.pool).await?;
     Ok(!others || find(app).await?.is_some())
 }
 
-/// The demo business, if it was made before.
+/// Finds the demo business; returns `None` if it was not created yet.
 pub async fn find(app: &App) -> Result<Option<OrgId>> {
     let theirs: Vec<OrgId> =
         sqlx::query_scalar("select b.org_id from users u cross join lateral app.businesses_of(u.id) b where u.email = $1")
@@ -96,7 +96,7 @@ pub async fn find(app: &App) -> Result<Option<OrgId>> {
     Ok(None)
 }
 
-/// The business and its three people. Happens before there is a business to enter, so it sets itself who is asking.
+/// Creates the business and its three members. Sets the tenant and actor itself, as there is no business to act in yet.
 async fn make(app: &App) -> Result<OrgId> {
     let (org, now) = (OrgId::new(), app.clock.now());
     let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;

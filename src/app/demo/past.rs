@@ -1,4 +1,4 @@
-//! Two years of work that was done.
+//! Two years of past visits.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,7 +22,7 @@ use platform::{
     localtime::to_utc,
 };
 
-/// A time at which somebody was somewhere.
+/// A planned past visit. `customer` and `technician` are indexes.
 pub struct Slot {
     pub customer: usize,
     pub technician: usize,
@@ -30,7 +30,7 @@ pub struct Slot {
     pub ends_at: DateTime<Utc>,
 }
 
-/// Every visit from the day the books were opened until yesterday, in order of time.
+/// Plans the visits from the day `opened` until yesterday, in order of their ends.
 pub fn plan(dice: &mut Dice, opened: NaiveDate, today: NaiveDate, zone: Tz, now: DateTime<Utc>, customers: usize) -> Vec<Slot> {
     let opened_at = to_utc(opened, NaiveTime::MIN, zone);
     let mut queue: Vec<usize> = Vec::new();
@@ -59,17 +59,17 @@ pub fn plan(dice: &mut Dice, opened: NaiveDate, today: NaiveDate, zone: Tz, now:
             }
         }
     }
-    // Invoices are numbered as visits end.
+    // Invoices are numbered in the order in which visits end.
     slots.sort_by_key(|s| (s.ends_at, s.technician));
     slots
 }
 
-/// Minutes after midnight as a time of day.
+/// Converts minutes after midnight to a time of day.
 pub fn time(minutes: i64) -> NaiveTime {
     NaiveTime::MIN + Duration::minutes(minutes.clamp(0, 1439))
 }
 
-/// Writes the plan: tickets, notes, what was read from them, invoices, payments, mails.
+/// Adds the rows of the planned visits: tickets, notes, attributes extracted from them, invoices, payments, mails.
 pub fn write(rows: &mut Rows, dice: &mut Dice, books: &Books<'_>, slots: &[Slot], first_number: i64, bills: &mut Bills) {
     let mut seen: HashSet<usize> = HashSet::new();
     let mut known: BTreeSet<(usize, String, String)> = BTreeSet::new();
@@ -107,14 +107,14 @@ pub fn write(rows: &mut Rows, dice: &mut Dice, books: &Books<'_>, slots: &[Slot]
     }
 }
 
-/// What everything is written with.
+/// Context for generating rows.
 pub struct Books<'a> {
     pub team: &'a Team,
     pub catalogue: &'a Catalogue,
     pub customers: &'a [Customer],
     pub zone: Tz,
     pub now: DateTime<Utc>,
-    /// Names this transaction in rows that are frozen once it is over.
+    /// The transaction's id, for `issuing_xid` of issued invoices: their rows are frozen after this transaction.
     pub xid: String,
     pub app: &'a App,
 }
@@ -125,7 +125,7 @@ impl Books<'_> {
     }
 }
 
-/// What the note says, as the technician confirmed it.
+/// Adds the attributes extracted from a visit's note, as confirmed by the technician; skips those in `known`.
 fn attributes(rows: &mut Rows, visit: &Visit<'_>, note: NoteId, customer: usize, known: &mut BTreeSet<(usize, String, String)>) {
     let by = visit.technician;
     for found in extract(&visit.note) {

@@ -1,4 +1,4 @@
-//! The customers of the demo, and what Crystal Clear Windows sells.
+//! The demo's customers and catalogue.
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
@@ -13,12 +13,12 @@ use platform::{
     ids::{AddressId, ConsentId, ContactId, EmailId, PhoneId, ServiceId, TaxRateId},
 };
 
-/// At least this many customers.
+/// Number of customers.
 pub const CUSTOMERS: usize = 244;
-/// The last ones have only just asked for an offer: no visits yet.
+/// The last so many customers are leads without visits.
 pub const LEADS: usize = 12;
 
-/// A customer as the plan of visits needs it.
+/// The data of a customer that planning visits needs.
 pub struct Customer {
     pub id: ContactId,
     pub address: AddressId,
@@ -27,12 +27,12 @@ pub struct Customer {
     pub windows: i64,
     pub screens: i64,
     pub is_shop: bool,
-    /// What the first note says.
+    /// Facts for the first visit's note.
     pub facts: String,
     pub consents: bool,
 }
 
-/// One thing that is sold.
+/// A service or product of the catalogue.
 #[derive(Clone)]
 pub struct Sold {
     pub id: ServiceId,
@@ -46,7 +46,7 @@ pub struct Sold {
 pub struct Catalogue(Vec<Sold>);
 
 impl Catalogue {
-    /// By its place in [`SOLD`].
+    /// The item of the row with this index in [`SOLD`].
     pub fn item(&self, what: What) -> &Sold {
         &self.0[what as usize]
     }
@@ -68,7 +68,7 @@ pub enum What {
     Kit,
 }
 
-/// Name, kind, cents (flexible: none), unit, minutes, category.
+/// Name, kind, price in cents (`None` if flexible), unit, minutes, category.
 #[expect(clippy::type_complexity, reason = "a table: one row a service")]
 const SOLD: [(&str, &str, Option<i64>, &str, i64, &str); 12] = [
     ("Exterior Window Cleaning", "flexible", None, "", 90, "Windows"),
@@ -115,7 +115,7 @@ pub fn catalogue(rows: &mut Rows, team: &Team, opened: DateTime<Utc>) -> Catalog
     Catalogue(items)
 }
 
-/// What is sold, as it stands in the database; whoever plays with the demo may have changed it.
+/// Loads the catalogue with its present prices. Returns `None` if a visitor of the demo has removed a service or changed its kind.
 pub async fn known_catalogue(db: &mut PgConnection) -> Result<Option<Catalogue>> {
     let mut items = Vec::new();
     for (i, &(name, kind, _, _, minutes, _)) in SOLD.iter().enumerate() {
@@ -131,7 +131,7 @@ pub async fn known_catalogue(db: &mut PgConnection) -> Result<Option<Catalogue>>
     Ok(Some(Catalogue(items)))
 }
 
-/// The demo's own customers that are still there and have an address.
+/// Loads the demo's own customers that still exist and have an address.
 pub async fn known_customers(db: &mut PgConnection) -> Result<Vec<Customer>> {
     let rows: Vec<(ContactId, AddressId, String, Option<String>, bool, bool)> = sqlx::query_as(
         "select c.id, a.id, c.name, (select e.address from contact_emails e where e.contact_id = c.id order by e.position limit 1),
@@ -151,11 +151,11 @@ pub async fn known_customers(db: &mut PgConnection) -> Result<Vec<Customer>> {
     Ok(rows.into_iter().zip(0..).map(customer).collect())
 }
 
-/// When the customer of this place in the list first called, oldest first.
+/// When the customer with this index became one; later indexes are newer.
 pub fn since(index: usize, opened: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     let span = (now - opened).num_hours();
     let early = i64::try_from(index).unwrap_or_default() * span / i64::try_from(CUSTOMERS).unwrap_or(1);
-    // Most were there before the books were kept here.
+    // Three in five have been customers from the beginning.
     if index % 5 < 3 && index < CUSTOMERS - LEADS { opened } else { opened + Duration::hours(early) }
 }
 
@@ -234,7 +234,7 @@ fn facts(dice: &mut Dice, windows: i64, screens: i64, access: &str) -> String {
     parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Email and phones, with the keys they are found by.
+/// Adds a customer's email and phones with their match keys.
 fn reach(rows: &mut Rows, dice: &mut Dice, contact: ContactId, email: Option<&str>, i: usize, at: DateTime<Utc>, by: &str) -> Result<()> {
     let mut errors = FieldErrors::default();
     let typed = email.map(|address| EmailInput { label: String::new(), address: address.to_owned() });
@@ -245,7 +245,7 @@ fn reach(rows: &mut Rows, dice: &mut Dice, contact: ContactId, email: Option<&st
                     "created_at": at, "created_by": by }),
         );
     }
-    // 555-0100 to 0199 are kept for invented people (ATIS-0300115).
+    // 555-0100 to 555-0199 are reserved for fictional use (ATIS-0300115).
     let area = [256, 938, 205, 334, 251][i / 100 % 5];
     let mut numbers = vec![PhoneInput { label: String::new(), number: words::typed_phone(dice.index(4), area, 100 + number_of(i)) }];
     if dice.chance(9) {
@@ -265,7 +265,7 @@ fn number_of(i: usize) -> i64 {
     i64::try_from(i % 100).unwrap_or_default()
 }
 
-/// An id no server of ours made, for what a provider would have named.
+/// An invented provider's id, like `pi_demo_…`.
 pub fn invented_key(prefix: &str) -> String {
     format!("{prefix}_demo_{}", Uuid::now_v7().simple())
 }

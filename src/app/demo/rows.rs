@@ -1,4 +1,4 @@
-//! Rows collected table by table and written many at a time.
+//! Collects rows by table and inserts them in batches.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use platform::error::{Error, Result};
 
-/// In the order they must be written: what is pointed to comes first.
+/// Tables in insertion order: referenced tables come first.
 const TABLES: [&str; 24] = [
     "tax_rates",
     "services",
@@ -35,19 +35,19 @@ const TABLES: [&str; 24] = [
     "events",
 ];
 
-/// Rows written by one statement.
+/// Rows per insert statement.
 const BATCH: usize = 1000;
 
 #[derive(Default)]
 pub struct Rows(BTreeMap<&'static str, Vec<Value>>);
 
 impl Rows {
-    /// Every row of a table names the same columns.
+    /// Adds a row. All rows of a table must have the same columns.
     pub fn add(&mut self, table: &'static str, row: Value) {
         self.0.entry(table).or_default().push(row);
     }
 
-    /// Writes everything, as whoever the transaction belongs to.
+    /// Inserts all rows, with the permissions of the transaction's actor. Fails if a table is missing from `TABLES`.
     pub async fn write(self, db: &mut PgConnection) -> Result<()> {
         let mut tables = self.0;
         for table in TABLES {
@@ -65,7 +65,7 @@ impl Rows {
 async fn insert(db: &mut PgConnection, table: &'static str, rows: &[Value]) -> Result<()> {
     let columns: Vec<&str> = rows.first().and_then(Value::as_object).map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
     let columns = columns.join(", ");
-    // Table and columns are this module's own words; the values are bound.
+    // Safe from injection: table and column names are constants of the demo's code, and the values are bound.
     let sql = format!("insert into {table} ({columns}) select {columns} from jsonb_populate_recordset(null::{table}, $1)");
     sqlx::query(AssertSqlSafe(sql)).bind(Value::Array(rows.to_vec())).execute(db).await?;
     Ok(())

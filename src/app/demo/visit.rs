@@ -1,4 +1,4 @@
-//! One visit as rows: the ticket with its lines, who is booked, the clock, the note, and what happened when.
+//! One visit as rows: ticket, lines, assignment, clock entry, note and events.
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
@@ -17,7 +17,7 @@ use platform::{
     money::{Currency, round},
 };
 
-/// A line; no price: to be settled at the door.
+/// A line. Without a price, it is agreed during the visit.
 pub struct Line {
     pub sold: Sold,
     pub quantity: Decimal,
@@ -34,16 +34,16 @@ impl Line {
     }
 }
 
-/// How far a visit has come.
+/// A visit's progress.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// With the ticket's confirmation.
+    /// Holds the ticket's confirmation state.
     Scheduled(&'static str),
-    /// The clock runs since then.
+    /// Holds the time of clock-in; the clock is running.
     Running(DateTime<Utc>),
-    /// Clocked out, and the close-out was begun.
+    /// Clocked out, with the close-out started.
     HalfDone,
-    /// With how the money was dealt with.
+    /// Holds the settlement.
     Closed(&'static str),
     Cancelled(&'static str),
 }
@@ -60,9 +60,9 @@ pub struct Visit<'a> {
     pub stage: Stage,
     pub is_estimated: bool,
     pub instructions: &'static str,
-    /// The technician's words, for a closed visit.
+    /// The technician's note on a closed visit; empty for none.
     pub note: String,
-    /// Names the visit among those made for a day, so that no day is filled twice.
+    /// The ticket's source key, which marks a day as filled; `None` for past visits.
     pub key: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl Visit<'_> {
         self.ends_at + Duration::minutes(4)
     }
 
-    /// The note's id, if there is one.
+    /// Adds the visit's rows. Returns the id of its note, if it has one.
     pub fn write(&self, rows: &mut Rows, team: &Team) -> Option<NoteId> {
         let (by, owner) = (self.technician.actor(), team.owner.actor());
         self.ticket(rows, &owner);
@@ -164,7 +164,7 @@ impl Visit<'_> {
     }
 }
 
-/// What happened, for the timeline.
+/// Adds an event for the timeline. `about` is the kind and id of its subject.
 pub fn event(rows: &mut Rows, name: &str, about: (&str, Uuid), contact: ContactId, at: DateTime<Utc>, by: &str, mut payload: Value) {
     payload["v"] = json!(1);
     rows.add(
@@ -174,7 +174,7 @@ pub fn event(rows: &mut Rows, name: &str, about: (&str, Uuid), contact: ContactI
     );
 }
 
-/// What a customer like this one usually has done.
+/// Picks services for a visit to `customer`.
 pub fn usual_lines(dice: &mut Dice, catalogue: &Catalogue, customer: &Customer) -> Vec<Line> {
     let one = |what: What, quantity: i64, price: Option<Decimal>| {
         let sold = catalogue.item(what).clone();
@@ -211,7 +211,7 @@ pub fn usual_lines(dice: &mut Dice, catalogue: &Catalogue, customer: &Customer) 
     lines
 }
 
-/// What the technician writes afterwards; the first time everything worth knowing.
+/// The technician's note; on the first visit it includes the facts on the customer, on later ones it may be empty.
 pub fn note(dice: &mut Dice, customer: &Customer, is_first: bool) -> String {
     match is_first {
         true => format!("{} {}", customer.facts, dice.of(&words::DONE)),

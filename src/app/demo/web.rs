@@ -1,4 +1,4 @@
-//! Coming into the demo without a mail: as any of its three people. Exists in the demo only.
+//! Sign-in without mail as one of the demo's three members; answers 404 outside the demo.
 
 use axum::{
     extract::State,

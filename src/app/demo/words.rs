@@ -1,4 +1,4 @@
-//! What the invented customers are called and what technicians write about them. Nothing here is anybody's.
+//! Names of the invented customers and texts of technicians' notes. No real person's data.
 
 pub const FIRST: [&str; 48] = [
     "Adele", "Amos", "Beatrice", "Bennett", "Calvin", "Carmen", "Clara", "Curtis", "Daphne", "Delbert", "Dolores", "Earl", "Edith",
@@ -66,7 +66,7 @@ pub const LAST: [&str; 56] = [
     "Yarbrough",
 ];
 
-/// Businesses that have their windows cleaned: name, and what they are.
+/// Business customers: name and kind.
 pub const COMPANIES: [(&str, &str); 18] = [
     ("Bluebird Bakery", "storefront"),
     ("Copper Kettle Cafe", "storefront"),
@@ -121,7 +121,7 @@ pub const STREETS: [&str; 30] = [
     "Wren Nest Rd",
 ];
 
-/// Town, ZIP codes' first one, neighbourhood names there.
+/// Town, ZIP code, two neighbourhoods.
 pub const TOWNS: [(&str, &str, [&str; 2]); 6] = [
     ("Huntsville", "35801", ["Five Points", "Jones Valley"]),
     ("Huntsville", "35803", ["Whitesburg", "Lily Flagg"]),
@@ -131,7 +131,7 @@ pub const TOWNS: [(&str, &str, [&str; 2]); 6] = [
     ("Hampton Cove", "35763", ["The Reserve", "Hampton Cove"]),
 ];
 
-/// What stays true of a house and its people, as the first note says it.
+/// Lasting facts on a household, for the first visit's note.
 pub const PEOPLE: [&str; 16] = [
     "Retired teacher, asks lots of questions.",
     "Elderly woman, be patient at the door.",
@@ -211,7 +211,7 @@ pub const ACCESS: [&str; 10] = [
     "",
 ];
 
-/// What a visit later on adds.
+/// Texts of a later visit's note.
 pub const DONE: [&str; 16] = [
     "In and out, all good. She was happy.",
     "Outs only this time.",
@@ -236,7 +236,7 @@ pub const WISHES: [&str; 3] =
 pub const CANCELLED: [&str; 5] =
     ["Rain", "Customer sick", "Nobody home", "Customer cancelled, out of town", "Truck broke down, rescheduled"];
 
-/// How people type their numbers.
+/// Formats a phone number in one of four common styles.
 pub fn typed_phone(style: usize, area: i64, last: i64) -> String {
     match style % 4 {
         0 => format!("({area}) 555-{last:04}"),
@@ -246,7 +246,7 @@ pub fn typed_phone(style: usize, area: i64, last: i64) -> String {
     }
 }
 
-/// What the office tells the technician beforehand; mostly nothing.
+/// The office's instructions for a visit; half of them empty.
 pub const INSTRUCTIONS: [&str; 6] = [
     "",
     "",

@@ -12,25 +12,25 @@ use platform::{
     ids::{FileId, ImportId},
 };
 
-/// One import.
+/// Loads an import; returns `NotFound` if there is none with this id.
 pub async fn import(db: &mut PgConnection, id: ImportId) -> Result<Import> {
     let mut found = list(db, &Asked { id: Some(id), limit: 1, ..Asked::default() }).await?;
     found.pop().ok_or(Error::NotFound)
 }
 
-/// What a list asks for.
+/// Filter and page of the list.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub id: Option<ImportId>,
     pub state: Option<ImportState>,
     pub kind: Option<String>,
-    /// In the file's name.
+    /// Part of the file's name, case-insensitive.
     pub search: Option<String>,
     pub before: Option<Uuid>,
     pub limit: i64,
 }
 
-/// Imports, newest first.
+/// Lists imports that match the filter, newest first.
 pub async fn list(db: &mut PgConnection, asked: &Asked) -> Result<Vec<Import>> {
     let rows = sqlx::query!(
         r#"
@@ -74,12 +74,12 @@ pub async fn list(db: &mut PgConnection, asked: &Asked) -> Result<Vec<Import>> {
         .collect())
 }
 
-/// The file as it is kept.
+/// The stored (redacted) file's bytes.
 pub async fn bytes(db: &mut PgConnection, id: FileId) -> Result<Vec<u8>> {
     sqlx::query_scalar!("select bytes from files where id = $1", id.0).fetch_optional(db).await?.ok_or(Error::NotFound)
 }
 
-/// An earlier import of the very same file.
+/// Another import of an identical file, if one has run and was not undone; the newest.
 pub async fn twin(db: &mut PgConnection, id: ImportId) -> Result<Option<ImportId>> {
     Ok(sqlx::query_scalar!(
         r#"select o.id as "id: ImportId" from imports i join imports o on o.org_id = i.org_id and o.original_sha256 = i.original_sha256 and o.id <> i.id
@@ -90,30 +90,30 @@ pub async fn twin(db: &mut PgConnection, id: ImportId) -> Result<Option<ImportId
     .await?)
 }
 
-/// Lines that are accounted for.
+/// Lines that already have an outcome.
 pub async fn lines_done(db: &mut PgConnection, id: ImportId) -> Result<HashSet<i32>> {
     Ok(sqlx::query_scalar!("select line from import_rows where import_id = $1", id.0).fetch_all(db).await?.into_iter().collect())
 }
 
-/// What became of one row.
+/// The outcome of one row and the record it belongs to.
 #[derive(Debug, Clone, Serialize)]
 pub struct RowResult {
     pub line: i32,
     pub outcome: String,
     pub reason: String,
-    /// The customer's or the service's name, and the ticket's number.
+    /// Name of the customer or service, and the ticket's number.
     pub name: String,
     pub record_kind: Option<String>,
     pub record_id: Option<Uuid>,
 }
 
 impl RowResult {
-    /// The outcome in a person's word.
+    /// The outcome's label for people.
     pub fn word(&self) -> &'static str {
         Outcome::ALL.into_iter().find(|o| o.name() == self.outcome).map_or("", Outcome::word)
     }
 
-    /// The page of the record.
+    /// Path of the record's page, if there is one.
     pub fn href(&self) -> Option<String> {
         let id = self.record_id?;
         match self.record_kind.as_deref()? {
@@ -125,7 +125,7 @@ impl RowResult {
     }
 }
 
-/// Rows of an import from behind a line, of one outcome or all.
+/// Up to `limit` rows of an import after line `after`, optionally of one outcome only, in line order.
 pub async fn rows(db: &mut PgConnection, id: ImportId, outcome: Option<&str>, after: i32, limit: i64) -> Result<Vec<RowResult>> {
     Ok(sqlx::query_as!(
         RowResult,
@@ -146,19 +146,19 @@ pub async fn rows(db: &mut PgConnection, id: ImportId, outcome: Option<&str>, af
     .await?)
 }
 
-/// What taking an import back would do now.
+/// Preview of undoing an import: how many records would be deleted, restored or kept.
 #[derive(Debug, Clone, Serialize)]
 pub struct UndoPlan {
     pub contacts: i64,
     pub tickets: i64,
     pub services: i64,
-    /// Records that were there before and get their former values back.
+    /// Records that existed before and get their former values back.
     pub restored: i64,
-    /// Records that stay because people or later imports have worked with them.
+    /// Records that stay because people or later imports have changed or used them.
     pub kept: i64,
 }
 
-/// Counts what undo would take back and what it would leave.
+/// Counts the records that undoing the import now would delete, restore and keep.
 pub async fn undo_plan(db: &mut PgConnection, id: ImportId) -> Result<UndoPlan> {
     let made = sqlx::query!(
         r#"

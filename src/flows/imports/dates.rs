@@ -1,11 +1,11 @@
-//! Dates of a column: the order of day and month is inferred from the whole column, or asked (known bug D1).
+//! Date parsing. The order of day and month is inferred from the whole column; if it is ambiguous, the user is asked (known bug D1).
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// How dates with slashes, dots or hyphens are written where the year does not come first.
+/// Order of day and month in numeric dates that do not begin with the year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
@@ -13,24 +13,24 @@ pub enum DateOrder {
     DayFirst,
 }
 
-/// What a whole column says about its dates.
+/// Result of inferring a column's date order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnDates {
-    /// No date, or only ones that can be read in one way (`2026-07-18`, `Jul 18, 2026`).
+    /// No dates, or only unambiguous ones (`2026-07-18`, `Jul 18, 2026`).
     Plain,
     Known(DateOrder),
-    /// Could be either: the person is asked, with these samples.
+    /// Both orders are possible; the user is asked, with these samples.
     Ambiguous {
         samples: Vec<String>,
     },
-    /// Some can only be month first, others only day first: (line, value) of one each.
+    /// Some values can only be month first, others only day first; holds (line, value) of one each.
     Contradictory {
         month_first: (u64, String),
         day_first: (u64, String),
     },
 }
 
-/// Looks at every value of one column, or of several that one program wrote.
+/// Infers the order from all (line, value) pairs of a column, or of several columns written by one program.
 pub fn infer<'v>(values: impl Iterator<Item = (u64, &'v str)>) -> ColumnDates {
     let (mut month_first, mut day_first) = (None, None);
     let mut samples: Vec<String> = Vec::new();
@@ -55,8 +55,8 @@ pub fn infer<'v>(values: impl Iterator<Item = (u64, &'v str)>) -> ColumnDates {
     }
 }
 
-/// A date as exports write it. `order` is needed only where the year does not come first; without it such a date
-/// is read only if both orders give the same day or just one is possible.
+/// Parses a date in the formats of exports. `order` applies to numeric dates that do not begin with the year; without it, such a date is
+/// parsed only if both orders give the same day or just one is valid.
 pub fn parse_date(text: &str, order: Option<DateOrder>) -> Option<NaiveDate> {
     let text = date_part(text).0;
     if let Some(date) = with_month_name(text) {
@@ -82,7 +82,7 @@ pub fn parse_date(text: &str, order: Option<DateOrder>) -> Option<NaiveDate> {
     }
 }
 
-/// `12:59:30`, `2:30:00 PM`, `08:15am`, `8 am`.
+/// Parses a time of day, such as `12:59:30`, `2:30:00 PM`, `08:15am` or `8 am`.
 pub fn parse_time(text: &str) -> Option<NaiveTime> {
     let lower = text.trim().to_lowercase().replace(['.', '\u{202f}', '\u{a0}'], " ");
     let compact: String = lower.split_whitespace().collect();
@@ -105,13 +105,13 @@ pub fn parse_time(text: &str) -> Option<NaiveTime> {
     NaiveTime::from_hms_opt(hour, minute, second)
 }
 
-/// `07/24/2024 08:15am`, `2026-07-18T12:59:30`.
+/// Parses a date with a time, such as `07/24/2024 08:15am` or `2026-07-18T12:59:30`.
 pub fn parse_date_time(text: &str, order: Option<DateOrder>) -> Option<NaiveDateTime> {
     let (date, time) = date_part(text);
     Some(parse_date(date, order)?.and_time(parse_time(time)?))
 }
 
-/// The zone a file names: `Central Time (US & Canada)`, `America/Chicago`, `CST`.
+/// Maps a time zone's name in a file, such as `Central Time (US & Canada)`, `America/Chicago` or `CST`, to the zone.
 pub fn zone(name: &str) -> Option<Tz> {
     let name = name.trim();
     let key = super::csv::header_key(name);
@@ -145,7 +145,7 @@ pub fn zone(name: &str) -> Option<Tz> {
     })
 }
 
-/// Splits "date time"; a month's name may hold spaces, so the time starts at the first word with a colon or am/pm.
+/// Splits "date time". A date may contain spaces, so the time starts at the first word with a colon.
 fn date_part(text: &str) -> (&str, &str) {
     let text = text.trim();
     if let Some((date, time)) = text.split_once('T').filter(|(d, _)| three_numbers(d).is_some()) {

@@ -1,5 +1,5 @@
-//! The background work: reads the kept file, does what is not accounted for yet, portion by portion. Killed at any moment it goes on at the
-//! last committed portion; nothing is done twice.
+//! Background jobs that run and undo imports. Rows are processed in batches, each in its own transaction; a job that was killed resumes
+//! after the last committed batch, and no row is processed twice.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use platform::{
     },
 };
 
-/// Rows a portion: about a second of work.
+/// Rows per batch: about a second of work.
 const PORTION: usize = 500;
 
 #[derive(Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl TaskHandler for UndoImport {
     }
 }
 
-/// A database that is away is tried again; everything else ends the import where people see it.
+/// Decides on a job's result: an unavailable database leads to a retry; any other error marks the import as failed, with a notice.
 async fn settle(app: &App, org: OrgId, import: ImportId, worked: Result<()>) -> Result<()> {
     match worked {
         Ok(()) | Err(Error::NotFound) => Ok(()),
@@ -77,7 +77,7 @@ async fn settle(app: &App, org: OrgId, import: ImportId, worked: Result<()>) -> 
     }
 }
 
-/// Does all rows that are not accounted for yet.
+/// Processes all rows without an outcome, then finishes the import.
 pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     let mut read = Read::of_org(app, org).await?;
     let found = data::import(read.db(), import).await?;
@@ -87,7 +87,7 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     drop(read);
     let kind = Kind::from_key(&found.kind).ok_or(Error::NotFound)?;
     let choices = found.choices;
-    // Parsing 15,000 rows takes a while; other requests of this thread do not wait for it.
+    // Parsing 15,000 rows takes a while and must not block this thread's other requests.
     let reading = tokio::task::spawn_blocking(move || reading::read(&bytes, kind, &country, &choices)).await.map_err(Error::internal)?;
     let reading = reading.map_err(Error::conflict)?.without(&done);
     let write = Write::of_org(app, org, "import").await?;
@@ -103,7 +103,7 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
             Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
             Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
         }
-        // One row that the database will not have is refused with its reason; the others come in.
+        // Retries the batch row by row, so that only the rows the database rejects are refused.
         for row in rows.one_by_one() {
             let lines = row.lines();
             let refused = match write.act(&Meta::default(), batch(row)).await {
@@ -120,7 +120,7 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// By line: what a person should look at.
+/// The warnings of each line, joined.
 fn warnings(reading: &Reading) -> HashMap<u64, String> {
     let mut out: HashMap<u64, String> = HashMap::new();
     for w in &reading.warnings {
@@ -133,7 +133,7 @@ fn warnings(reading: &Reading) -> HashMap<u64, String> {
     out
 }
 
-/// Takes back portion by portion.
+/// Undoes the import batch by batch.
 pub async fn undo(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     let write = Write::of_org(app, org, "import").await?;
     while write.act(&Meta::default(), UndoPortion { import_id: import }).await? {}

@@ -1,4 +1,4 @@
-//! Imports: files that people bring. Parsing is pure and keeps every row accounted for; nothing is dropped without a reason.
+//! Imports of uploaded files. Parsing has no side effects, and every row ends up with an outcome; no row is dropped without a reason.
 
 pub mod actions;
 pub mod csv;
@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use platform::ids::{FileId, ImportId};
 
-/// Something about one row that a person should know, in words a shop owner understands.
+/// A warning or refusal of one row, worded for a shop owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowProblem {
-    /// Line of the file, the header being line 1 (a row may span several lines; this is its first).
+    /// The row's first line in the file; the header is line 1.
     pub line: u64,
-    /// The column as the file names it, if one column is to blame.
+    /// The column that caused the problem, if it is a single one.
     pub column: Option<String>,
     pub message: String,
 }
@@ -34,13 +34,13 @@ impl RowProblem {
         Self { line, column: column.map(str::to_owned), message: message.into() }
     }
 
-    /// "Phone Number: too short", as lists show it.
+    /// The problem as shown in lists: "Phone Number: too short".
     pub fn words(&self) -> String {
         self.column.as_ref().map_or_else(|| self.message.clone(), |column| format!("{column}: {}", self.message))
     }
 }
 
-/// Where an import stands. The database is the only one that knows.
+/// An import's state. The database is its only source of truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "import_state", rename_all = "snake_case")]
@@ -67,7 +67,7 @@ impl ImportState {
         }
     }
 
-    /// Work is going on: a page shows progress.
+    /// Whether a job is queued or running, so that the page shows progress.
     pub fn is_busy(self) -> bool {
         matches!(self, Self::Queued | Self::Running | Self::Undoing)
     }
@@ -91,7 +91,7 @@ impl ImportState {
     }
 }
 
-/// What became of one row.
+/// The outcome of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -104,7 +104,7 @@ pub enum Outcome {
 impl Outcome {
     pub const ALL: [Self; 4] = [Self::Made, Self::Updated, Self::Skipped, Self::Refused];
 
-    /// As people read it.
+    /// The label shown to people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Made => "New",
@@ -124,19 +124,19 @@ impl Outcome {
     }
 }
 
-/// What a person has decided about a file; kept with the import, so that preview and run read it alike.
+/// The user's decisions on how to read a file, stored with the import so that preview and run read it alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Choices {
-    /// Which column is what; without it, as the headers say.
+    /// Column mapping; if `None`, it is guessed from the headers.
     pub mapping: Option<recognise::Mapping>,
-    /// How dates are written, by column, where the file leaves it open.
+    /// Order of day and month by column, for columns where the file is ambiguous.
     pub date_orders: BTreeMap<String, dates::DateOrder>,
-    /// The answer for every column that has none of its own.
+    /// Order of day and month for ambiguous columns not in `date_orders`.
     pub date_order: Option<dates::DateOrder>,
 }
 
-/// One import as pages and programs see it.
+/// An import as shown on pages and in the API.
 #[derive(Debug, Clone, Serialize)]
 pub struct Import {
     pub id: ImportId,
@@ -161,12 +161,12 @@ pub struct Import {
 }
 
 impl Import {
-    /// The kind in a person's words.
+    /// The kind's label for people.
     pub fn label(&self) -> &'static str {
         recognise::Kind::from_key(&self.kind).map_or("File", recognise::Kind::label)
     }
 
-    /// Hundredths done.
+    /// Progress in per cent.
     pub fn percent(&self) -> i32 {
         self.rows_done * 100 / self.rows_total.max(1)
     }

@@ -1,4 +1,4 @@
-//! What `/api/data` offers of imports.
+//! Imports in `/api/data`.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use platform::{
     trail,
 };
 
-/// `imports`: newest first, by state or kind; one by id with its rows on request (`outcome`, `after_line` choose which).
+/// `type=imports`: newest first, filtered by state or kind. One import, by id, can include rows, filtered by `outcome` and `after_line`.
 pub fn imports() -> Entry {
     Entry {
         name: "imports",

@@ -1,4 +1,4 @@
-//! A kept file read again as what it is: typed rows with their lines, refused ones, questions, and how the first of them will look.
+//! Reads a stored file: typed rows with their lines, refused rows, questions to the user, and samples for the preview.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -20,13 +20,13 @@ pub enum Rows {
     Customers(Vec<CustomerRow>),
     Catalogue(Vec<CatalogueRow>),
     Transactions(Vec<TransactionRow>),
-    /// Line items of one transaction stay together.
+    /// Line items, grouped by transaction.
     Items(Vec<Vec<ItemRow>>),
     Appointments(Vec<AppointmentRow>),
 }
 
 impl Rows {
-    /// Each row alone; the items of one transaction stay together.
+    /// Splits into single rows; the items of one transaction stay together.
     pub fn one_by_one(self) -> Vec<Self> {
         match self {
             Self::Customers(rows) => rows.into_iter().map(|r| Self::Customers(vec![r])).collect(),
@@ -37,7 +37,7 @@ impl Rows {
         }
     }
 
-    /// Lines of the file.
+    /// Line numbers in the file.
     pub fn lines(&self) -> Vec<u64> {
         match self {
             Self::Customers(rows) => rows.iter().map(|r| r.line).collect(),
@@ -49,7 +49,7 @@ impl Rows {
     }
 }
 
-/// A file read: every row of it is in `rows` or in `refused`.
+/// A parsed file: each of its rows is in `rows` or in `refused`.
 #[derive(Debug, Clone)]
 pub struct Reading {
     pub kind: Kind,
@@ -58,25 +58,25 @@ pub struct Reading {
     pub refused: Vec<RowProblem>,
     pub warnings: Vec<RowProblem>,
     pub questions: Vec<DateQuestion>,
-    /// The file's columns and what each is taken for.
+    /// The file's columns with the field each is mapped to.
     pub columns: Vec<SeenColumn>,
-    /// Columns without which no row can be read, as Square names them.
+    /// Required columns that the file lacks, by Square's names.
     pub missing: Vec<&'static str>,
 }
 
 /// A column of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenColumn {
-    /// Counted from 0.
+    /// Position in the file, from 0.
     pub column: usize,
     pub header: String,
-    /// The first value in it; "" where the column is empty.
+    /// The first value, shortened; empty if the column is empty.
     pub sample: String,
-    /// What it is taken for, as Square names it; none: left out.
+    /// The field it is mapped to, by Square's name; `None` if it is left out.
     pub field: Option<String>,
 }
 
-/// The text that is kept of a file, card and social security numbers replaced; and the hash of the file as it came.
+/// The text to store of a file, with card and social security numbers redacted, and the SHA-256 hash of the original file.
 pub struct Kept {
     pub text: String,
     pub sha256: [u8; 32],
@@ -84,7 +84,7 @@ pub struct Kept {
     pub was_redacted: bool,
 }
 
-/// Recognises an uploaded file. The error is what the person reads.
+/// Recognises an uploaded file and redacts it. `expected` is the kind the user chose, if any. The error is a message for the user.
 pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
     let sheet = csv::read(bytes).map_err(|e| e.to_string())?;
     let kind = match (recognise(&sheet), expected) {
@@ -92,7 +92,7 @@ pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
             return Err(format!("This looks like {}, not {}.", kind.label(), wanted.label()));
         }
         (Recognised::Known(kind), _) => kind,
-        // The person says on the preview which column is what.
+        // The user maps the columns on the preview.
         (Recognised::Almost { kind, .. }, wanted) => wanted.unwrap_or(kind),
         (Recognised::Unknown, Some(wanted)) => wanted,
         (Recognised::Unknown, None) => {
@@ -108,7 +108,7 @@ pub fn keep(bytes: &[u8], expected: Option<Kind>) -> Result<Kept, String> {
     Ok(Kept { text: redacted.text, sha256, kind, was_redacted: redacted.found })
 }
 
-/// Reads a kept file as the person wants it read. The error is what the person reads.
+/// Reads a stored file with the user's choices. `country` (ISO 3166) is the default region of phone numbers. Errors are for the user.
 pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Result<Reading, String> {
     let sheet = csv::read(bytes).map_err(|e| e.to_string())?;
     let mapping = choices.mapping.clone().unwrap_or_else(|| Mapping::guess(kind, &sheet));
@@ -118,7 +118,7 @@ pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Resul
         Kind::SquareCustomers => take(square::customers(&sheet, &mapping, &options), Rows::Customers),
         Kind::SquareCatalogue => take(square::catalogue(&sheet, &mapping), Rows::Catalogue),
         Kind::SquareTransactions => take(square::transactions(&sheet, &mapping, &options), |mut rows| {
-            // In order of time, so that numbers rise with it; a refund follows its payment.
+            // In order of time, so that ticket numbers ascend and a refund follows its payment.
             rows.sort_by_key(|r| (r.at, r.is_refund, r.line));
             Rows::Transactions(rows)
         }),
@@ -132,7 +132,7 @@ pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Resul
     Ok(Reading { kind, total, rows, refused, warnings, questions, columns: seen(&sheet, &mapping), missing: mapping.missing() })
 }
 
-/// Longest sample shown of a cell.
+/// Maximum length of a sample, in characters.
 const SAMPLE: usize = 40;
 
 fn seen(sheet: &csv::Sheet, mapping: &Mapping) -> Vec<SeenColumn> {
@@ -158,7 +158,7 @@ fn by_transaction(rows: Vec<ItemRow>) -> Vec<Vec<ItemRow>> {
         groups.entry(row.transaction_id.clone()).or_default().push(row);
     }
     let mut groups: Vec<_> = groups.into_values().collect();
-    // What was sold leads, whatever was taken back later: exports list the newest first.
+    // Exports list the newest first; items sold must come before returned ones.
     for group in &mut groups {
         group.sort_by_key(|r| (r.is_back(), r.line));
     }
@@ -166,7 +166,8 @@ fn by_transaction(rows: Vec<ItemRow>) -> Vec<Vec<ItemRow>> {
     groups
 }
 
-/// Rows of a kept file with the reason of each, as CSV to mend and bring again. Cells that a spreadsheet would compute are neutralised.
+/// The rows named in `reasons` (line → reason) as CSV with the reason of each, to correct and upload again. Cells that a spreadsheet would
+/// run as formulas are escaped.
 pub fn refused_csv(bytes: &[u8], reasons: &BTreeMap<u64, String>) -> Result<String, String> {
     let sheet = csv::read(bytes).map_err(|e| e.to_string())?;
     let mut out = ::csv::Writer::from_writer(Vec::new());
@@ -180,12 +181,12 @@ pub fn refused_csv(bytes: &[u8], reasons: &BTreeMap<u64, String>) -> Result<Stri
     String::from_utf8(out.into_inner().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
 }
 
-/// A cell that no spreadsheet takes for a formula; `csv::clean` reads it back.
+/// Escapes a cell that a spreadsheet would run as a formula; `csv::clean` reverses it.
 fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// One row as it will become: what lists show.
+/// Preview of the record that a row will become.
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub line: u64,
@@ -194,7 +195,7 @@ pub struct Sample {
 }
 
 impl Reading {
-    /// Without the rows whose lines are done already.
+    /// Removes the rows whose lines are in `done`.
     #[must_use]
     pub fn without(mut self, done: &HashSet<i32>) -> Self {
         let open = |line: u64| i32::try_from(line).is_ok_and(|l| !done.contains(&l));
@@ -209,7 +210,7 @@ impl Reading {
         self
     }
 
-    /// Splits into portions that are committed one by one; each is let go of once it is done.
+    /// Splits the rows into batches of `size`, each to be committed by itself. The iterator frees the rows as it goes.
     pub fn portions(self, size: usize) -> Box<dyn Iterator<Item = Rows> + Send> {
         fn chunks<T: Send + 'static>(rows: Vec<T>, size: usize, into: fn(Vec<T>) -> Rows) -> Box<dyn Iterator<Item = Rows> + Send> {
             let mut rows = rows.into_iter();
@@ -225,7 +226,7 @@ impl Reading {
         }
     }
 
-    /// What the whole file will do, in a sentence or two.
+    /// Describes the effect of importing the file in a few sentences for the user.
     pub fn plan(&self) -> Vec<String> {
         match &self.rows {
             Rows::Customers(_) => vec![
@@ -252,7 +253,7 @@ impl Reading {
         }
     }
 
-    /// The first rows as they will become.
+    /// Previews of up to `count` rows.
     pub fn samples(&self, count: usize) -> Vec<Sample> {
         match &self.rows {
             Rows::Customers(rows) => rows.iter().take(count).map(customer).collect(),

@@ -1,10 +1,10 @@
-//! Which kind of file this is, by its set of headers (never by position), and which column means what.
+//! Recognises the kind of a file and the meaning of its columns, by header names, never by position.
 
 use super::csv::Sheet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The files that Rounds reads.
+/// The kinds of files that Rounds imports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -19,7 +19,7 @@ impl Kind {
     pub const ALL: [Self; 5] =
         [Self::SquareCustomers, Self::SquareCatalogue, Self::SquareTransactions, Self::SquareItems, Self::SquareAppointments];
 
-    /// As the database and the command line name it.
+    /// The name used in the database and on the command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::SquareCustomers => "square_customers",
@@ -34,7 +34,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.key() == key)
     }
 
-    /// As people say it.
+    /// The name shown to people.
     pub fn label(self) -> &'static str {
         match self {
             Self::SquareCustomers => "Square customers",
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// The columns that mean something to Rounds; the first name is how Square writes it today.
+    /// The columns that Rounds reads.
     pub fn columns(self) -> &'static [Column] {
         match self {
             Self::SquareCustomers => CUSTOMERS,
@@ -57,7 +57,7 @@ impl Kind {
     }
 }
 
-/// One column of a kind: its names, whether the kind is known by it, and whether rows can't be read without it.
+/// A column of a kind: its header names (Square's present one first), whether it identifies the kind, and whether rows require it.
 #[derive(Debug)]
 pub struct Column {
     pub names: &'static [&'static str],
@@ -74,7 +74,7 @@ impl Column {
 const fn needed(names: &'static [&'static str]) -> Column {
     Column { names, is_mark: true, is_needed: true }
 }
-/// Every export has it, but a file that a person has put together may do without.
+/// A column that every export has, but that a file compiled by hand may lack.
 const fn mark(names: &'static [&'static str]) -> Column {
     Column { names, is_mark: true, is_needed: false }
 }
@@ -193,11 +193,11 @@ const APPOINTMENTS: &[Column] = &[
     also(&["Note from business", "Business Note", "Staff Note", "Seller Note", "Internal Note", "Notes from business"]),
 ];
 
-/// What a file is taken for.
+/// Result of recognising a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recognised {
     Known(Kind),
-    /// Near enough to a kind to ask which column is what; the columns it lacks, as Square names them.
+    /// Close enough to a kind to ask the user to map columns. `missing` lists the identifying columns it lacks, by Square's names.
     Almost {
         kind: Kind,
         missing: Vec<&'static str>,
@@ -205,7 +205,7 @@ pub enum Recognised {
     Unknown,
 }
 
-/// So many known columns make a file worth asking about.
+/// Minimum number of known columns for `Almost`.
 const WORTH_ASKING: usize = 3;
 
 /// Recognises a file by its headers.
@@ -218,7 +218,7 @@ pub fn recognise(sheet: &Sheet) -> Recognised {
         (missing, there, all.len())
     };
     let mut scored: Vec<_> = Kind::ALL.into_iter().map(|kind| (kind, score(kind))).collect();
-    // Nothing needed is missing first; then the larger share of known columns.
+    // Fewest identifying columns missing first, then the largest share of known columns.
     scored.sort_by_key(|(_, (missing, there, all))| (missing.len(), usize::MAX - there * 1000 / all));
     let (kind, (missing, there, _)) = scored.swap_remove(0);
     match missing.is_empty() {
@@ -228,11 +228,11 @@ pub fn recognise(sheet: &Sheet) -> Recognised {
     }
 }
 
-/// Which column of the file means what; guessed by names, corrected by the person.
+/// Maps columns of the file to fields: guessed from header names, corrected by the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     pub kind: Kind,
-    /// Column as Square names it → index in the file.
+    /// Field, by Square's name of the column → column index in the file.
     pub columns: BTreeMap<String, usize>,
 }
 
@@ -247,17 +247,17 @@ impl Mapping {
         self.columns.get(name).copied()
     }
 
-    /// What a column of the file means.
+    /// The field that a column of the file is mapped to.
     pub fn field(&self, index: usize) -> Option<&str> {
         self.columns.iter().find(|(_, i)| **i == index).map(|(name, _)| name.as_str())
     }
 
-    /// The columns without which no row can be read, as far as nothing is taken for them.
+    /// Required fields that no column is mapped to.
     pub fn missing(&self) -> Vec<&'static str> {
         self.kind.columns().iter().filter(|c| c.is_needed && self.index(c.name()).is_none()).map(Column::name).collect()
     }
 
-    /// Columns of the file that no meaning was found for; they are kept with the row.
+    /// Index and header of the file's unmapped columns.
     pub fn unknown<'s>(&self, sheet: &'s Sheet) -> Vec<(usize, &'s str)> {
         let used: Vec<usize> = self.columns.values().copied().collect();
         sheet.headers.iter().enumerate().filter(|(i, _)| !used.contains(i)).map(|(i, h)| (i, h.as_str())).collect()

@@ -1,8 +1,8 @@
-//! The one function that turns lines into totals. Form, record, PDF, mail and pay page show what it returned.
+//! The only calculation of invoice totals. Record, PDF, mail and payment page show its results.
 //!
-//! Rules: line = round(quantity × unit price); the discount is spread over the tax rates pro rata, largest remainder;
-//! tax per rate on the sum of its lines after discount; halves away from zero; the total is the sum of what is printed.
-//! Tax that is included in a price is shown, and never moves the total.
+//! Rules: line = round(quantity × unit price); the discount is spread over the tax rates pro rata (largest remainder method);
+//! tax is computed per rate on the sum of its lines after discount; halves round away from zero; the total is the sum of the printed
+//! amounts. Tax included in the prices is shown but never changes the total.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,10 +10,10 @@ use rust_decimal::Decimal;
 
 use platform::money::{Currency, round};
 
-/// The largest amount that the books hold: ten digits and two decimals.
+/// The largest amount that an invoice or line may have: 9,999,999,999.99.
 pub const LARGEST: Decimal = Decimal::from_parts(0xD4A5_0FFF, 0xE8, 0, false, 2);
 
-/// What one line contributes. Quantity and unit price may have more decimals than the currency.
+/// Input for one line. Quantity and unit price may have more decimals than the currency.
 #[derive(Clone, Debug)]
 pub struct LineInput {
     pub quantity: Decimal,
@@ -46,19 +46,19 @@ pub struct TaxTotal {
     pub lines: Decimal,
     /// The rate's share of the discount.
     pub discount: Decimal,
-    /// What the tax is computed on, without the tax itself.
+    /// The net amount that the tax is computed on.
     pub taxable: Decimal,
     pub tax: Decimal,
 }
 
-/// Everything that is printed; all amounts are rounded to the minor unit.
+/// All printed amounts, rounded to the currency's minor unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// One a line, in the order given.
+    /// One per line, in the order given.
     pub lines: Vec<Decimal>,
     pub subtotal: Decimal,
     pub discount: Decimal,
-    /// By rate, exclusive before inclusive; a row for 0 % too, so that the bases add up.
+    /// Ordered by rate, exclusive before inclusive; includes a row for 0 %, so that the bases add up to the subtotal less the discount.
     pub taxes: Vec<TaxTotal>,
     /// Tax on top of the prices: `total = subtotal − discount + tax_added`.
     pub tax_added: Decimal,
@@ -67,7 +67,7 @@ pub struct Totals {
     pub total: Decimal,
 }
 
-/// Why the input cannot be computed; `Display` speaks to the person who typed it.
+/// Invalid input. `Display` is the message for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalcError {
     TaxRate { line: usize },
@@ -87,10 +87,10 @@ impl fmt::Display for CalcError {
 
 impl std::error::Error for CalcError {}
 
-/// Computes a document's totals in `currency`. Pure; the order of the lines changes nothing but the order of `lines`.
+/// Computes a document's totals in `currency`. The order of the input lines affects only the order of `Totals::lines`.
 pub fn totals(currency: Currency, lines: &[LineInput], discount: Discount) -> Result<Totals, CalcError> {
     let mut amounts = Vec::with_capacity(lines.len());
-    // Sum per (rate, inclusive); the ordered map makes ties of the remainder independent of the lines' order.
+    // Sum per (rate, inclusive). The map is ordered so that ties between remainders do not depend on the order of the lines.
     let mut groups: BTreeMap<(Decimal, bool), Decimal> = BTreeMap::new();
     for (index, line) in lines.iter().enumerate() {
         if line.tax_rate < Decimal::ZERO || line.tax_rate > Decimal::ONE_HUNDRED {
@@ -122,7 +122,7 @@ pub fn totals(currency: Currency, lines: &[LineInput], discount: Discount) -> Re
 /// `round(quantity × unit price)`: a line's printed total, before tax unless its price includes it.
 pub fn line_total(currency: Currency, quantity: Decimal, unit_price: Decimal) -> Result<Decimal, CalcError> {
     let amount = quantity.checked_mul(unit_price).ok_or(CalcError::TooLarge)?;
-    // Also bounded so that every later product of two minor-unit amounts fits 128 bits.
+    // The bound also keeps every later product of two minor-unit amounts within 128 bits.
     if amount.abs() > LARGEST {
         return Err(CalcError::TooLarge);
     }
@@ -144,7 +144,7 @@ fn discount_amount(currency: Currency, subtotal: Decimal, discount: Discount) ->
     Ok(scaled(amount, currency))
 }
 
-/// Splits `amount` over the positive bases pro rata; the cents left over go to the largest remainders.
+/// Splits `amount` over the positive bases pro rata; leftover minor units go to the largest remainders.
 fn spread(currency: Currency, amount: Decimal, bases: &[Decimal]) -> Result<Vec<Decimal>, CalcError> {
     let minor = |d: Decimal| currency.to_minor(d).map(i128::from).ok_or(CalcError::TooLarge);
     let units = minor(amount)?;
@@ -165,7 +165,7 @@ fn spread(currency: Currency, amount: Decimal, bases: &[Decimal]) -> Result<Vec<
 
 fn tax_row(currency: Currency, rate: Decimal, inclusive: bool, lines: Decimal, discount: Decimal) -> TaxTotal {
     let after = lines - discount;
-    // A rate whose lines are credits on balance takes no tax back.
+    // Lines that sum to a credit get no negative tax.
     let base = after.max(Decimal::ZERO);
     let divisor = if inclusive { Decimal::ONE_HUNDRED + rate } else { Decimal::ONE_HUNDRED };
     let tax = scaled(round(base * rate / divisor, currency), currency);
@@ -180,7 +180,7 @@ fn add(a: Decimal, b: Decimal) -> Result<Decimal, CalcError> {
     Ok(sum)
 }
 
-/// The same value with exactly the currency's decimals, as `NUMERIC` columns and JSON show it.
+/// Sets the scale to the currency's number of decimals, as `NUMERIC` columns and JSON show it.
 fn scaled(mut amount: Decimal, currency: Currency) -> Decimal {
     amount.rescale(currency.digits());
     amount
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn m1_tax_is_taken_on_the_sum_of_a_rate() {
-        // Three lines whose single taxes would round to 815.95.
+        // Taxed line by line, these would total 815.95.
         let lines = [line("1", "249.95", "8.875", false), line("3", "83.31", "8.875", false), line("1", "249.55", "8.875", false)];
         let t = totals(Currency::USD, &lines, Discount::None).unwrap();
         assert_eq!(t.subtotal, d("749.43"));

@@ -1,4 +1,4 @@
-//! Reads of invoices. Everything takes the connection, so that actions may use it too.
+//! Reads of invoices. Each function takes the connection, so that actions can read inside their own transaction.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -14,11 +14,11 @@ use platform::{
     tenant::Who,
 };
 
-/// An invoice with the names it is shown with. Amounts in `currency`; dates in the business's zone.
+/// An invoice with its customer's name and ticket number. Amounts are in `currency`, dates in the business's time zone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Invoice {
     pub id: InvoiceId,
-    /// INV-0107; none for a draft.
+    /// Such as `INV-0107`; `None` for a draft.
     pub number: Option<String>,
     pub state: InvoiceState,
     pub contact_id: ContactId,
@@ -35,7 +35,7 @@ pub struct Invoice {
     pub subtotal: Decimal,
     #[serde(serialize_with = "two_decimals")]
     pub discount: Decimal,
-    /// On top of the prices.
+    /// Tax added to the prices; tax included in them is not part of it.
     #[serde(serialize_with = "two_decimals")]
     pub tax: Decimal,
     #[serde(serialize_with = "two_decimals")]
@@ -43,7 +43,7 @@ pub struct Invoice {
     /// Payments less refunds, without tips.
     #[serde(serialize_with = "two_decimals")]
     pub paid: Decimal,
-    /// What is left to pay; nothing on a draft, a paid or a void one.
+    /// The balance; zero for a draft, paid or void invoice.
     #[serde(serialize_with = "two_decimals")]
     pub amount_due: Decimal,
     pub is_overdue: bool,
@@ -62,18 +62,18 @@ impl Invoice {
         super::currency(&self.currency)
     }
 
-    /// "INV-0107", or "Draft" as long as there is no number.
+    /// The invoice number, or "Draft invoice" until there is one.
     pub fn title(&self) -> String {
         self.number.clone().unwrap_or_else(|| "Draft invoice".into())
     }
 
-    /// What was paid beyond the total.
+    /// The amount paid beyond the total.
     pub fn overpaid(&self) -> Decimal {
         (self.paid - self.total).max(Decimal::ZERO)
     }
 }
 
-/// One line, as it is printed.
+/// One line, as printed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Line {
     pub id: InvoiceLineId,
@@ -91,12 +91,12 @@ pub struct Line {
     pub total: Decimal,
 }
 
-/// One tax row, as it is printed.
+/// One tax row, as printed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tax {
     pub name: String,
     pub percent: Decimal,
-    /// Contained in the prices: shown, and no part of the sum.
+    /// Whether the prices contain the tax: it is shown, but not added to the total.
     pub is_inclusive: bool,
     #[serde(serialize_with = "two_decimals")]
     pub base: Decimal,
@@ -105,35 +105,35 @@ pub struct Tax {
 }
 
 impl Tax {
-    /// "Sales tax 8.875 %"; an included one says so.
+    /// Such as "Sales tax 8.875 %", or "Includes VAT 19 %" for an included tax.
     pub fn label(&self) -> String {
         let percent = self.percent.normalize();
         if self.is_inclusive { format!("Includes {} {percent} %", self.name) } else { format!("{} {percent} %", self.name) }
     }
 }
 
-/// The member whose own customers' invoices are the only ones to be seen; none where all may be.
+/// For an agent, the member id that limits visible invoices to the agent's own customers; `None` for roles that see all of them.
 pub fn only_own(who: &Who) -> Option<MemberId> {
     who.member.filter(|_| who.role == Some(Role::Agent))
 }
 
-/// Refuses who may not see money at all: no right to, or prices are hidden from them.
+/// Returns `Forbidden` if `who` lacks `ReadMoney` or the business hides prices from them.
 pub fn must_see_money(who: &Who) -> Result<()> {
     who.require(Permission::ReadMoney)?;
     if who.sees_prices() { Ok(()) } else { Err(Error::Forbidden) }
 }
 
-/// The invoice. Unknown or another business's: `NotFound`.
+/// Loads an invoice. Returns `NotFound` if there is none with this id in the business.
 pub async fn invoice(db: &mut PgConnection, id: InvoiceId) -> Result<Invoice> {
     find(db, id, None).await
 }
 
-/// The invoice, if this member may see it; `NotFound` otherwise.
+/// Loads an invoice that `who` may see; returns `NotFound` otherwise.
 pub async fn visible(db: &mut PgConnection, who: &Who, id: InvoiceId) -> Result<Invoice> {
     find(db, id, only_own(who)).await
 }
 
-/// Locks the invoice for a change by this person, then reads it. Lock order everywhere: invoice first, its payments after.
+/// Locks the invoice, then reads it; returns `NotFound` if `who` may not see it. Lock order everywhere: the invoice before its payments.
 pub async fn locked(db: &mut PgConnection, who: &Who, id: InvoiceId) -> Result<Invoice> {
     sqlx::query!("select id from invoices where id = $1 for update", id.0).fetch_optional(&mut *db).await?.ok_or(Error::NotFound)?;
     find(db, id, only_own(who)).await
@@ -163,23 +163,23 @@ async fn find(db: &mut PgConnection, id: InvoiceId, only: Option<MemberId>) -> R
     .ok_or(Error::NotFound)
 }
 
-/// Which invoices.
+/// Selects invoices; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Empty: all.
+    /// Empty means any state.
     pub states: Vec<InvoiceState>,
     pub overdue: Option<bool>,
     pub contact: Option<ContactId>,
     pub ticket: Option<TicketId>,
-    /// In number or the customer's name; an amount finds the total.
+    /// Matches part of the number or of the customer's name; an amount matches the total.
     pub search: Option<String>,
     pub only_own: Option<MemberId>,
 }
 
-/// Where a page of the list ended.
+/// Cursor of the list: creation time and id of a page's last row.
 pub type Place = (DateTime<Utc>, InvoiceId);
 
-/// Newest first; one row more than `limit` where there are more.
+/// Lists invoices after the cursor `after`, newest first. Returns up to `limit + 1` rows; the extra row shows that another page follows.
 pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, limit: i64) -> Result<Vec<Invoice>> {
     let states: Vec<String> = filter.states.iter().map(|s| s.name().to_owned()).collect();
     let words = filter.search.as_deref().map(str::trim).filter(|s| !s.is_empty());
@@ -225,7 +225,7 @@ pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, 
     .await?)
 }
 
-/// An invoice's lines, in their order.
+/// An invoice's lines, in printed order.
 pub async fn lines(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Line>> {
     Ok(sqlx::query_as!(
         Line,
@@ -238,7 +238,7 @@ pub async fn lines(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Line>> {
     .await?)
 }
 
-/// An invoice's tax rows, as printed: what is added first.
+/// An invoice's tax rows in printed order: added taxes before included ones.
 pub async fn taxes(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Tax>> {
     Ok(sqlx::query_as!(
         Tax,
@@ -249,7 +249,7 @@ pub async fn taxes(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Tax>> {
     .await?)
 }
 
-/// An invoice's lines and tax rows at once, each in the order they are printed in.
+/// An invoice's lines and tax rows from one query, each in printed order.
 pub async fn lines_and_taxes(db: &mut PgConnection, id: InvoiceId) -> Result<(Vec<Line>, Vec<Tax>)> {
     let row = sqlx::query!(
         r#"select (select coalesce(jsonb_agg(jsonb_build_object('id', l.id, 'position', l.position, 'service_id', l.service_id, 'description', l.description,
@@ -267,7 +267,7 @@ pub async fn lines_and_taxes(db: &mut PgConnection, id: InvoiceId) -> Result<(Ve
     Ok((row.lines.0, row.taxes.0))
 }
 
-/// The one live invoice of a ticket.
+/// The ticket's invoice that is not void; a ticket has at most one.
 pub async fn by_ticket(db: &mut PgConnection, ticket: TicketId) -> Result<Option<Invoice>> {
     let id = sqlx::query_scalar!(r#"select id as "id: InvoiceId" from invoices where ticket_id = $1 and state <> 'void'"#, ticket.0)
         .fetch_optional(&mut *db)
@@ -278,7 +278,7 @@ pub async fn by_ticket(db: &mut PgConnection, ticket: TicketId) -> Result<Option
     }
 }
 
-/// The stored PDF: file name and bytes. `None` for a draft.
+/// The stored PDF as file name and bytes; `None` if none is stored.
 pub async fn pdf(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String, Vec<u8>)>> {
     let row = sqlx::query!(
         "select f.name, f.bytes from invoices i join files f on f.org_id = i.org_id and f.id = i.pdf_file_id where i.id = $1",
@@ -289,7 +289,7 @@ pub async fn pdf(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String,
     Ok(row.map(|r| (r.name, r.bytes)))
 }
 
-/// What is owed to the business, as home shows it.
+/// Counts and sums of open invoices for the home page, in the business's currency.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Owed {
     pub unpaid_count: i64,
@@ -298,7 +298,7 @@ pub struct Owed {
     pub overdue_total: Decimal,
 }
 
-/// Sums of what customers owe today.
+/// Adds up the business's open invoices; *overdue* by today's date in its time zone.
 pub async fn owed(db: &mut PgConnection) -> Result<Owed> {
     Ok(sqlx::query_as!(
         Owed,
@@ -314,7 +314,7 @@ pub async fn owed(db: &mut PgConnection) -> Result<Owed> {
     .await?)
 }
 
-/// The business as its invoices print it.
+/// The business's details as printed on invoices.
 #[derive(Debug, Clone)]
 pub struct Sender {
     pub name: String,
@@ -333,7 +333,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Address, phone and mail, a line each; what is missing is left out.
+    /// Printed lines: street, town, phone and email, website; empty ones are left out.
     pub fn block(&self) -> Vec<String> {
         let text = |v: &Option<String>| v.clone().unwrap_or_default();
         let town = [text(&self.city), format!("{} {}", text(&self.region), text(&self.postal_code)).trim().to_owned()];
@@ -343,7 +343,7 @@ impl Sender {
     }
 }
 
-/// The business's own data, for paper and the customer's page.
+/// Loads the business's details for the PDF and the customer's page.
 pub async fn sender(db: &mut PgConnection) -> Result<Sender> {
     Ok(sqlx::query_as!(
         Sender,
@@ -354,7 +354,7 @@ pub async fn sender(db: &mut PgConnection) -> Result<Sender> {
     .await?)
 }
 
-/// The business's logo, PNG or JPEG bytes.
+/// The business's logo as PNG or JPEG bytes.
 pub async fn logo(db: &mut PgConnection) -> Result<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar!(
         "select f.bytes from orgs o join files f on f.org_id = o.org_id and f.id = o.logo_file_id where o.id = (select app.org())"

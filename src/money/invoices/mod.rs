@@ -1,4 +1,4 @@
-//! Invoices: what is owed, as printed and as paid. Drafts change; an issued one is frozen with its number, lines, taxes and PDF (`domain.md`).
+//! Invoices and their totals. A draft can be changed; an issued invoice is frozen with its number, lines, taxes and PDF (`domain.md`).
 
 pub mod actions;
 pub mod calc;
@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use platform::{money::Currency, role::Permission, tenant::Who};
 use ui::Tone;
 
-/// Where an invoice stands. *Overdue* is derived from the due date, never stored.
+/// An invoice's state. *Overdue* is derived from the due date, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "invoice_state", rename_all = "snake_case")]
 pub enum InvoiceState {
     Draft,
-    /// Numbered and frozen; the mail server has not taken it (or it is handed over by other ways).
+    /// Numbered and frozen, but not accepted by the mail server (or handed over without mail).
     Issued,
-    /// The mail server took it.
+    /// The mail server has accepted the invoice's mail.
     Sent,
     PartiallyPaid,
     Paid,
@@ -42,7 +42,7 @@ impl InvoiceState {
         }
     }
 
-    /// The word people read.
+    /// The label shown to people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Draft => "Draft",
@@ -58,12 +58,12 @@ impl InvoiceState {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Money is still owed on it.
+    /// Whether the invoice is issued and not yet paid in full.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Issued | Self::Sent | Self::PartiallyPaid)
     }
 
-    /// The ways between the states. Money may come at any point after issue, also on what is void or paid: then it is put before the owner.
+    /// Whether the state may change to `next`. A payment on a void or paid invoice leaves its state alone and raises a notice to the owner.
     pub fn may_become(self, next: Self) -> bool {
         use InvoiceState as S;
         matches!(
@@ -77,7 +77,7 @@ impl InvoiceState {
     }
 }
 
-/// The pill of an invoice: its state, or that it is overdue.
+/// The status pill of an invoice, label and tone: "Overdue" if it is, else its state.
 pub fn standing(state: InvoiceState, is_overdue: bool) -> (&'static str, Tone) {
     match state {
         _ if is_overdue => ("Overdue", Tone::Bad),
@@ -88,12 +88,12 @@ pub fn standing(state: InvoiceState, is_overdue: bool) -> (&'static str, Tone) {
     }
 }
 
-/// The currency of a code kept with a record; what was kept is always one of ours.
+/// The currency of a stored ISO 4217 code. Stored codes are always supported ones; any other would read as USD.
 pub fn currency(code: &str) -> Currency {
     Currency::from_code(code).unwrap_or(Currency::USD)
 }
 
-/// What this member may do with an invoice as it stands: names of actions. Pages draw their buttons from it.
+/// Names of the actions that `who` may take on `invoice` in its current state. Pages draw their buttons from the list.
 pub fn allowed_actions(who: &Who, invoice: &data::Invoice) -> Vec<&'static str> {
     let mut allowed = Vec::new();
     let (drafts, sends, handles) = (who.can(Permission::DraftMoney), who.can(Permission::Send), who.can(Permission::HandleMoney));

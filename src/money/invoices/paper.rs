@@ -1,4 +1,4 @@
-//! What an issued invoice looks like on paper: the record's own amounts, nothing added up here.
+//! Builds the printed document of an invoice from the stored amounts; nothing is calculated here.
 
 use sqlx::PgConnection;
 
@@ -14,7 +14,7 @@ use platform::{
 use ui::format;
 use work::tickets;
 
-/// The document of an invoice as it stands. `pay_url`: where the customer pays.
+/// Builds the document of invoice `id` from its current record, printed with `number`. `pay_url` is the customer's payment page.
 pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_url: Option<String>) -> Result<InvoiceDocument> {
     let invoice = data::invoice(&mut *db, id).await?;
     let sender = data::sender(&mut *db).await?;
@@ -66,7 +66,8 @@ pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_ur
     })
 }
 
-/// An issued invoice as a file: the stored one; where there is none (the demo's invented past), drawn from the frozen record. `None` for a draft.
+/// Returns an issued invoice's PDF as file name and bytes, or `None` for a draft. If none is stored (the demo's invented past), it is
+/// rendered from the frozen record.
 pub async fn file(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String, Vec<u8>)>> {
     if let Some(stored) = data::pdf(&mut *db, id).await? {
         return Ok(Some(stored));
@@ -77,7 +78,7 @@ pub async fn file(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String
     Ok(Some((format!("{number}.pdf"), bytes)))
 }
 
-/// Name, address and mail of the customer, as printed.
+/// The customer's name, primary address and email, as printed.
 pub async fn customer(db: &mut PgConnection, id: ContactId, name: &str) -> Result<Block> {
     let summary = contacts::data::summary(&mut *db, id).await?;
     let address = contacts::data::primary_address(db, id).await?.map(|a| a.one_line()).filter(|a| !a.is_empty());

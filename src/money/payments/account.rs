@@ -1,4 +1,4 @@
-//! The Stripe account that a business takes money with: its own connection, else the instance-wide key of a single-business install.
+//! The Stripe account of a business: its own connection, else the instance-wide key if the instance has a single business.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,29 +13,29 @@ use platform::{
     stripe::Stripe,
 };
 
-/// Where a business's Stripe calls go.
+/// A Stripe account to call.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub stripe: Stripe,
-    /// Names the account among the business's records: a digest of its key. Customers and payment pages are known to their own account alone.
+    /// Identifies the account in the business's records: a digest of its key. Stripe customers and payment pages exist in one account only.
     pub name: String,
-    /// A signing secret is known: what is paid there is heard of.
+    /// Whether a signing secret is configured, so that the account's webhook events can be verified.
     pub is_heard: bool,
 }
 
 impl Account {
     fn of_key(app: &App, key: Secret, is_heard: bool) -> Self {
-        // The simulation forgets everything when its process ends.
+        // The simulation loses its state when the process ends, so each process counts as a new account.
         let name = if app.is_demo { simulated::account().to_owned() } else { sha256_hex(key.expose())[..32].to_owned() };
         Self { stripe: app.stripe.with_key(key), name, is_heard }
     }
 }
 
-/// Every account of a business that a payment page may be open at.
+/// All accounts in which a business may have open payment pages.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
     pub present: Option<Account>,
-    /// Those replaced a moment ago, as long as pages of theirs are being closed; the instance-wide one where the business has its own.
+    /// Replaced accounts whose payment pages are still being closed, and the instance-wide account if the business has its own.
     pub past: Vec<Account>,
 }
 
@@ -53,28 +53,28 @@ pub async fn all(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Account
     Ok(Accounts { present, past })
 }
 
-/// The account of this business, good for refunds; none where there is no key. The demo only ever has the simulated one.
+/// The business's present account, usable for refunds; `None` if there is no key. The demo always uses the simulated one.
 pub async fn of(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Account>> {
     Ok(all(db, app, org).await?.present)
 }
 
-/// The account that customers can pay at: without a signing secret nobody would learn that they did.
+/// The present account if customers can pay with it: without a signing secret, payments would never be recorded.
 pub async fn payable(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Account>> {
     Ok(of(db, app, org).await?.filter(|a| a.is_heard))
 }
 
-/// The instance-wide key is for a single business.
+/// Whether `org` is the only business of the instance; the instance-wide key is used only then.
 async fn is_only_business(db: &mut PgConnection, org: OrgId) -> Result<bool> {
     let all = sqlx::query_scalar!(r#"select id as "id!: OrgId" from app.org_ids() id limit 2"#).fetch_all(db).await?;
     Ok(all == [org])
 }
 
-/// The business that a connection's webhook address belongs to.
+/// The business that owns a connection, found by the id in its webhook URL.
 pub async fn org_of_connection(app: &App, connection: Uuid) -> Result<Option<OrgId>> {
     Ok(sqlx::query_scalar!(r#"select app.connection_org($1) as "org: OrgId""#, connection).fetch_one(&app.pool).await?)
 }
 
-/// The business that an instance-wide event belongs to: the only one; where there are several (the demo), the one it names.
+/// The business that an instance-wide event belongs to: the only one, or in the demo the one that the event names.
 pub async fn org_of_instance(app: &App, named: Option<OrgId>) -> Result<Option<OrgId>> {
     let all = sqlx::query_scalar!(r#"select id as "id!: OrgId" from app.org_ids() id"#).fetch_all(&app.pool).await?;
     Ok(match (named, all.as_slice()) {
@@ -84,7 +84,7 @@ pub async fn org_of_instance(app: &App, named: Option<OrgId>) -> Result<Option<O
     })
 }
 
-/// The secret that signs what comes to a connection's address.
+/// The signing secret of a connection's webhook events.
 pub async fn webhook_secret(db: &mut PgConnection, app: &App, org: OrgId, connection: Uuid) -> Result<Option<Secret>> {
     let own = business::data::stripe(db, app, org).await?;
     Ok(own.filter(|s| s.connection.0 == connection).and_then(|s| s.webhook_secret))

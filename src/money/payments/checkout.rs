@@ -1,4 +1,5 @@
-//! "Pay": brings the customer to a payment page at Stripe for what is due now. However often it is pressed, in however many tabs, one page can be paid.
+//! The customer's "Pay" button: opens a Stripe payment page for the amount due now. An invoice has at most one page that can be paid, even
+//! if the button is pressed repeatedly or in several tabs.
 
 use std::collections::BTreeMap;
 
@@ -20,19 +21,20 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// Where the customer goes now.
+/// Result of opening a payment page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// The payment page.
+    /// URL of the payment page to redirect to.
     Go(String),
-    /// It was paid a moment ago; the bank's word is on its way.
+    /// An earlier page was paid just now; its webhook event has not arrived yet.
     Paid,
 }
 
-/// More rounds than this need somebody else changing the amount all the time.
+/// Maximum attempts; more are needed only if the amount keeps changing meanwhile.
 const ROUNDS: usize = 5;
 
-/// Opens the payment page of the link's invoice. `read` proved the link; `page` is the address of the customer's page.
+/// Opens the payment page of the link's invoice. `read` has verified the link; `page` is the URL of the customer's invoice page; `tip` is
+/// in the invoice's currency. Returns a provider error if the business can't take online payments or Stripe fails.
 pub async fn open(app: &App, write: &Write, mut read: Read, page: &str, tip: Decimal) -> Result<Opened> {
     let link = read.link().await?;
     let id = InvoiceId(link.subject_id);
@@ -44,7 +46,7 @@ pub async fn open(app: &App, write: &Write, mut read: Read, page: &str, tip: Dec
     let invoice = invoices::data::invoice(read.db(), id).await?;
     let contact = contacts::data::summary(read.db(), invoice.contact_id).await?;
     let customer = data::provider_customer(read.db(), invoice.contact_id, &account.name).await?;
-    // The connection goes back before Stripe is spoken to.
+    // Returns the database connection to the pool before calling Stripe.
     drop(read);
     let mut customer = match customer {
         Some(there) => there,
@@ -57,7 +59,7 @@ pub async fn open(app: &App, write: &Write, mut read: Read, page: &str, tip: Dec
             Next::Create(order) => {
                 let theirs = order.customer.clone();
                 if create(write, &account, page, order).await? == Made::UnknownCustomer && theirs.as_ref() == Some(&customer) {
-                    // Deleted in Stripe meanwhile.
+                    // The customer was deleted in Stripe.
                     customer = new_customer(write, &account, &contact, &customer).await?;
                 }
             }
@@ -73,11 +75,11 @@ pub async fn open(app: &App, write: &Write, mut read: Read, page: &str, tip: Dec
     Err(Error::conflict("What is due is being changed right now. Please try again in a moment."))
 }
 
-/// `gone`: the one that Stripe does not know any more.
+/// Creates the contact's customer at Stripe. `gone` is the id of a deleted one to replace, else empty; it makes the idempotency key differ.
 async fn new_customer(write: &Write, account: &Account, contact: &contacts::Summary, gone: &str) -> Result<String> {
     let metadata = BTreeMap::from([("org_id".to_owned(), write.who.org.to_string()), ("contact_id".to_owned(), contact.id.to_string())]);
     let new = NewCustomer { name: Some(contact.name.clone()).filter(|n| !n.is_empty()), email: contact.email.clone(), metadata };
-    // The name and address belong to the key: Stripe refuses the same key with other words.
+    // Name and email are part of the idempotency key: Stripe rejects a key that is reused with other parameters.
     let words = format!("{}|{}|{}{gone}", contact.id, contact.name, contact.email.as_deref().unwrap_or_default());
     let key = format!("customer-{}", &platform::secrets::sha256_hex(&words)[..32]);
     let made = account.stripe.create_customer(&new, &key).await.map_err(|e| words_of(&e))?;
@@ -85,11 +87,11 @@ async fn new_customer(write: &Write, account: &Account, contact: &contacts::Summ
     Ok(made.id)
 }
 
-/// What became of a page to be made.
+/// Result of creating a payment page.
 #[derive(Debug, PartialEq, Eq)]
 enum Made {
     Done,
-    /// Stripe does not know the customer: another one is needed.
+    /// Stripe does not know the customer; a new one must be created.
     UnknownCustomer,
 }
 
@@ -121,7 +123,7 @@ async fn create(write: &Write, account: &Account, page: &str, order: Order) -> R
     match account.stripe.create_session(&new, &format!("checkout-{}", order.id)).await {
         Ok(session) => {
             let Some(url) = session.url.clone() else {
-                // Replayed by its key after it ended: it is over.
+                // Without a URL the session has ended: the idempotency key replayed an earlier one.
                 let closed = if session.status.as_deref() == Some("complete") { Closed::Complete } else { Closed::Expired };
                 write.act(&Meta::default(), CloseCheckout { id: order.id, closed }).await?;
                 return Ok(Made::Done);
@@ -133,18 +135,19 @@ async fn create(write: &Write, account: &Account, page: &str, order: Order) -> R
             Ok(Made::Done)
         }
         Err(e) => {
-            // A definite no: the next try is a new page with a new key. In doubt, the key stays.
+            // A definite rejection: the next attempt needs a new idempotency key. If the result is unknown, the key is kept.
             if matches!(e.kind, StripeErrorKind::Invalid | StripeErrorKind::BadKey | StripeErrorKind::Declined) {
                 write.act(&Meta::default(), CloseCheckout { id: order.id, closed: Closed::Expired }).await?;
             }
-            // A page names nothing else that could be missing.
+            // The customer is the only object that the request refers to.
             if e.is_missing() && order.customer.is_some() { Ok(Made::UnknownCustomer) } else { Err(words_of(&e)) }
         }
     }
 }
 
-/// Closes a page at the account that it was opened with (by its name), unless it was paid meanwhile. Where that account's key is gone, the present one is
-/// asked: it may be another key of the same account; if it knows nothing of the page, nobody here can do more, and it counts as closed.
+/// Expires a payment page and returns how it ended: `Complete` if it was paid before. `opened_with` names the account it was opened with.
+/// If that account's key is gone, tries the present account, which may be the same one with another key; if the page is unknown there too,
+/// it counts as expired.
 pub async fn close(accounts: &Accounts, opened_with: Option<&str>, session: &str) -> Result<Closed> {
     let past = accounts.past.iter().find(|a| Some(a.name.as_str()) == opened_with);
     if let Some(past) = past {
@@ -163,7 +166,7 @@ pub async fn close(accounts: &Accounts, opened_with: Option<&str>, session: &str
     Ok(closed.unwrap_or(Closed::Expired))
 }
 
-/// `None`: this account has no such page.
+/// Expires a session. Returns `None` if the account does not have it.
 async fn expire(account: &Account, session: &str) -> Result<Option<Closed>, StripeError> {
     let known = match account.stripe.expire_session(session).await {
         Ok(_) => return Ok(Some(Closed::Expired)),

@@ -1,4 +1,4 @@
-//! Background work of payments: working off Stripe's events, refunds at Stripe, closing payment pages whose amount is no longer due.
+//! Background jobs of payments: processing Stripe's events, refunding at Stripe, closing payment pages whose amount is no longer due.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn app(ctx: &WorkerContext) -> Result<App> {
     ctx.get_ext::<App>().cloned().ok_or_else(|| Error::internal("the worker was started without the app"))
 }
 
-/// Works off one stored event.
+/// Processes one stored event.
 #[derive(Serialize, Deserialize)]
 pub struct ProcessWebhook {
     pub org: OrgId,
@@ -44,7 +44,7 @@ impl TaskHandler for ProcessWebhook {
     }
 }
 
-/// Works an event off, all or nothing. An error leaves the event as it was, with its reason, to be tried again.
+/// Processes an event in one transaction. On an error, the event stays unprocessed with the error noted, and the job is retried.
 pub async fn process(app: &App, org: OrgId, event: WebhookEventId) -> Result<()> {
     let write = Write::of_org(app, org, "job").await?;
     match write.act(&Meta::default(), ApplyEvent { event_id: event }).await {
@@ -57,7 +57,7 @@ pub async fn process(app: &App, org: OrgId, event: WebhookEventId) -> Result<()>
     }
 }
 
-/// Refunds at Stripe, once: the refund's id is the key.
+/// Makes a refund at Stripe. The refund's id is the idempotency key, so a retry does not refund twice.
 #[derive(Serialize, Deserialize)]
 pub struct RefundAtStripe {
     pub org: OrgId,
@@ -91,7 +91,7 @@ async fn refund(app: &App, org: OrgId, id: RefundId) -> Result<()> {
     };
     let outcome = match account.stripe.create_refund(&new, &format!("refund-{id}")).await {
         Ok(made) => RefundOutcome::Made { provider_id: made.id, status: made.status.unwrap_or_else(|| "pending".into()) },
-        // Whether it arrived or not, the same key is safe: the job tries again.
+        // The job is retried: with the same idempotency key, that is safe even if Stripe did receive the request.
         Err(e) if matches!(e.kind, StripeErrorKind::Retryable | StripeErrorKind::InDoubt) => return Err(Error::Provider(e.message)),
         Err(e) => RefundOutcome::Refused { error: e.message },
     };
@@ -99,7 +99,7 @@ async fn refund(app: &App, org: OrgId, id: RefundId) -> Result<()> {
     Ok(())
 }
 
-/// Closes an invoice's open payment page if it is not for what is due.
+/// Closes an invoice's open payment page if its amount is no longer the amount due.
 #[derive(Serialize, Deserialize)]
 pub struct ExpireCheckout {
     pub org: OrgId,
@@ -134,7 +134,7 @@ async fn close(write: &Write, accounts: &Accounts, live: &Checkout) -> Result<()
     write.act(&Meta::default(), CloseCheckout { id: live.id, closed }).await
 }
 
-/// Closes the payment pages that were opened with a key that is not the business's any more: what is paid there would go unheard. Then forgets the key.
+/// Closes payment pages opened with a key that the business has replaced, since payments there would not be recorded. Then deletes the key.
 #[derive(Serialize, Deserialize)]
 pub struct CloseCheckouts {
     pub org: OrgId,

@@ -1,5 +1,5 @@
-//! Payments: money that came in for invoices, by Stripe or by hand, and what was given back. Stripe's webhook is the truth about its payments:
-//! every event is kept as it came and worked off once, in any order (`flows.md`, 3).
+//! Payments of invoices, through Stripe or recorded by hand, and refunds. Stripe's webhook is the source of truth for online payments:
+//! every event is stored unchanged and processed once, in any order (`flows.md`, 3).
 
 pub mod account;
 pub mod actions;
@@ -19,13 +19,13 @@ use ui::Tone;
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "payment_state", rename_all = "snake_case")]
 pub enum PaymentState {
-    /// The bank has not decided.
+    /// The bank has not confirmed it yet.
     Pending,
     Succeeded,
     Failed,
-    /// Given back in full.
+    /// Refunded in full.
     Refunded,
-    /// The customer's bank took it back, or wants to.
+    /// A dispute is open or lost.
     Disputed,
 }
 
@@ -42,7 +42,7 @@ impl PaymentState {
         }
     }
 
-    /// The word people read.
+    /// The label shown to people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pending => "Waiting for the bank",
@@ -67,7 +67,7 @@ impl PaymentState {
     }
 }
 
-/// How it was paid.
+/// The means of payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "payment_method", rename_all = "snake_case")]
@@ -92,7 +92,7 @@ impl PaymentMethod {
         }
     }
 
-    /// The word people read.
+    /// The label shown to people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Card => "Card",
@@ -108,7 +108,7 @@ impl PaymentMethod {
     }
 }
 
-/// What this member may do with a payment as it stands: names of actions.
+/// Names of the actions that `who` may take on `payment` in its current state.
 pub fn allowed_actions(who: &Who, payment: &data::Payment) -> Vec<&'static str> {
     let may = who.can(Permission::HandleMoney) && payment.invoice_id.is_some() && payment.refundable > rust_decimal::Decimal::ZERO;
     if may && matches!(payment.state, PaymentState::Succeeded) { vec!["payment.refund"] } else { vec![] }

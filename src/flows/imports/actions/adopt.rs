@@ -1,5 +1,5 @@
-//! Contacts that a file without customer ids made (the calendar) and what a file with ids calls them: in whatever order the files come, a
-//! person is one contact. Only contacts of imports without an id of their own are adopted; who has an id already is somebody else.
+//! Matches contacts created from a file without customer ids (the calendar) to the ids of a file that has them, so that a person becomes
+//! one contact, whichever file is imported first. Only imported contacts without an id are adopted; one with another id is another person.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,21 +11,21 @@ use crate::imports::square::CustomerRow;
 use customers::contacts::likeness::street_key;
 use platform::{action::Cx, error::Result, ids::ContactId};
 
-/// A contact of an import that no file has named by id.
+/// An imported contact without an id of a file.
 struct Candidate {
     id: ContactId,
     name: String,
-    /// Nobody else here has the name.
+    /// No other contact has the same name.
     is_alone: bool,
-    /// Called by the street or an email, for want of a name.
+    /// The contact has no first or last name; its street or email is displayed instead.
     is_nameless: bool,
     reach: HashSet<String>,
     streets: HashSet<String>,
-    /// Visits of the calendar that no sale is known of.
+    /// Start and end of the contact's appointments without a sale.
     visits: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
-/// Imported contacts by name, email or phone; `nameless` ones on request.
+/// Loads adoptable contacts that match a name, email or phone, and all nameless ones if `nameless` is set.
 async fn candidates(cx: &mut Cx<'_>, names: &[String], emails: &[String], phones: &[String], nameless: bool) -> Result<Vec<Candidate>> {
     let rows = sqlx::query!(
         r#"
@@ -67,10 +67,11 @@ async fn candidates(cx: &mut Cx<'_>, names: &[String], emails: &[String], phones
         .collect())
 }
 
-/// Whether a row and a contact may be one person.
+/// A rule that decides whether a row and a contact are the same person.
 type Way<'w> = &'w dyn Fn(&CustomerRow, &Candidate) -> bool;
 
-/// Contacts to adopt by the rows' ids: by name with email, phone or street; by email alone; by a name that is one contact's and one row's.
+/// Returns contacts to adopt, by the rows' ids. Matches name with email, phone or street; email alone; or a name unique among contacts and
+/// rows.
 pub async fn customers(cx: &mut Cx<'_>, rows: &[&CustomerRow]) -> Result<HashMap<String, ContactId>> {
     let name = |r: &CustomerRow| r.name.to_lowercase();
     let street = |r: &CustomerRow| r.address.as_ref().map(|a| street_key(&a.street)).unwrap_or_default();
@@ -113,11 +114,11 @@ pub async fn customers(cx: &mut Cx<'_>, rows: &[&CustomerRow]) -> Result<HashMap
     Ok(adopted)
 }
 
-/// A sale and whose it is: customer id, name ("" where the file has none), when.
+/// A sale's customer id, customer name (empty if the file has none) and time.
 pub type Buyer = (String, String, DateTime<Utc>);
 
-/// Contacts to adopt for customers of sales, who have a name at most: the one whose visits of the calendar the sales fit, else a name that
-/// is one contact's and one customer's.
+/// Returns contacts to adopt for customers of sales, of whom at most the name is known: the contact whose appointments fit the sales, else
+/// a name unique among contacts and customers.
 pub async fn buyers(cx: &mut Cx<'_>, sales: &[Buyer]) -> Result<HashMap<String, ContactId>> {
     let mut whose: HashMap<&str, (String, Vec<DateTime<Utc>>)> = HashMap::new();
     for (id, name, at) in sales {
@@ -126,7 +127,7 @@ pub async fn buyers(cx: &mut Cx<'_>, sales: &[Buyer]) -> Result<HashMap<String, 
     let names: Vec<String> = whose.values().map(|w| w.0.clone()).filter(|n| !n.is_empty()).collect();
     let found = candidates(cx, &names, &[], &[], whose.values().any(|w| w.0.is_empty())).await?;
     let mut ids: Vec<&str> = whose.keys().copied().collect();
-    // Who bought often is told apart best.
+    // Customers with many sales are the easiest to tell apart, so they come first.
     ids.sort_by_key(|id| (usize::MAX - whose[id].1.len(), *id));
     let (mut adopted, mut used) = (HashMap::new(), HashSet::new());
     for by_time in [true, false] {
@@ -153,7 +154,7 @@ pub async fn buyers(cx: &mut Cx<'_>, sales: &[Buyer]) -> Result<HashMap<String, 
     Ok(adopted)
 }
 
-/// The one contact that most of these sales fit best; none where two are as good.
+/// The contact whose appointments are nearest to most of the sales; `None` if two are equally good.
 fn nearest<'c>(of: impl Iterator<Item = &'c Candidate>, times: &[DateTime<Utc>]) -> Option<ContactId> {
     let of: Vec<&Candidate> = of.collect();
     let mut votes: HashMap<ContactId, usize> = HashMap::new();
@@ -175,7 +176,7 @@ fn nearest<'c>(of: impl Iterator<Item = &'c Candidate>, times: &[DateTime<Utc>])
     one.filter(|_| best.next().is_none())
 }
 
-/// From now on these contacts are known by the file's ids.
+/// Stores the file's ids with the adopted contacts.
 pub async fn know(cx: &mut Cx<'_>, adopted: &HashMap<String, ContactId>) -> Result<()> {
     let (keys, ids): (Vec<String>, Vec<Uuid>) = adopted.iter().map(|(k, c)| (k.clone(), c.0)).unzip();
     sqlx::query!(

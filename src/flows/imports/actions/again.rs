@@ -1,4 +1,4 @@
-//! A customer who is here already: what the file fills, follows and adds. What a person has changed stays.
+//! Updates contacts that a file contains again: fills, updates and adds values, but keeps what a user has changed.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::imports::square::{Address, CustomerRow};
 use platform::{action::Cx, error::Result, ids::ContactId, redact, text};
 
-/// A contact that is here already, with what it can be found by.
+/// An existing contact with the values to compare with the file.
 #[derive(Debug)]
 pub struct Present {
     pub id: ContactId,
@@ -22,12 +22,12 @@ pub struct Present {
     emails: Vec<String>,
     phones: Vec<String>,
     addresses: Vec<Place>,
-    /// Imported ones, as they stand here.
+    /// Texts of imported notes.
     notes: Vec<String>,
     pub is_archived: bool,
 }
 
-/// A place of service as it stands here.
+/// A stored address.
 #[derive(Debug, Deserialize)]
 struct Place {
     id: Uuid,
@@ -39,7 +39,7 @@ struct Place {
 pub struct Change {
     pub is_empty: bool,
     pub fields: Value,
-    /// Addresses that the file corrects.
+    /// Corrections of stored addresses: id, old and new values.
     pub addresses: Vec<Value>,
     pub before: Value,
 }
@@ -48,7 +48,8 @@ fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
-/// Fills what is empty and follows the file where no person has changed what an import wrote; adds what is new.
+/// Computes the changes of a contact from a row: fills empty fields, updates values that no user has changed since the import wrote them,
+/// and adds new emails, phones, addresses and notes to `new`.
 pub fn change(
     new: &mut Newcomers,
     present: &Present,
@@ -79,7 +80,7 @@ pub fn change(
         }
         Some((_, Some(None))) | None => {}
     }
-    // The words themselves: an older export brought again tells nothing new.
+    // Compares with all imported notes, so that an older export uploaded again adds no note twice.
     if !row.memo.is_empty() && !present.notes.contains(&redact::redact(&row.memo).text) {
         let (note, facts) = new.note(id, None, &row.memo, now);
         added.push(note.0);
@@ -95,12 +96,12 @@ pub fn change(
     Change { is_empty: unchanged, fields: Value::Object(set), addresses, before }
 }
 
-/// What the file sets, and `[former, new]` of each; without the name, which follows from its parts.
+/// Fields to set, and `[former, new]` of each. Excludes the name, which is derived from its parts.
 fn follow(present: &Present, written: &Value, row: &CustomerRow) -> (Map<String, Value>, Map<String, Value>) {
     let (mut set, mut old) = (Map::new(), Map::new());
     for (name, value) in fields(row).into_iter().filter(|f| f.0 != "name") {
         let now = present.fields.get(name).unwrap_or(&Value::Null);
-        // Who has unsubscribed is not subscribed again by a file, which may be an old one.
+        // A file may be old, so it never re-subscribes a contact who has unsubscribed.
         let is_withdrawn = name == "email_consent" && *now == json!(false);
         if !is_empty(&value) && value != *now && !is_withdrawn && (is_empty(now) || *now == written[name]) {
             set.insert(name.into(), value.clone());
@@ -110,7 +111,7 @@ fn follow(present: &Present, written: &Value, row: &CustomerRow) -> (Map<String,
     (set, old)
 }
 
-/// The shown name, made from first and last name as they are now; without them as the file says.
+/// Updates the displayed name from the new first and last name, else from the file; keeps a name that a user has typed.
 fn name(present: &Present, written: &Value, row: &CustomerRow, set: &mut Map<String, Value>, old: &mut Map<String, Value>) {
     let person = |of: &dyn Fn(&str) -> String| text::collapse(&format!("{} {}", of("first_name"), of("last_name")));
     let is_now = |part: &str| present.fields.get(part).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -124,12 +125,13 @@ fn name(present: &Present, written: &Value, row: &CustomerRow, set: &mut Map<Str
     }
 }
 
-/// What becomes of an address that is here: `None`, it is a new one; `Some(None)`, nothing; else its correction, with former values.
+/// Compares the file's address with the stored ones. Returns `None` if it is new, `Some(None)` if nothing changes, else the correction with
+/// its former values.
 fn corrected(present: &Present, written: &Value, address: &Address) -> Option<Option<Value>> {
     let there = present.addresses.iter().find(|p| p.address.is_same_place(address));
     let (place, becomes) = match (there, present.addresses.iter().find(|p| !p.is_archived && json!(p.address) == *written)) {
         (Some(p), _) if p.is_archived => return Some(None),
-        // As the import wrote it: nobody has touched it since.
+        // The stored address is unchanged since the import wrote it.
         (None, Some(p)) => (p, address.clone()),
         (Some(p), Some(w)) if p.id == w.id => (p, address.clone()),
         (Some(p), _) => (p, p.address.filled_from(address)),
@@ -138,7 +140,7 @@ fn corrected(present: &Present, written: &Value, address: &Address) -> Option<Op
     Some((becomes != place.address).then(|| json!({ "id": place.id, "old": place.address, "new": becomes })))
 }
 
-/// Contacts by the file's ids.
+/// Loads contacts by their ids in the file.
 pub async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String, Present>> {
     let rows = sqlx::query!(
         r#"
@@ -173,7 +175,7 @@ pub async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String,
     Ok(out)
 }
 
-/// Writes what changed of contacts.
+/// Applies changes of contacts.
 pub async fn update(cx: &mut Cx<'_>, changes: Vec<Value>) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
@@ -193,7 +195,7 @@ pub async fn update(cx: &mut Cx<'_>, changes: Vec<Value>) -> Result<()> {
     Ok(())
 }
 
-/// Addresses that still read as `old` become `new`.
+/// Sets addresses to `new` if they still equal `old`.
 pub async fn update_addresses(cx: &mut Cx<'_>, corrections: Vec<Value>) -> Result<()> {
     if corrections.is_empty() {
         return Ok(());

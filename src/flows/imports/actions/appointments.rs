@@ -1,4 +1,4 @@
-//! The appointments history → closed, cancelled and scheduled tickets. Nobody is written to.
+//! Imports the appointments history as closed, cancelled and scheduled tickets. No customer is notified.
 
 use std::collections::HashSet;
 
@@ -22,10 +22,10 @@ use platform::{
     ids::{ContactId, ImportId, TicketId},
 };
 
-/// The longest visit that a ticket can hold.
+/// The longest visit that a ticket allows.
 const LONGEST: Duration = Duration::days(7);
 
-/// Takes a portion of appointments.
+/// Imports a batch of appointments.
 pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) -> Result<Vec<Done>> {
     let book = Book::open(cx).await?;
     let mut done = Vec::with_capacity(rows.len());
@@ -69,7 +69,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) 
     Ok(done)
 }
 
-/// Why the clock of the business has no room for an appointment.
+/// Returns why an appointment's times are invalid in the business's time zone, if they are.
 fn misplaced(book: &Book, row: &AppointmentRow) -> Option<&'static str> {
     let took = book.utc(row.ends_at, None) - book.utc(row.starts_at, None);
     if took > LONGEST {
@@ -165,7 +165,7 @@ impl Desk {
         Ok(done)
     }
 
-    /// A sale made the ticket: the appointment adds when it really was, where, by whom and how long.
+    /// Merges the appointment into a ticket that a sale created: adds its times, address, technician and duration.
     async fn complete(&mut self, cx: &mut Cx<'_>, row: &AppointmentRow, visit: &Visit, there: &Present) -> Result<Done> {
         self.used.insert(there.id);
         if there.is_touched {
@@ -193,7 +193,7 @@ impl Desk {
         Ok(Done::updated(row.line, "ticket", there.id, json!({ "patch": old, "lines": lines, "technician": technician })))
     }
 
-    /// A later export of the same appointment: a coming visit may have been held or cancelled since.
+    /// Applies a later export of an imported appointment, which may have taken place or been cancelled since.
     async fn again(&mut self, cx: &mut Cx<'_>, row: &AppointmentRow, ticket: Uuid, written: &serde_json::Value) -> Result<Done> {
         let state = self.state(row, self.book.utc(row.ends_at, None));
         let there = self.present.iter().find(|p| p.id == ticket && p.state == "scheduled" && !p.is_touched).cloned();
@@ -214,7 +214,7 @@ impl Desk {
             }
             State::Scheduled => {}
         }
-        // While it is still open the slot may be let go of.
+        // The slot must be freed before the ticket is closed and so becomes immutable.
         sqlx::query!("update assignments set is_open = false where ticket_id = $1", ticket).execute(cx.db()).await?;
         let old = visits::merge(cx, &there, &patch).await?;
         self.key(row, ticket, &state);

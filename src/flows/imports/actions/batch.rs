@@ -1,4 +1,4 @@
-//! One portion of an import: its records and the account of its rows, in one short transaction.
+//! One batch of an import: writes its records and the outcomes of its rows in one short transaction.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use platform::{
     role::Permission,
 };
 
-/// What became of one row.
+/// The outcome of one row.
 #[derive(Debug, Clone, Serialize)]
 pub struct Done {
     pub line: u64,
@@ -24,7 +24,7 @@ pub struct Done {
     pub reason: String,
     pub record_kind: Option<&'static str>,
     pub record_id: Option<Uuid>,
-    /// What an updated record was, for undo.
+    /// An updated record's former values, for undo.
     pub before: Option<Value>,
 }
 
@@ -45,13 +45,13 @@ impl Done {
         Self { outcome: Outcome::Refused, ..Self::skipped(line, reason) }
     }
 
-    /// Says which record the row is about.
+    /// Sets the record that the row belongs to.
     pub fn of(self, kind: &'static str, id: Uuid) -> Self {
         Self { record_kind: Some(kind), record_id: Some(id), ..self }
     }
 }
 
-/// One portion. The rows do not travel: only the job, in this process, runs it.
+/// Imports one batch. Only for the job; the rows are not serialized.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RunBatch {
@@ -60,7 +60,7 @@ pub struct RunBatch {
     pub rows: Option<Rows>,
     #[serde(skip)]
     pub refused: Vec<RowProblem>,
-    /// By line: what a person should look at in rows that are taken.
+    /// Line → warning, for rows that are imported.
     #[serde(skip)]
     pub warnings: HashMap<u64, String>,
 }
@@ -102,7 +102,7 @@ async fn apply(cx: &mut Cx<'_>, id: ImportId, rows: Rows, known: &HashSet<i32>) 
     }
 }
 
-/// Writes down what became of the rows, and the sums.
+/// Stores the rows' outcomes and updates the import's counts.
 async fn account(cx: &mut Cx<'_>, id: ImportId, done: &[Done]) -> Result<()> {
     sqlx::query!(
         r#"insert into import_rows (import_id, line, outcome, reason, record_kind, record_id, before)
@@ -120,7 +120,7 @@ async fn account(cx: &mut Cx<'_>, id: ImportId, done: &[Done]) -> Result<()> {
     count(cx, id).await
 }
 
-/// The sums of an import, from its rows.
+/// Recomputes the import's counts from its rows.
 pub async fn count(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!(
         r#"update imports i set rows_done = r.done, made = r.made, updated = r.updated, skipped = r.skipped, refused = r.refused
@@ -136,7 +136,7 @@ pub async fn count(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// An event of the import itself.
+/// Adds an event on the import, with its counts.
 pub async fn tell(cx: &mut Cx<'_>, name: &str, id: ImportId) -> Result<()> {
     let import = data::import(cx.db(), id).await?;
     let payload = serde_json::json!({

@@ -1,4 +1,4 @@
-//! The item library → services, products and tax rates.
+//! Imports the item library as services, products and tax rates.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,11 +17,11 @@ use platform::{
     ids::{ImportId, ServiceId, TaxRateId},
 };
 
-/// Takes a portion of the item library.
+/// Imports a batch of the item library.
 pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CatalogueRow>) -> Result<Vec<Done>> {
     let ids: Vec<String> = rows.iter().map(source_id).collect();
     let known = keys::find(cx, "service", &ids).await?;
-    // Square keeps no unit for services, but "Screen Cleaning" × 17 in a sale shows one.
+    // Square stores no unit for services, but a sale of "Screen Cleaning" × 17 implies one.
     let counted: HashSet<String> = sqlx::query_scalar!("select distinct description from ticket_lines where quantity > 1")
         .fetch_all(cx.db())
         .await?
@@ -86,7 +86,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CatalogueRow>) ->
     Ok(done)
 }
 
-/// The token; older exports lack it, their items are known by name.
+/// The item's token, or a key made from its name for older exports without tokens.
 fn source_id(row: &CatalogueRow) -> String {
     if row.source_id.is_empty() { format!("name:{}", row.name.to_lowercase()) } else { row.source_id.clone() }
 }
@@ -95,7 +95,7 @@ fn tax_key(tax: &TaxColumn) -> String {
     format!("{} {}", tax.name.to_lowercase(), tax.rate.normalize())
 }
 
-/// The tax rates of the file's columns, made where the business has none of that name and rate.
+/// Returns the tax rates of the file's columns; creates those that the business lacks by name and percentage.
 async fn tax_rates(cx: &mut Cx<'_>, import: ImportId, rows: &[CatalogueRow]) -> Result<HashMap<String, TaxRateId>> {
     let mut found = HashMap::new();
     for tax in rows.iter().flat_map(|r| &r.taxes) {
@@ -131,7 +131,8 @@ async fn tax_rates(cx: &mut Cx<'_>, import: ImportId, rows: &[CatalogueRow]) -> 
     Ok(found)
 }
 
-/// Follows the file where no person changed what an import wrote. Returns `{field: [old, new]}` of what was set.
+/// Updates a service from the file if no user has changed it since the import wrote it. Returns `{field: [old, new]}` of the changed
+/// fields, or `None` if nothing was changed.
 async fn follow(cx: &mut Cx<'_>, id: Uuid, written: &Value, new: &Value, price: Option<Decimal>) -> Result<Option<Value>> {
     let row =
         sqlx::query!(r#"select name, kind::text as "kind!", price, unit from services where id = $1"#, id).fetch_optional(cx.db()).await?;

@@ -1,4 +1,4 @@
-//! Who the clients of appointments are: the calendar names people by name, email, phone and street, never by an id.
+//! Matches clients of appointments to contacts by name, email, phone and street, since the calendar export has no customer ids.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,18 +15,18 @@ use crate::imports::square::{Address, AppointmentRow};
 use customers::contacts::likeness::street_key;
 use platform::{action::Cx, error::Result, ids::ContactId, text};
 
-/// Somebody who may be a client.
+/// A contact that may be a client.
 #[derive(Debug, Default)]
 struct Somebody {
     name: String,
-    /// A file that names people by id knows them; else the calendar made them.
+    /// The contact has an id from a customers or sales file; otherwise the calendar import created it.
     has_id: bool,
     reach: HashSet<String>,
-    /// Sales that no appointment is known of, of somebody who left nothing but a name with them.
+    /// Times of sales without an appointment; only loaded for contacts without email, phone and address.
     sales: Vec<DateTime<Utc>>,
 }
 
-/// The clients of a portion.
+/// Candidate contacts for a batch of appointments, by their match keys.
 #[derive(Debug, Default)]
 pub struct People {
     by_email: HashMap<String, Vec<ContactId>>,
@@ -34,14 +34,14 @@ pub struct People {
     by_name: HashMap<String, Vec<ContactId>>,
     by_street: HashMap<String, Vec<ContactId>>,
     known: HashMap<ContactId, Somebody>,
-    /// Without name, address, email and phone: card sales.
+    /// Contacts of card sales: without name, address, email and phone.
     nameless: Vec<ContactId>,
-    /// Addresses by contact and street, however it is spelt; the primary one first.
+    /// Addresses by contact and normalized street; the primary one first.
     places: HashMap<(ContactId, String), Vec<(Uuid, Address)>>,
     made: HashMap<String, ContactId>,
 }
 
-/// Card sales leave a street and nothing else.
+/// Whether the row has no name, email or phone, as for clients known only from card sales.
 fn is_nameless(row: &AppointmentRow) -> bool {
     row.client_name.is_empty() && row.client_email.is_none() && row.client_phone.is_none()
 }
@@ -99,7 +99,7 @@ impl People {
         Ok(people)
     }
 
-    /// Addresses, emails, phones and lone sales of the people found.
+    /// Loads addresses, emails, phones and unmatched sales of the contacts found.
     async fn look_up(&mut self, cx: &mut Cx<'_>) -> Result<()> {
         let ids: Vec<Uuid> = self.known.keys().map(|c| c.0).collect();
         let places = sqlx::query!(
@@ -145,7 +145,7 @@ impl People {
         Ok(())
     }
 
-    /// The customer and the place of an appointment; added where they are not here yet.
+    /// Returns the contact and address of an appointment; adds them if they do not exist yet.
     pub fn place(
         &mut self,
         new: &mut Newcomers,
@@ -158,7 +158,7 @@ impl People {
         let Some(address) = &row.address else { return (contact, None) };
         let key = (contact, street_key(&address.street));
         let there = self.places.get(&key).into_iter().flatten().filter(|p| p.1.is_same_place(address));
-        // The very unit before a place that names none.
+        // Prefers the same unit over an address without one.
         if let Some((id, _)) = there.min_by_key(|p| text::fold(&p.1.unit) != text::fold(&address.unit)) {
             return (contact, Some(*id));
         }
@@ -170,8 +170,9 @@ impl People {
         (contact, Some(id))
     }
 
-    /// Name with email or phone; name with street; email or phone alone where one person has it; a name that is one person's, or whose sale
-    /// it fits. Who left nothing but a street: who lives there alone, or whose card sale it fits.
+    /// Finds the client's contact, in this order: name with email or phone; name with street; an email or phone that only one contact has;
+    /// a name that only one contact has, or the one of that name with a sale near the appointment. With nothing but a street: the only
+    /// contact there, or the one with a card sale near the appointment.
     fn find(&self, book: &Book, row: &AppointmentRow) -> Option<ContactId> {
         let none = Vec::new();
         let name = row.client_name.to_lowercase();
@@ -201,7 +202,7 @@ impl People {
             .or_else(|| self.by_sale(book, row, &named))
     }
 
-    /// Somebody of the same name whom the calendar knows by another email or phone.
+    /// Whether a calendar-made contact of the same name is another person, as its email and phone all differ from the row's.
     fn is_another(&self, contact: ContactId, row: &AppointmentRow) -> bool {
         let reach: Vec<String> = row.client_email.iter().cloned().chain(row.client_phone.as_ref().map(phone_key)).collect();
         self.known
@@ -209,7 +210,7 @@ impl People {
             .is_some_and(|s| !s.has_id && !reach.is_empty() && !s.reach.is_empty() && !reach.iter().any(|r| s.reach.contains(r)))
     }
 
-    /// The one of these whose lone sale lies nearest to the appointment; none where two are as near.
+    /// The contact whose unmatched sale is nearest to the appointment; `None` if two are equally near.
     fn by_sale(&self, book: &Book, row: &AppointmentRow, of: &[ContactId]) -> Option<ContactId> {
         let (from, until) = (book.utc(row.starts_at, None), book.utc(row.ends_at, None));
         let gap = |at: DateTime<Utc>| (at - from).abs().min((at - until).abs());
@@ -256,14 +257,14 @@ impl People {
         let hash = platform::secrets::hex(&platform::secrets::digest(key.as_bytes())[..16]);
         keys.push(Key { kind: "client", key: hash, record_kind: "contact", record_id: id.0, written: json!({}) });
         self.made.insert(key, id);
-        // As the next portion will find it, so this one does.
+        // Makes the new contact findable for the rest of this batch.
         self.by_name.entry(name).or_default().push(id);
         self.known.insert(id, somebody);
         id
     }
 }
 
-/// The only one of these.
+/// Returns the contact if all in `of` are the same one.
 fn one(of: &[ContactId]) -> Option<ContactId> {
     let distinct: HashSet<_> = of.iter().collect();
     if distinct.len() == 1 { of.first().copied() } else { None }

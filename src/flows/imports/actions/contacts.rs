@@ -1,4 +1,4 @@
-//! Customers of a file → contacts with phones, emails, address, note, proposed facts and consent.
+//! Imports customers as contacts with phones, emails, address, note, proposed attributes and consent.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use platform::{
     phone, redact,
 };
 
-/// New records of a portion, written together.
+/// New records of a batch, inserted together.
 #[derive(Debug, Default)]
 pub struct Newcomers {
     pub contacts: Vec<Value>,
@@ -35,7 +35,7 @@ pub struct Newcomers {
     notes: Vec<Note>,
     attributes: Vec<Value>,
     consents: Vec<Value>,
-    /// Contacts whose search entry is to be made again.
+    /// Contacts whose search entry must be rebuilt.
     pub touched: Vec<Uuid>,
 }
 
@@ -84,7 +84,7 @@ impl Newcomers {
         id
     }
 
-    /// A note, and what the rules read in it, as proposals.
+    /// Adds a redacted note and, as proposals, the attributes extracted from it. Returns the ids of both.
     pub fn note(&mut self, contact: ContactId, ticket: Option<TicketId>, body: &str, at: DateTime<Utc>) -> (NoteId, Vec<AttributeId>) {
         let body = redact::redact(body).text;
         let id = NoteId::new();
@@ -107,7 +107,7 @@ impl Newcomers {
         id
     }
 
-    /// Contacts and what tells where to find them; before tickets that refer to them.
+    /// Inserts contacts with emails, phones and addresses. Must run before the tickets that refer to them are inserted.
     pub async fn write_people(&mut self, cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
         sqlx::query!(
             r#"insert into contacts (id, name, first_name, last_name, nickname, company, is_organisation, tags, email_consent, birthday,
@@ -124,7 +124,7 @@ impl Newcomers {
         personal::insert_many(cx.db(), &self.emails, &self.phones, &self.addresses).await
     }
 
-    /// Notes, facts, consents, and the search entries; after tickets that notes refer to.
+    /// Inserts notes, attributes and consents, and rebuilds search entries. Must run after the tickets that notes refer to are inserted.
     pub async fn write_rest(&self, cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
         sqlx::query!(
             r#"insert into notes (id, contact_id, ticket_id, body, source, import_id, created_at)
@@ -162,12 +162,12 @@ impl Newcomers {
     }
 }
 
-/// E.164, or the digits where it is no valid number.
+/// The phone's match key: E.164, or the digits if it is not a valid number.
 pub fn phone_key(cell: &PhoneCell) -> String {
     cell.e164.clone().unwrap_or_else(|| phone::digits(&cell.typed))
 }
 
-/// Takes a portion of customers.
+/// Imports a batch of customers.
 pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CustomerRow>) -> Result<Vec<Done>> {
     let ids: Vec<String> = rows.iter().map(|r| r.source_id.clone()).collect();
     let present = here(cx, &rows, &ids).await?;
@@ -205,7 +205,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CustomerRow>) -> 
     Ok(done)
 }
 
-/// Who of these is here, by the file's id: known by it, or adopted.
+/// Loads existing contacts by the file's ids: those known by the id, and those adopted now.
 async fn here(cx: &mut Cx<'_>, rows: &[CustomerRow], ids: &[String]) -> Result<HashMap<String, Present>> {
     let mut present = again::present(cx, ids).await?;
     let strangers: Vec<&CustomerRow> = rows.iter().filter(|r| !present.contains_key(&r.source_id)).collect();
@@ -218,7 +218,7 @@ async fn here(cx: &mut Cx<'_>, rows: &[CustomerRow], ids: &[String]) -> Result<H
     Ok(present)
 }
 
-/// Fields of a contact that a file fills, as text; what re-importing compares.
+/// The contact fields that a file fills; a re-import compares them.
 pub fn fields(row: &CustomerRow) -> Vec<(&'static str, Value)> {
     let text = |s: &str| json!(s);
     vec![

@@ -1,4 +1,4 @@
-//! The end of an import: duplicates proposed, the state told; or why it stopped.
+//! Ends an import: proposes duplicates and marks it as done, or records why it failed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use platform::{
     role::Permission,
 };
 
-/// Every row is accounted for.
+/// Finishes an import whose rows all have an outcome.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct FinishImport {
@@ -41,10 +41,10 @@ impl Action for FinishImport {
     }
 }
 
-/// Proposals a contact takes part in.
+/// Maximum number of duplicate proposals per contact.
 const MOST_TWINS: u8 = 5;
 
-/// Proposes pairs of which one came or changed with this import; nobody is merged.
+/// Proposes likely duplicates among pairs with at least one contact that this import created or updated; merges none.
 async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
     let rows = sqlx::query!(
         r#"
@@ -76,7 +76,7 @@ async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
     if !ids.iter().any(|i| i.1) {
         return Ok(());
     }
-    // Best first; a contact with twins by the dozen is looked at once, not dozens of times.
+    // Best pairs first. The limit keeps a contact with dozens of matches from filling the list.
     let mut times = vec![0_u8; ids.len()];
     let pairs: Vec<Value> = likeness::propose(&people)
         .into_iter()
@@ -105,7 +105,7 @@ async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// It stopped: the page says why, and "run again" goes on from there.
+/// Marks an import as failed, with the reason; running it again continues from there.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct FailImport {
@@ -130,7 +130,7 @@ impl Action for FailImport {
     }
 }
 
-/// Puts a stopped import before the owner.
+/// Adds a notice about a failed import for the owner, or reopens the existing one.
 async fn notice(cx: &mut Cx<'_>, id: ImportId, reason: &str) -> Result<()> {
     let import = data::import(cx.db(), id).await?;
     sqlx::query!(
@@ -146,7 +146,7 @@ async fn notice(cx: &mut Cx<'_>, id: ImportId, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// It is being worked on again.
+/// Resolves the import's notices, as it is running again.
 pub async fn settled(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!(
         "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'import' and subject_id = $1 and resolved_at is null",

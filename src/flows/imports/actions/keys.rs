@@ -1,4 +1,4 @@
-//! What a source's ids became here (`import_keys`).
+//! Maps a source's ids to the records created from them (`import_keys`).
 
 use std::collections::HashMap;
 
@@ -8,25 +8,25 @@ use uuid::Uuid;
 
 use platform::{action::Cx, error::Result, ids::ImportId};
 
-/// One id of the source and the record it became.
+/// An id of the source and the record it became.
 #[derive(Debug, Clone, Serialize)]
 pub struct Key {
     pub kind: &'static str,
     pub key: String,
     pub record_kind: &'static str,
     pub record_id: Uuid,
-    /// The values as the import wrote them.
+    /// The values that the import wrote, to detect later changes by users.
     pub written: Value,
 }
 
-/// A key that is known already.
+/// A stored key.
 #[derive(Debug, Clone)]
 pub struct Known {
     pub record_id: Uuid,
     pub written: Value,
 }
 
-/// The known ones of these keys.
+/// Loads the stored keys of `kind` among `keys`, by key.
 pub async fn find(cx: &mut Cx<'_>, kind: &str, keys: &[String]) -> Result<HashMap<String, Known>> {
     let rows = sqlx::query!("select key, record_id, written from import_keys where kind = $1 and key = any ($2)", kind, keys)
         .fetch_all(cx.db())
@@ -34,7 +34,7 @@ pub async fn find(cx: &mut Cx<'_>, kind: &str, keys: &[String]) -> Result<HashMa
     Ok(rows.into_iter().map(|r| (r.key, Known { record_id: r.record_id, written: r.written })).collect())
 }
 
-/// Writes keys; a known one gets the new values and stays with the import that made it.
+/// Stores keys. An existing key gets the new record and values, but stays with the import that created it.
 pub async fn put(cx: &mut Cx<'_>, import: ImportId, keys: &[Key]) -> Result<()> {
     sqlx::query!(
         r#"insert into import_keys (kind, key, record_kind, record_id, import_id, written)

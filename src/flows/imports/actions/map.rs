@@ -1,4 +1,4 @@
-//! `import.map`: the person says which column of the file is what.
+//! `import.map`: sets the meaning of the file's columns.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,25 +17,25 @@ use platform::{
     role::Permission,
 };
 
-/// Corrects what the columns of a file are taken for, before it runs; and what the file is, where that was guessed wrong.
+/// Corrects the mapping of a file's columns before it runs, or the file's kind.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct MapImport {
     pub import_id: ImportId,
-    /// `square_customers` …; another kind than before starts from what its headers say.
+    /// The file's kind, such as `square_customers`. If it differs from the present one, columns are guessed anew from the headers.
     #[serde(default)]
     pub kind: Option<String>,
-    /// Every column that is to be read; the others are left out.
+    /// The columns to read; all others are ignored.
     #[serde(default)]
     pub columns: Vec<ColumnChoice>,
 }
 
-/// One column of the file and its meaning.
+/// One column of the file and the field it holds.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnChoice {
     /// Position in the file, from 0.
     pub column: usize,
-    /// As Square names it: `Phone Number`.
+    /// The field, by Square's name, such as `Phone Number`.
     pub field: String,
 }
 
@@ -69,7 +69,7 @@ impl Action for MapImport {
     }
 }
 
-/// The mapping that the choices make: each field once, and only what the kind knows.
+/// Builds the mapping from the choices. Returns an error if a column or field is unknown or a field is used twice.
 fn chosen(kind: Kind, sheet: &csv::Sheet, columns: &[ColumnChoice]) -> Result<Mapping> {
     let mut mapping = Mapping { kind, columns: std::collections::BTreeMap::new() };
     let mut errors = FieldErrors::default();

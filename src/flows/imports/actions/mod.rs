@@ -1,4 +1,4 @@
-//! `import.preview`, `import.run`, `import.undo`; and what the background job does, portion by portion.
+//! The actions `import.preview`, `import.run` and `import.undo`, and the batches of the background jobs.
 
 mod adopt;
 mod again;
@@ -39,38 +39,38 @@ fn about(id: ImportId) -> Subject {
     Subject { kind: "import", id: id.0, contact: None }
 }
 
-/// Takes a file in, recognises it and keeps it (redacted); nothing is imported yet.
+/// Stores an uploaded file (redacted) and recognises its kind; imports nothing yet.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct PreviewImport {
     #[serde(default)]
     pub id: Option<ImportId>,
     pub file_name: String,
-    /// The file's text; or `content_base64` for any encoding.
+    /// The file as text. Use `content_base64` instead for other encodings than UTF-8.
     #[serde(default)]
     pub content: String,
     #[serde(default)]
     pub content_base64: String,
-    /// What the file should be: `square_customers` …; without it, it is recognised by its columns.
+    /// The file's kind, such as `square_customers`; recognised by its columns if not given.
     #[serde(default)]
     pub kind: Option<String>,
 }
 
-/// What a file was taken for.
+/// Result of reading a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Previewed {
     pub id: ImportId,
     pub kind: String,
     pub rows_total: i32,
-    /// How many rows can't be taken; the reasons are on the page and in `include=rows` once it ran.
+    /// Number of rows that will be refused; once it has run, `include=rows` lists the reasons.
     pub refused: i32,
-    /// Columns whose dates can be read in two ways: `import.run` needs `date_orders`.
+    /// Columns with ambiguous dates; `import.run` needs `date_orders` for them.
     pub questions: Vec<super::square::DateQuestion>,
-    /// What each column of the file is taken for; `import.map` corrects it.
+    /// The field each column is mapped to; `import.map` changes it.
     pub columns: Vec<reading::SeenColumn>,
-    /// Columns without which it can't run: `import.map` says where they are.
+    /// Required columns that are not mapped yet; use `import.map`.
     pub missing: Vec<String>,
-    /// An import of the very same file.
+    /// An earlier import of an identical file.
     pub imported_before: Option<ImportId>,
 }
 
@@ -141,21 +141,21 @@ fn kind(key: &str) -> Result<Kind> {
     })
 }
 
-/// The name without a path, short enough for a list.
+/// The file name without its path, at most 120 characters.
 fn file_name(typed: &str) -> String {
     let name: String = typed.rsplit(['/', '\\']).next().unwrap_or_default().trim().chars().take(120).collect();
     if name.is_empty() { "file.csv".to_owned() } else { name }
 }
 
-/// Starts a previewed import, or goes on with a failed one, in the background.
+/// Starts a previewed import or resumes a failed one, in the background.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RunImport {
     pub import_id: ImportId,
-    /// How dates are written in a column, where the file leaves it open: `{"Birthday": "month_first"}`.
+    /// Order of day and month in columns with ambiguous dates: `{"Birthday": "month_first"}`.
     #[serde(default)]
     pub date_orders: BTreeMap<String, DateOrder>,
-    /// One answer for all columns that leave it open and have none of their own.
+    /// Order of day and month for all ambiguous columns not in `date_orders`.
     #[serde(default)]
     pub date_order: Option<DateOrder>,
 }
@@ -173,7 +173,7 @@ impl Action for RunImport {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         lock(cx, self.import_id).await?;
         let import = data::import(cx.db(), self.import_id).await?;
-        // A worker that died leaves "running" behind; asking again goes on where it stopped.
+        // A crashed worker leaves the state "running"; running the import anew resumes it.
         if !import.state.can_run() && !matches!(import.state, ImportState::Queued | ImportState::Running) {
             return Err(Error::conflict(format!("This import is in the state “{}”; it can't be run now.", import.state.word())));
         }
@@ -206,7 +206,7 @@ impl Action for RunImport {
     }
 }
 
-/// Takes an import back, in the background: what people have worked with since stays, and is named.
+/// Undoes an import in the background. Records that people have worked with since are kept and listed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UndoImport {
@@ -237,7 +237,7 @@ impl Action for UndoImport {
     }
 }
 
-/// Locks the import for this transaction: two workers never do the same row.
+/// Locks the import for this transaction, so that no two workers process the same row; returns its state.
 async fn lock(cx: &mut Cx<'_>, id: ImportId) -> Result<ImportState> {
     sqlx::query_scalar!(r#"select state as "state: ImportState" from imports where id = $1 for update"#, id.0)
         .fetch_optional(cx.db())

@@ -1,4 +1,4 @@
-//! Transactions and items detail → closed tickets with lines and payments, joined by transaction id in either order.
+//! Imports transactions and items detail as closed tickets with lines and payments, joined by transaction id; either file may come first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,10 +22,10 @@ use platform::{
     text,
 };
 
-/// Where sales without a customer are kept.
+/// Key and name of the contact for sales without a customer.
 const WALK_IN: (&str, &str) = ("walk-in", "Walk-in sales");
 
-/// Takes a portion of transactions.
+/// Imports a batch of transactions.
 pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<TransactionRow>) -> Result<Vec<Done>> {
     let (refunds, sales): (Vec<_>, Vec<_>) = rows.into_iter().partition(|r| r.is_refund);
     let ids: Vec<String> = sales.iter().map(|r| r.source_id.clone()).collect();
@@ -51,7 +51,7 @@ pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<Transacti
     Ok(done)
 }
 
-/// Takes a portion of line items, a transaction's together.
+/// Imports a batch of line items, grouped by transaction.
 pub async fn items(cx: &mut Cx<'_>, import: ImportId, groups: Vec<Vec<ItemRow>>) -> Result<Vec<Done>> {
     let ids: Vec<String> = groups.iter().map(|g| g[0].transaction_id.clone()).collect();
     let taken = keys::find(cx, "items", &ids).await?;
@@ -73,7 +73,7 @@ pub async fn items(cx: &mut Cx<'_>, import: ImportId, groups: Vec<Vec<ItemRow>>)
     Ok(done)
 }
 
-/// What a portion of sales is worked on with.
+/// Context for importing a batch of sales.
 struct Desk {
     book: Book,
     new: Newcomers,
@@ -90,11 +90,11 @@ impl Desk {
     async fn open(cx: &mut Cx<'_>, import: ImportId, book: Book, people: &[Buyer], ids: &[String]) -> Result<Self> {
         let (mut new, mut keys) = (Newcomers::default(), Vec::new());
         let contacts = customers(cx, &mut new, &mut keys, people).await?;
-        // Tickets refer to them.
+        // Contacts must exist before the tickets that refer to them.
         new.write_people(cx, import).await?;
         let known: HashMap<String, Uuid> = keys::find(cx, "transaction", ids).await?.into_iter().map(|(k, v)| (k, v.record_id)).collect();
         let tickets: Vec<Uuid> = known.values().copied().collect();
-        // Everything of the walk-in contact would be much, and says nothing of who it was.
+        // The walk-in contact has too many tickets to load, and none can be matched to a customer.
         let whose: Vec<Uuid> = contacts.iter().filter(|(k, _)| k.as_str() != WALK_IN.0).map(|(_, c)| c.0).collect();
         let present = visits::present(cx, &tickets, &whose).await?;
         Ok(Self { book, new, drawer: Drawer::default(), keys, contacts, known, present, used: HashSet::new() })
@@ -114,7 +114,7 @@ impl Desk {
         self.keys.push(Key { kind, key: id.to_owned(), record_kind: "ticket", record_id: ticket, written: json!({}) });
     }
 
-    /// The ticket of this sale: by its id, else the nearest appointment of the customer that has none yet.
+    /// Finds the sale's ticket: by transaction id, else the customer's nearest appointment without a sale.
     fn find(&mut self, id: &str, contact: ContactId, at: DateTime<Utc>) -> Option<Present> {
         let found = match self.known.get(id) {
             Some(ticket) => self.present.iter().find(|p| p.id == *ticket),
@@ -246,7 +246,7 @@ impl Desk {
     }
 }
 
-/// A ticket that money was taken for is closed, whatever the calendar said.
+/// Patches a paid ticket to closed, even if the calendar has it as cancelled or scheduled; appends `notes`.
 fn close(patch: &mut Map<String, Value>, there: &Present, notes: &mut Vec<String>) {
     if there.state != "closed" {
         if let Some(reason) = there.row["cancel_reason"].as_str() {
@@ -265,7 +265,7 @@ fn close(patch: &mut Map<String, Value>, there: &Present, notes: &mut Vec<String
     }
 }
 
-/// Notes, with the technician's name where it is nobody's here.
+/// Appends the technician's name to the notes if no member has it.
 pub fn unmatched(book: &Book, staff: &str, mut notes: Vec<String>) -> Vec<String> {
     if !staff.is_empty() && book.member(staff).is_none() {
         notes.push(format!("Technician in Square: {staff}"));
@@ -301,7 +301,8 @@ fn payment(row: &TransactionRow, contact: ContactId, ticket: Uuid, at: DateTime<
     })
 }
 
-/// Contacts by customer id; one whom the calendar named is adopted, one the business does not have yet is made from id and name, to be completed by the customers file.
+/// Returns contacts by customer id. A matching contact made by the calendar import is adopted; a missing one is created from id and name,
+/// to be completed by the customers file.
 async fn customers(cx: &mut Cx<'_>, new: &mut Newcomers, keys: &mut Vec<Key>, sales: &[Buyer]) -> Result<HashMap<String, ContactId>> {
     let people: HashMap<&str, &str> =
         sales.iter().map(|(id, name, _)| if id.is_empty() { WALK_IN } else { (id.as_str(), name.as_str()) }).collect();
@@ -343,7 +344,7 @@ async fn customers(cx: &mut Cx<'_>, new: &mut Newcomers, keys: &mut Vec<Key>, sa
     Ok(found)
 }
 
-/// A refund of a payment that is here.
+/// Imports a refund of an imported payment.
 async fn refund(cx: &mut Cx<'_>, import: ImportId, row: &TransactionRow) -> Result<Done> {
     let key = format!("{}:{}:{}", row.source_id, row.at, row.total);
     if let Some(k) = keys::find(cx, "refund", std::slice::from_ref(&key)).await?.get(&key) {
@@ -366,7 +367,7 @@ async fn refund(cx: &mut Cx<'_>, import: ImportId, row: &TransactionRow) -> Resu
     if amount <= Decimal::ZERO {
         return Ok(Done::skipped(row.line, "The payment is refunded already"));
     }
-    // The payment's own row may have told of it already, as "partial refunds": that is no second one.
+    // The payment's row may already include this refund as "partial refunds", so it must not be counted twice.
     let refunded = paid.refunded.max(paid.told + amount);
     let reason = if row.refund_reason.is_empty() { &row.note } else { &row.refund_reason };
     let (id, at) = (RefundId::new(), platform::localtime::to_utc(row.at.date(), row.at.time(), row.zone.unwrap_or(cx.who.zone)));

@@ -1,4 +1,5 @@
-//! Taking an import back: what it changed gets its former values, what it made goes; what people or other imports have worked with stays.
+//! Undoes an import: restores the values it changed and deletes the records it created, but keeps records that people or other imports have
+//! worked with.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,14 @@ use platform::{
     role::Permission,
 };
 
-/// Records a portion.
+/// Records per batch.
 const PORTION: i64 = 300;
-/// What a row says whose record stays: people have worked with it …
+/// Reason on the row of a record that stays because people have worked with it.
 const KEPT: &str = "Kept: worked with since it was imported";
-/// … or a later import builds on it, and goes first.
+/// Reason on the row of a record that stays because a later import builds on it.
 const JOINED: &str = "Kept: a later import completed it; take that one back first";
 
-/// Another attempt: what stayed then may go now.
+/// Clears the reasons of records kept by an earlier undo, so that they are checked once more.
 pub async fn start(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!("update import_rows set reason = '' where import_id = $1 and reason in ($2, $3)", id.0, KEPT, JOINED)
         .execute(cx.db())
@@ -29,7 +30,7 @@ pub async fn start(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// One portion of taking back, in one short transaction. Its output tells whether there is more to do.
+/// Undoes one batch in one short transaction. Returns whether there is more to undo.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UndoPortion {
@@ -58,7 +59,7 @@ impl Action for UndoPortion {
     }
 }
 
-/// Gives changed records their former values, the newest rows first.
+/// Restores former values of changed records, last rows first. Returns false if none was left.
 async fn restore(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     let rows = sqlx::query!(
         r#"select r.line, r.record_kind as "kind!", r.record_id as "record!", r.before as "before!",
@@ -110,7 +111,7 @@ fn ids(list: &Value) -> Vec<Uuid> {
 }
 
 async fn ticket(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
-    // Opens the ticket for the rest of this transaction, too.
+    // This also allows changes to the ticket's lines and assignments for the rest of the transaction.
     visits::patch_ticket(cx, id, &before["patch"]).await?;
     sqlx::query!("delete from ticket_lines where ticket_id = $1 and id = any ($2)", id, &ids(&before["lines"])).execute(cx.db()).await?;
     if let Some(lines) = before["removed_lines"].as_array() {
@@ -125,7 +126,7 @@ async fn ticket(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
     added(cx, &ids(&before["added"])).await
 }
 
-/// Takes out what an import added to a record.
+/// Deletes the records that an import added to an existing contact or ticket.
 async fn added(cx: &mut Cx<'_>, ids: &[Uuid]) -> Result<()> {
     sqlx::query!("delete from attributes where id = any ($1) and state = 'proposed'", ids).execute(cx.db()).await?;
     sqlx::query!("update attributes set note_id = null where note_id = any ($1)", ids).execute(cx.db()).await?;
@@ -139,7 +140,7 @@ async fn added(cx: &mut Cx<'_>, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// A field goes back only while it still says what the import wrote.
+/// Restores a contact's fields, each only if it still has the value that the import wrote.
 async fn contact(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
     sqlx::query!(
         r#"
@@ -181,7 +182,7 @@ async fn service(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Tickets that the import made and nobody joined.
+/// Deletes a batch of tickets that the import created and nobody has used since. Returns false if none was left.
 async fn tickets(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     let free = sqlx::query_scalar!(
         "select id from tickets where import_id = $1 and not app.import_record_used($1, id) order by id desc limit $2",
@@ -218,7 +219,7 @@ async fn tickets(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     Ok(true)
 }
 
-/// Payments and refunds that the import added to tickets of another one.
+/// Deletes payments and refunds that the import added to tickets of another import.
 async fn payments(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!(
         r#"update payments p set refunded = p.refunded - x.added, state = 'succeeded'
@@ -250,7 +251,7 @@ async fn payments(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// Contacts, services and tax rates that the import made and nobody uses.
+/// Deletes contacts (in batches), services and tax rates that the import created and nobody uses. Returns true after a batch of contacts.
 async fn contacts(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     let free = sqlx::query_scalar!(
         "select id from contacts where import_id = $1 and not app.import_record_used($1, id) order by id desc limit $2",
@@ -287,14 +288,14 @@ async fn contacts(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     Ok(false)
 }
 
-/// Rows and keys of records that are gone.
+/// Deletes the import's rows and the keys of deleted records.
 async fn forget(cx: &mut Cx<'_>, id: ImportId, records: &[Uuid]) -> Result<()> {
     sqlx::query!("delete from import_rows where import_id = $1 and record_id = any ($2)", id.0, records).execute(cx.db()).await?;
     sqlx::query!("delete from import_keys where record_id = any ($1)", records).execute(cx.db()).await?;
     batch::count(cx, id).await
 }
 
-/// Contacts of another import that this one gave the file's id: they are without one again, and may be adopted anew.
+/// Removes the id that this import gave to contacts of another import, so that they may be adopted once more.
 async fn release(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     let freed = sqlx::query_scalar!(
         r#"update contacts c set source_key = null
@@ -312,7 +313,7 @@ async fn release(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     Ok(())
 }
 
-/// What is left are records that stay: they say so.
+/// Ends the undo: the remaining rows belong to kept records and get the reason.
 async fn close(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     sqlx::query!("delete from contact_duplicates where import_id = $1 and state = 'proposed'", id.0).execute(cx.db()).await?;
     sqlx::query!(
@@ -340,7 +341,7 @@ async fn close(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
     .execute(cx.db())
     .await?;
     release(cx, id).await?;
-    // Keys of records that are not in the account any more: their file may be imported again.
+    // Deletes keys of records that no longer exist or have no row, so that their file can be imported again.
     sqlx::query!(
         r#"delete from import_keys k
             where k.import_id = $1 and not exists (select from import_rows r where r.import_id = $1 and r.record_id = k.record_id)

@@ -1,4 +1,4 @@
-//! Visits of the past and the near future → tickets with lines, technicians and payments. Two files that tell of the same visit make one ticket.
+//! Turns imported visits into tickets with lines, technicians and payments. Two files that contain the same visit produce one ticket.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ use platform::{
     redact,
 };
 
-/// How far a sale may lie from the appointment it belongs to: paid up to an hour before the start, or up to three after the end.
+/// A sale belongs to an appointment if it was paid at most one hour before its start and at most three hours after its end.
 const EARLY: Duration = Duration::minutes(60);
 const LATE: Duration = Duration::minutes(180);
 
-/// One line of a visit; without an amount its price is not known.
+/// A line of a visit. `amount` is the line's total; `None` if it is unknown.
 #[derive(Debug, Clone)]
 pub struct LineIn {
     pub name: String,
@@ -29,7 +29,7 @@ pub struct LineIn {
     pub amount: Option<Decimal>,
 }
 
-/// What names mean here: services and technicians.
+/// Looks up the business's services and technicians by name.
 #[derive(Debug)]
 pub struct Book {
     services: HashMap<String, (Uuid, String)>,
@@ -47,7 +47,7 @@ impl Book {
             .fetch_all(cx.db())
             .await?;
         let mut members: HashMap<String, Uuid> = HashMap::new();
-        // A first name alone finds somebody; the whole name wins.
+        // A member can be found by first name, but full names take precedence.
         for p in &people {
             members.insert(p.name.split(' ').next().unwrap_or_default().to_owned(), p.id);
         }
@@ -59,18 +59,18 @@ impl Book {
         self.members.get(&name.to_lowercase()).copied().filter(|_| !name.is_empty())
     }
 
-    /// A wall time of the file, in its own zone or the business's.
+    /// Converts a local time of the file to UTC, using `zone` or else the business's time zone.
     pub fn utc(&self, at: NaiveDateTime, zone: Option<Tz>) -> DateTime<Utc> {
         localtime::to_utc(at.date(), at.time(), zone.unwrap_or(self.zone))
     }
 }
 
-/// The state a visit comes in.
+/// The state in which a visit is imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Closed,
     Scheduled,
-    /// With its reason.
+    /// Holds the reason.
     Cancelled(String),
 }
 
@@ -84,7 +84,7 @@ impl State {
     }
 }
 
-/// A visit as a file tells of it.
+/// A visit as described by a file.
 #[derive(Debug, Clone)]
 pub struct Visit {
     pub contact: ContactId,
@@ -100,7 +100,7 @@ pub struct Visit {
     pub staff: String,
 }
 
-/// Tickets and what belongs to them, written together.
+/// New tickets with their lines, assignments and payments, collected to be inserted together.
 #[derive(Debug, Default)]
 pub struct Drawer {
     tickets: Vec<Value>,
@@ -109,14 +109,14 @@ pub struct Drawer {
     pub payments: Vec<Value>,
 }
 
-/// Text for the technician, without card numbers.
+/// Joins the non-empty parts as lines and redacts sensitive numbers.
 pub fn words(parts: &[String]) -> String {
     let parts: Vec<&str> = parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty()).collect();
     redact::redact(&parts.join("\n")).text
 }
 
 impl Drawer {
-    /// Puts a new ticket in.
+    /// Adds a new ticket with its lines and technician.
     pub fn ticket(&mut self, book: &Book, visit: &Visit) -> TicketId {
         let id = TicketId::new();
         let closed = (visit.state == State::Closed).then_some(visit.ends_at);
@@ -133,7 +133,7 @@ impl Drawer {
         id
     }
 
-    /// Lines of a ticket; returns their ids.
+    /// Adds a ticket's lines; returns their ids.
     pub fn lines(&mut self, book: &Book, ticket: Uuid, lines: &[LineIn]) -> Vec<Uuid> {
         let mut ids = Vec::new();
         for (position, line) in (1_i32..).zip(lines.iter().filter(|l| l.quantity > Decimal::ZERO)) {
@@ -152,7 +152,7 @@ impl Drawer {
         ids
     }
 
-    /// The technician of a ticket, where the name is one of the team's.
+    /// Assigns the visit's technician. Returns the assignment's id, or `None` if no member has that name.
     pub fn assign(&mut self, book: &Book, ticket: Uuid, visit: &Visit) -> Option<Uuid> {
         let member = book.member(&visit.staff)?;
         let id = AssignmentId::new().0;
@@ -162,7 +162,7 @@ impl Drawer {
         Some(id)
     }
 
-    /// Writes everything; ticket numbers are taken in the order the tickets were put in.
+    /// Inserts all rows. Ticket numbers are assigned in the order in which the tickets were added.
     pub async fn write(self, cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
         let mut tickets = self.tickets;
         if !tickets.is_empty() {
@@ -203,7 +203,7 @@ impl Drawer {
     }
 }
 
-/// Lines as JSON records.
+/// Inserts ticket lines given as JSON records.
 pub async fn insert_lines(cx: &mut Cx<'_>, lines: Vec<Value>) -> Result<()> {
     sqlx::query!(
         r#"insert into ticket_lines (id, ticket_id, position, service_id, kind, description, quantity, unit_price, total)
@@ -217,7 +217,7 @@ pub async fn insert_lines(cx: &mut Cx<'_>, lines: Vec<Value>) -> Result<()> {
     Ok(())
 }
 
-/// Bookings of the past overlap as they like; coming ones that overlap are marked as knowingly double.
+/// Inserts assignments. Past ones may overlap; an upcoming one that overlaps is marked as an override.
 async fn insert_assignments(cx: &mut Cx<'_>, assignments: Vec<Value>) -> Result<()> {
     let (coming, past): (Vec<Value>, Vec<Value>) = assignments.into_iter().partition(|a| a["is_open"] == json!(true));
     if !coming.is_empty() {
@@ -244,7 +244,7 @@ async fn insert_assignments(cx: &mut Cx<'_>, assignments: Vec<Value>) -> Result<
     Ok(())
 }
 
-/// An imported ticket that another file may tell of.
+/// An imported ticket that another file may also contain.
 #[derive(Debug, Clone)]
 pub struct Present {
     pub id: Uuid,
@@ -253,19 +253,19 @@ pub struct Present {
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
     pub state: String,
-    /// Its values, for undo.
+    /// The ticket's values, for undo.
     pub row: Value,
-    /// Lines without a price: an appointment's.
+    /// Lines without a price, which come from an appointment.
     pub open_lines: Vec<Value>,
     pub has_priced_lines: bool,
     pub has_technician: bool,
-    /// A person worked with it since: it is theirs.
+    /// A user has worked with it since the import, so imports leave it alone.
     pub is_touched: bool,
     pub has_sale: bool,
     pub has_appointment: bool,
 }
 
-/// Imported tickets by id, or all of these contacts.
+/// Loads imported tickets that are in `ids` or belong to `contacts`.
 pub async fn present(cx: &mut Cx<'_>, ids: &[Uuid], contacts: &[Uuid]) -> Result<Vec<Present>> {
     Ok(sqlx::query_as!(
         Present,
@@ -286,25 +286,25 @@ pub async fn present(cx: &mut Cx<'_>, ids: &[Uuid], contacts: &[Uuid]) -> Result
     .await?)
 }
 
-/// Whether a sale at this time may belong to a visit of that time.
+/// Whether a sale at time `sale` may belong to a visit from `starts_at` to `ends_at`.
 pub fn fits(sale: DateTime<Utc>, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> bool {
     sale >= starts_at - EARLY && sale <= ends_at + LATE
 }
 
-/// Completes a ticket that another file made, and returns the former values of what was changed.
+/// Applies `patch` to a ticket that another file created; returns the former values of the patched fields.
 pub async fn merge(cx: &mut Cx<'_>, ticket: &Present, patch: &Map<String, Value>) -> Result<Value> {
     let old: Map<String, Value> = patch.keys().map(|k| (k.clone(), ticket.row[k].clone())).collect();
     patch_ticket(cx, ticket.id, &Value::Object(patch.clone())).await?;
     Ok(Value::Object(old))
 }
 
-/// The narrow door of the database for imported tickets.
+/// Changes an imported ticket through the database function that allows it even for closed ones.
 pub async fn patch_ticket(cx: &mut Cx<'_>, ticket: Uuid, patch: &Value) -> Result<()> {
     sqlx::query!("select app.merge_import_ticket($1, $2)", ticket, patch).fetch_one(cx.db()).await?;
     Ok(())
 }
 
-/// Takes out the lines that an appointment left without a price, now that the sale's are known.
+/// Deletes the appointment's lines without a price, to be replaced by the sale's lines.
 pub async fn drop_open_lines(cx: &mut Cx<'_>, ticket: &Present) -> Result<()> {
     sqlx::query!("delete from ticket_lines where ticket_id = $1 and unit_price is null", ticket.id).execute(cx.db()).await?;
     Ok(())

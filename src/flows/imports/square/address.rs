@@ -1,4 +1,4 @@
-//! Addresses as they stand in exports: one cell or several, gate codes among them, states in every spelling.
+//! Parses addresses from exports: in one cell or several, with gate codes in between and states in any spelling.
 
 use customers::contacts::likeness::street_key;
 use platform::text::{collapse, fold};
@@ -6,17 +6,17 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
-/// A place of service. All fields may be empty but the street.
+/// A place of service. Any field may be empty, but not all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Address {
     pub street: String,
     /// "Apt 4", "Unit B".
     pub unit: String,
     pub city: String,
-    /// Two letters for states of the US and provinces of Canada, otherwise as written.
+    /// Two-letter code for US states and Canadian provinces, otherwise as written.
     pub region: String,
     pub postal_code: String,
-    /// What stood in the second line and is no part of an address: "gate code 4411#".
+    /// Access notes found in the second address line, such as "gate code 4411#".
     pub access: String,
 }
 
@@ -25,7 +25,7 @@ static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl Address {
-    /// From separate cells; `None` when all are empty.
+    /// Builds an address from separate cells; returns `None` if all are empty.
     pub(super) fn from_cells(street: &str, second: &str, city: &str, region: &str, postal: &str) -> Option<Self> {
         let second = collapse(second);
         let (unit, access) = if ACCESS.is_match(&second) { (String::new(), second) } else { (second, String::new()) };
@@ -40,7 +40,7 @@ impl Address {
         (address != Self::default()).then_some(address)
     }
 
-    /// Whether both may be the same door: street and unit, as far as both name one, and city or ZIP code.
+    /// Whether both may be the same place: same street; same unit, or one without; same city or ZIP code, or too few of them to differ.
     pub fn is_same_place(&self, other: &Self) -> bool {
         let agree = |a: &str, b: &str| a.is_empty() || b.is_empty() || fold(a) == fold(b);
         let both = |a: &str, b: &str| !a.is_empty() && fold(a) == fold(b);
@@ -51,7 +51,7 @@ impl Address {
         street_key(&self.street) == street_key(&other.street) && agree(&self.unit, &other.unit) && is_same_town
     }
 
-    /// With what it lacks taken from the other.
+    /// Fills empty fields from `other`.
     #[must_use]
     pub fn filled_from(&self, other: &Self) -> Self {
         let or = |a: &String, b: &String| if a.is_empty() { b.clone() } else { a.clone() };
@@ -65,7 +65,7 @@ impl Address {
         }
     }
 
-    /// From one cell: `8798 Governors Dr SW, Hazel Green, Alabama, 35750`, or `…, AL 35750`.
+    /// Parses an address from one cell, such as `8798 Governors Dr SW, Hazel Green, Alabama, 35750` or `…, AL 35750`.
     pub(super) fn from_line(line: &str) -> Option<Self> {
         let mut parts: Vec<String> = line.split(',').map(collapse).filter(|p| !p.is_empty()).collect();
         if parts.len() > 3 && matches!(parts.last().map(|p| p.to_lowercase()).as_deref(), Some("us" | "usa" | "united states")) {
@@ -91,7 +91,7 @@ impl Address {
         Self::from_cells(&street, &second, &city, &region, &postal)
     }
 
-    /// A ZIP code whose leading zero a spreadsheet cut ("2134" in Massachusetts), mended.
+    /// Restores leading zeros that a spreadsheet dropped from a ZIP code ("2134" in Massachusetts). Returns whether it was changed.
     pub(super) fn mend_zip(&mut self) -> bool {
         let north_east = matches!(self.region.as_str(), "CT" | "MA" | "ME" | "NH" | "NJ" | "RI" | "VT" | "PR" | "VI");
         let (first, rest) = self.postal_code.split_once('-').unwrap_or((&self.postal_code, ""));
@@ -104,7 +104,7 @@ impl Address {
     }
 }
 
-/// 35750 or 35750-1234.
+/// Whether `text` is a ZIP code like 35750 or 35750-1234.
 fn is_zip(text: &str) -> bool {
     let (five, plus) = text.split_once('-').unwrap_or((text, "0000"));
     five.len() == 5 && plus.len() == 4 && five.bytes().chain(plus.bytes()).all(|b| b.is_ascii_digit())
@@ -114,7 +114,7 @@ fn take_last(parts: &mut Vec<String>, is: impl Fn(&str) -> bool) -> String {
     if parts.len() > 1 && parts.last().is_some_and(|p| is(p)) { parts.pop().unwrap_or_default() } else { String::new() }
 }
 
-/// `Alabama`, `al`, `Ala.` → `AL`; what is no state or province stays as written.
+/// Maps a state or province to its code: `Alabama`, `al`, `Ala.` → `AL`; anything else stays as written.
 pub fn region_code(region: &str) -> String {
     let plain = collapse(region);
     let key = plain.to_lowercase().replace('.', "");

@@ -1,4 +1,4 @@
-//! The appointments history. Its labels vary, it has no ids, and recurring bookings are not in it.
+//! The appointments history. Its headers vary, and it contains neither ids nor recurring bookings.
 
 use super::{Address, Cells, Options, Orders, Parsed, PhoneCell, date_orders, each};
 use crate::imports::RowProblem;
@@ -20,18 +20,18 @@ pub enum AppointmentStatus {
     NoShow,
 }
 
-/// One visit of the calendar, past or coming.
+/// A past or future appointment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppointmentRow {
     pub line: u64,
-    /// Stands for the id that the file lacks: hash of start, client and address.
+    /// Substitute for the id that the file lacks: a hash of start, creation time, client and street.
     pub source_key: String,
     pub status: AppointmentStatus,
-    /// Local wall times of the business.
+    /// Local time in the business's time zone.
     pub starts_at: NaiveDateTime,
     pub ends_at: NaiveDateTime,
     pub created_at: Option<NaiveDateTime>,
-    /// Catalogue names, in order.
+    /// Names of catalogue items, in order.
     pub services: Vec<String>,
     pub address: Option<Address>,
     pub client_name: String,
@@ -131,7 +131,7 @@ fn client_phone(cells: &Cells<'_>, options: &Options, warnings: &mut Vec<RowProb
     Some(PhoneCell { typed: typed.to_owned(), e164: parsed.ok().map(|p| p.e164) })
 }
 
-/// The same visit in a later export has the same key, whatever became of its status, notes and services.
+/// Computes a key that stays the same in a later export, even if status, notes or services change.
 fn source_key(cells: &Cells<'_>, row: &AppointmentRow) -> String {
     let mut hash = Sha256::new();
     let phone = row.client_phone.as_ref().map_or("", |p| p.e164.as_deref().unwrap_or(&p.typed));

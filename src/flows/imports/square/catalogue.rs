@@ -12,13 +12,13 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatalogueKind {
     Fixed,
-    /// Square's "variable": the price is known at close-out.
+    /// Square's "variable" price, which is set at close-out.
     Flexible,
     PerUnit,
     Product,
 }
 
-/// A tax that the file has a column for: `Tax - Sales Tax (9%)`.
+/// A tax column of the file, such as `Tax - Sales Tax (9%)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxColumn {
     pub name: String,
@@ -26,17 +26,17 @@ pub struct TaxColumn {
     pub rate: Decimal,
 }
 
-/// One item and variation.
+/// A variation of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueRow {
     pub line: u64,
-    /// `Token`: the key for importing again.
+    /// Square's `Token`, the key that re-imports match on; empty in older exports.
     pub source_id: String,
-    /// "Screen Cleaning", or "Screen Cleaning – Large" for a variation of its own.
+    /// "Screen Cleaning", or "Screen Cleaning – Large" if the variation has a name.
     pub name: String,
     pub variation: String,
     pub kind: CatalogueKind,
-    /// In the business's currency; only flexible ones have none.
+    /// In the business's currency; `None` only for flexible prices.
     pub price: Option<Decimal>,
     pub unit: String,
     pub sku: String,
@@ -105,7 +105,7 @@ fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow,
     })
 }
 
-/// The price; `None` for "variable" and for an empty cell, which is how older exports write it.
+/// Parses the price. Returns `None` for "variable" and for an empty cell, which means the same in older exports.
 fn price(cells: &Cells<'_>) -> Result<Option<Decimal>, RowProblem> {
     if cells.text("Price").eq_ignore_ascii_case("variable") {
         return Ok(None);
@@ -117,7 +117,7 @@ fn price(cells: &Cells<'_>) -> Result<Option<Decimal>, RowProblem> {
     }
 }
 
-/// "Per screen, precision 0" → "screen"; "ea" is no unit of its own.
+/// Parses a unit: "Per screen, precision 0" → "screen"; "ea" → empty.
 fn unit(cell: &str) -> String {
     let word = cell.split([',', '(']).next().unwrap_or_default().trim();
     let word = word.strip_prefix("Per ").or(word.strip_prefix("per ")).unwrap_or(word);
@@ -127,7 +127,7 @@ fn unit(cell: &str) -> String {
     }
 }
 
-/// "1 hr 30 min", "90", "1:30" → 90.
+/// Parses a duration into minutes: "1 hr 30 min", "90", "1:30" → 90.
 fn duration(cell: &str) -> Option<u32> {
     if let Some((hours, minutes)) = cell.split_once(':') {
         return Some(hours.trim().parse::<u32>().ok()?.checked_mul(60)? + minutes.trim().parse::<u32>().ok()?);
@@ -141,7 +141,7 @@ fn duration(cell: &str) -> Option<u32> {
     (1..=1440).contains(&minutes).then_some(minutes)
 }
 
-/// `Tax - Sales Tax (9%)`, `Tax - VAT (20.5%)`.
+/// Parses a tax column's header, such as `Tax - Sales Tax (9%)`.
 fn tax_column(header: &str) -> Option<TaxColumn> {
     let rest = header.strip_prefix("Tax - ").or(header.strip_prefix("tax - "))?;
     let (name, rate) = rest.rsplit_once('(')?;
@@ -149,7 +149,7 @@ fn tax_column(header: &str) -> Option<TaxColumn> {
     (rate >= Decimal::ZERO && rate < Decimal::ONE_HUNDRED).then(|| TaxColumn { name: name.trim().to_owned(), rate })
 }
 
-/// Names of items ever sold by the piece: Square keeps no unit for services, but "Screen Cleaning" × 17 shows one.
+/// Names of items sold in quantities above one: Square stores no unit for services, but "Screen Cleaning" × 17 implies one.
 pub fn sold_by_count(items: &[ItemRow]) -> HashSet<String> {
     items.iter().filter(|item| item.quantity > Decimal::ONE).map(|item| item.name.clone()).collect()
 }

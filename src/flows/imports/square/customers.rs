@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// A phone as it stood in the file; without `e164` it is kept, but not matched.
+/// A phone number as typed in the file. Without `e164` it is not a valid number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneCell {
     pub typed: String,
@@ -22,20 +22,20 @@ pub struct PhoneCell {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerRow {
     pub line: u64,
-    /// `Square Customer ID`: the key for importing again. A file without that column is known again by name, email, phone and street.
+    /// `Square Customer ID`, the key that re-imports match on. In a file without that column, a hash of name, email, phone and street.
     pub source_id: String,
     pub reference: String,
-    /// What lists show; a street or the end of the id for card sales without a name.
+    /// Displayed name; for card sales without a name, the street or the end of the id.
     pub name: String,
     pub first_name: String,
     pub last_name: String,
     pub nickname: String,
     pub company: String,
-    /// Lower-cased, checked.
+    /// Valid addresses, in lower case.
     pub emails: Vec<String>,
     pub phones: Vec<PhoneCell>,
     pub address: Option<Address>,
-    /// `1948-03-12` where the file allows no doubt or the person answered, else as typed.
+    /// `1948-03-12` if the date is unambiguous or the user chose its order, else as typed.
     pub birthday: Option<String>,
     pub memo: String,
     pub creation_source: String,
@@ -44,12 +44,12 @@ pub struct CustomerRow {
     pub transaction_count: u32,
     /// In the business's currency.
     pub lifetime_spend: Option<Decimal>,
-    /// Marketing mail only: subscribed, unsubscribed, or never asked.
+    /// Consent to marketing mail; `None` if the customer was never asked.
     pub email_consent: Option<bool>,
-    /// Made by a card sale, not by a person.
+    /// Created by Square from a card sale.
     pub is_instant_profile: bool,
     pub is_blocked_online: bool,
-    /// Columns that Rounds has no field for, with their values.
+    /// Header and value of unmapped columns.
     pub extra: Vec<(String, String)>,
 }
 
@@ -132,7 +132,7 @@ fn customer(
     Ok(row)
 }
 
-/// The key of a row whose file has no ids.
+/// Computes the key of a row if the file has no ids.
 fn stand_in_id(row: &CustomerRow) -> String {
     let mut hash = Sha256::new();
     let phone = row.phones.first().map_or("", |p| p.e164.as_deref().unwrap_or(&p.typed));
@@ -145,7 +145,7 @@ fn stand_in_id(row: &CustomerRow) -> String {
     format!("row-{}", platform::secrets::hex(&hash.finalize()[..16]))
 }
 
-/// A name to show. Card sales leave none: the street then, so that their visits and notes are not lost.
+/// Picks the displayed name. A card sale without a name gets its street or the end of its id, so that its visits and notes are not lost.
 fn name(row: &CustomerRow, cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<String, RowProblem> {
     let person = text::collapse(&format!("{} {}", row.first_name, row.last_name));
     let known = [
@@ -172,7 +172,7 @@ fn name(row: &CustomerRow, cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) ->
 fn emails(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Vec<String> {
     let cell = cells.text("Email Address");
     let mut emails = Vec::new();
-    // Several addresses in one cell stand with any of these between; a space alone only parts real ones.
+    // Several addresses in a cell are separated by a comma or semicolon, or by a space if the cell has more than one @.
     let spaces = cell.matches('@').count() > 1;
     let between = |c: char| matches!(c, ',' | ';') || (spaces && c.is_whitespace());
     for typed in cell.split(between).map(str::trim).filter(|e| !e.is_empty()) {
@@ -188,7 +188,7 @@ fn emails(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Vec<String> {
 fn phones(cells: &Cells<'_>, options: &Options, warnings: &mut Vec<RowProblem>) -> Vec<PhoneCell> {
     let cell = cells.text("Phone Number");
     let mut phones: Vec<PhoneCell> = Vec::new();
-    // "256 555 0102 / 256 555 0103" are two; in "256/555-0102" the slash belongs to the number.
+    // "256 555 0102 / 256 555 0103" is two numbers; in "256/555-0102" the slash belongs to the number.
     let is_whole = |n: &str| phone::digits(n).len() >= 7;
     let numbers = cell.split([';', ',']).flat_map(|part| match part.split_once('/') {
         Some((one, other)) if is_whole(one) && is_whole(other) => vec![one, other],

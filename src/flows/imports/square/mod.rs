@@ -1,6 +1,6 @@
-//! Square's exports as typed rows: customers, catalogue, transactions, items, appointments.
+//! Parses Square's exports into typed rows: customers, catalogue, transactions, items, appointments.
 //!
-//! Each row becomes a record or a reason; what could be read only in part becomes a record with a warning.
+//! Each row becomes a record or a refusal with a reason; a row that could be read only in part becomes a record with a warning.
 
 mod address;
 mod appointments;
@@ -23,14 +23,14 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the business and the person add to the file.
+/// Settings for reading a file that the file itself does not contain.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// ISO 3166 country of the business: region of phone numbers and states.
+    /// ISO 3166 country of the business: the default region of phone numbers.
     pub region: String,
-    /// The person's answers where a column leaves the order of day and month open.
+    /// The user's answers for columns with an ambiguous order of day and month.
     pub date_orders: BTreeMap<String, DateOrder>,
-    /// The answer for columns that have none of their own.
+    /// The answer for ambiguous columns not in `date_orders`.
     pub date_order: Option<DateOrder>,
 }
 
@@ -40,44 +40,44 @@ impl Default for Options {
     }
 }
 
-/// A file read: every data row is in `rows` or in `refused`.
+/// A parsed file: each of its data rows is in `rows` or in `refused`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed<T> {
     pub rows: Vec<T>,
-    /// Rows that could not be taken, each with its reason.
+    /// Rows that could not be read, with the reason of each.
     pub refused: Vec<RowProblem>,
-    /// Rows that were taken, with something to look at.
+    /// Things to check in rows that were read.
     pub warnings: Vec<RowProblem>,
-    /// What must be asked before the import runs.
+    /// Questions to answer before the import runs.
     pub questions: Vec<DateQuestion>,
 }
 
-/// "Is 05/10/2026 in the column Birthday the 5th of October or May 10th?"
+/// Asks the user for the order of day and month in a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateQuestion {
-    /// As Square names it.
+    /// The column, by Square's name.
     pub column: String,
     pub samples: Vec<String>,
 }
 
 impl DateQuestion {
-    /// The name of its answer in forms and in errors: `date_first_visit`.
+    /// Field name of the answer in forms and errors, such as `date_first_visit`.
     pub fn field(&self) -> String {
         format!("date_{}", super::csv::header_key(&self.column).replace(' ', "_"))
     }
 }
 
-/// The largest amount and the largest quantity of a row: a visit of some of them still fits the books.
+/// The largest amount or quantity of a row, low enough that the sum of several still fits the database's columns.
 const LARGEST: Decimal = Decimal::from_parts(99_999_999, 0, 0, false, 0);
 
-/// One row with the names of its columns.
+/// A row with its column mapping.
 struct Cells<'s> {
     mapping: &'s Mapping,
     row: &'s Row,
 }
 
 impl<'s> Cells<'s> {
-    /// The cell of a column by Square's name; "" without the column.
+    /// The cell of a column, by Square's name; empty if the file lacks the column.
     fn text(&self, name: &str) -> &'s str {
         let index = self.mapping.index(name);
         index.and_then(|i| self.row.cells.get(i)).unwrap_or_default()
@@ -91,7 +91,7 @@ impl<'s> Cells<'s> {
         RowProblem::new(self.row.line, Some(column), message)
     }
 
-    /// An amount; `None` when empty. `$1,234.56`, `-$45.00`, `($45.00)`.
+    /// Parses an amount such as `$1,234.56`, `-$45.00` or `($45.00)`. Returns `None` if the cell is empty.
     fn amount(&self, column: &str) -> Result<Option<Decimal>, RowProblem> {
         let text = self.text(column);
         if text.is_empty() {
@@ -113,7 +113,7 @@ impl<'s> Cells<'s> {
     }
 }
 
-/// Reads each row by `read`, which may add warnings.
+/// Reads each row with `read`, which may add warnings; an error refuses the row.
 fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &mut Vec<RowProblem>) -> Result<T, RowProblem>) -> Parsed<T> {
     let mut parsed =
         Parsed { rows: Vec::with_capacity(sheet.rows.len()), refused: Vec::new(), warnings: sheet.problems.clone(), questions: Vec::new() };
@@ -127,11 +127,11 @@ fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &m
     parsed
 }
 
-/// How each of some columns writes its dates; nothing where every date reads in one way only.
+/// Date order by column; columns with only unambiguous dates are absent.
 type Orders = BTreeMap<String, DateOrder>;
 
-/// The order of dates of these columns, which one program wrote: what one of them shows holds for all. Where none shows it, or they
-/// differ, each column speaks for itself, and what is left is asked column by column.
+/// Infers the date order of columns written by the same program: the order shown by one applies to all. If none shows it or they
+/// contradict each other, each column is inferred on its own; ambiguous ones take the user's answer or become questions.
 fn date_orders(sheet: &Sheet, mapping: &Mapping, columns: &[&str], options: &Options) -> (Orders, Vec<DateQuestion>) {
     let there: Vec<(&str, usize)> = columns.iter().filter_map(|c| Some((*c, mapping.index(c)?))).collect();
     let infer = |of: &[(&str, usize)]| dates::infer(sheet.rows.iter().flat_map(|row| of.iter().map(|(_, i)| (row.line, &row.cells[*i]))));

@@ -1,4 +1,4 @@
-//! Transactions and items detail: together the service history, joined by transaction id.
+//! Transactions and items detail: the service history, joined by transaction id.
 
 use super::{Cells, LARGEST, Options, Parsed, date_orders, each};
 use crate::imports::RowProblem;
@@ -11,13 +11,13 @@ use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::str::FromStr;
 
-/// One payment or refund. Amounts in the business's currency, as the file signs them.
+/// A payment or refund. Amounts are in the business's currency, with the file's signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionRow {
     pub line: u64,
     pub source_id: String,
     pub payment_id: String,
-    /// Local wall time of the file; `zone` says where, if the file does.
+    /// Local time in `zone`; if that is `None`, in the business's time zone.
     pub at: NaiveDateTime,
     pub zone: Option<Tz>,
     pub gross: Decimal,
@@ -31,7 +31,7 @@ pub struct TransactionRow {
     pub cash: Decimal,
     pub gift_card: Decimal,
     pub other: Decimal,
-    /// "Check", "Venmo": what the other tender was.
+    /// Type of the other tender, such as "Check" or "Venmo".
     pub other_kind: String,
     pub fees: Decimal,
     pub is_refund: bool,
@@ -44,7 +44,7 @@ pub struct TransactionRow {
     pub refund_reason: String,
 }
 
-/// One line item.
+/// A line item of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRow {
     pub line: u64,
@@ -68,7 +68,7 @@ pub struct ItemRow {
 }
 
 impl ItemRow {
-    /// Taken back, not sold.
+    /// Whether the item was returned.
     pub fn is_back(&self) -> bool {
         self.is_refund || self.quantity <= Decimal::ZERO
     }
@@ -126,7 +126,7 @@ fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<Transactio
         other: cells.amount_or_zero("Other Tender")?,
         other_kind: cells.owned("Other Tender Type"),
         fees: cells.amount_or_zero("Fees")?,
-        // Older exports have no event type: what was sold is below zero then.
+        // Older exports have no event type; a refund has negative sales there.
         is_refund: is_refund(cells) || (gross.is_sign_negative() && total.is_sign_negative()),
         is_complete: matches!(cells.text("Transaction Status").to_lowercase().as_str(), "" | "complete" | "completed"),
         customer_id: cells.owned("Customer ID"),

@@ -1,4 +1,4 @@
-//! The columns of a file on its preview: a select each, and what was chosen in them.
+//! The column mapping on a file's preview: one select per column, and the posted choices.
 
 use super::{Import, Kind, Typed};
 use crate::imports::{
@@ -7,22 +7,22 @@ use crate::imports::{
     recognise::Column,
 };
 
-/// The part of the preview that says which column is what.
+/// The part of the preview that shows the column mapping.
 pub struct Columns {
     pub kind: ui::Field,
     pub fields: Vec<ui::Field>,
     pub recognised: usize,
-    /// Columns that hold nothing and mean nothing: not shown.
+    /// Number of empty, unmapped columns, which are not shown.
     pub empty: usize,
     pub missing: Vec<&'static str>,
-    /// Something is to be done here.
+    /// Whether the section is expanded, because columns are missing or unmapped.
     pub is_open: bool,
-    /// What the selects stood at, to see what was changed.
+    /// The stored values of the selects, to detect changes.
     before: Typed,
 }
 
 impl Columns {
-    /// Whether what was posted is not what the preview was made from.
+    /// Whether the posted mapping differs from the stored one, which the preview was made from.
     pub fn differ(&self, typed: &Typed) -> bool {
         self.before.iter().any(|(name, value)| typed.get(name).is_some_and(|t| t != value))
     }
@@ -32,7 +32,7 @@ fn name(column: &SeenColumn) -> String {
     format!("column_{}", column.column)
 }
 
-/// The selects of a file, with what was typed where there is such.
+/// Builds the selects, showing posted values instead of stored ones if there are any.
 pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
     let mut choices = vec![ui::Choice::new("", "Leave out")];
     choices.extend(reading.kind.columns().iter().map(|c: &Column| ui::Choice::new(c.name(), c.name())));
@@ -59,7 +59,7 @@ pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
     }
 }
 
-/// What a posted preview says about its columns.
+/// The column choices of a posted preview.
 pub fn chosen(typed: &Typed) -> Vec<ColumnChoice> {
     let choice = |(name, field): (&String, &String)| {
         let column = name.strip_prefix("column_")?.parse().ok()?;

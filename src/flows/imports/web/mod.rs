@@ -1,4 +1,4 @@
-//! `/imports`: bring files, look at what they will become, run, watch, see what became of every row, take back.
+//! `/imports`: pages to upload files, preview, run and watch imports, see every row's outcome, and undo.
 
 mod columns;
 
@@ -32,9 +32,9 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// Rows a page.
+/// Rows per page.
 const PAGE: i64 = 50;
-/// Warnings and refusals shown in a preview; the rest is counted.
+/// Maximum number of warnings and of refusals listed in a preview.
 const SHOWN: usize = 20;
 
 #[derive(Template)]
@@ -46,7 +46,7 @@ struct Index {
     search: String,
     next: Option<String>,
     first: Option<String>,
-    /// Files of the same upload that were read.
+    /// Number of files of the same upload that were stored.
     kept: usize,
     errors: FieldErrors,
 }
@@ -82,7 +82,7 @@ async fn list(read: &mut Read, asked: ListQuery, errors: FieldErrors) -> Result<
     Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, kept: 0, errors })
 }
 
-/// `POST /imports`: one or several files; each becomes an import to look at.
+/// `POST /imports`: stores one or more files; each becomes an import to preview.
 pub async fn upload(write: Write, request: Request) -> Result<Response> {
     let (files, mut meta) = files(request).await?;
     if files.is_empty() {
@@ -126,7 +126,7 @@ async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
         match (name.as_str(), file) {
             ("_key", _) => meta.key = Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|k| !k.is_empty()),
             ("_org", _) => meta.org = String::from_utf8_lossy(&bytes).parse().ok(),
-            // A form without a choice sends one file without a name.
+            // Without a chosen file, a form sends one empty file without a name.
             ("file", Some(file)) if !file.is_empty() || !bytes.is_empty() => files.push((file, bytes.to_vec())),
             _ => {}
         }
@@ -134,7 +134,7 @@ async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
     Ok((files, meta))
 }
 
-/// What the file will become, while it has not run.
+/// Preview of a file that has not run yet.
 struct Preview {
     columns: columns::Columns,
     plan: Vec<String>,
@@ -152,7 +152,7 @@ struct Show {
     head: ui::Head,
     import: Import,
     preview: Option<Preview>,
-    /// The very same file was imported before.
+    /// An earlier import of an identical file.
     twin: Option<ImportId>,
     rows: Vec<RowResult>,
     outcome: String,
@@ -163,11 +163,11 @@ struct Show {
     errors: FieldErrors,
 }
 
-/// What was posted, to be shown again.
+/// Posted values, to redisplay.
 type Typed = BTreeMap<String, String>;
 
 impl Show {
-    /// "May 10" and "5 October": what a sample means either way.
+    /// Formats a sample date as read in `order`, such as "10 May 2026".
     fn reads(sample: &str, order: DateOrder) -> String {
         parse_date(sample, Some(order)).map_or_else(|| "not a date".into(), |d| d.format("%-d %B %Y").to_string())
     }
@@ -198,7 +198,7 @@ pub struct RowsQuery {
     after: i32,
 }
 
-/// `GET /imports/{id}`: loads itself again as long as work goes on.
+/// `GET /imports/{id}`: reloads itself while a job is running.
 pub async fn show(mut read: Read, Path(id): Path<ImportId>, Query(asked): Query<RowsQuery>) -> Result<Response> {
     let page = one(&mut read, id, asked, Typed::new(), FieldErrors::default()).await?;
     Ok(ui::again_in(page.import.state.is_busy().then_some(2), ui::page(&page)?))
@@ -222,7 +222,7 @@ async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, typed: Typed, erro
 
 async fn preview(read: &mut Read, import: &Import, typed: &Typed) -> Result<Option<Preview>> {
     let Some(kind) = Kind::from_key(&import.kind) else { return Ok(None) };
-    // A file that can't be read any more has no preview; its rows are shown.
+    // A file that can't be read any more has no preview; only its rows are shown.
     let Ok(bytes) = data::bytes(read.db(), import.file_id).await else { return Ok(None) };
     let Ok(reading) = reading::read(&bytes, kind, &read.who.country, &import.choices) else { return Ok(None) };
     Ok(Some(Preview {
@@ -237,7 +237,7 @@ async fn preview(read: &mut Read, import: &Import, typed: &Typed) -> Result<Opti
     }))
 }
 
-/// `POST /imports/{id}/columns`: reads the file again with other meanings of its columns.
+/// `POST /imports/{id}/columns`: changes the column mapping and shows the new preview.
 pub async fn map(write: Write, Path(id): Path<ImportId>, form: Posted<Typed>) -> Result<Response> {
     let action = MapImport { import_id: id, kind: form.value.get("kind").cloned(), columns: columns::chosen(&form.value) };
     match write.act(&form.meta, action).await {
@@ -292,7 +292,7 @@ pub async fn undo(write: Write, Path(id): Path<ImportId>, form: Posted<Nothing>)
     Ok(ui::redirect(&format!("/imports/{id}"), "The import is being taken back."))
 }
 
-/// `GET /imports/{id}/refused.csv`: the refused rows with their reasons, to mend and bring again.
+/// `GET /imports/{id}/refused.csv`: the refused rows with their reasons, to correct and upload again.
 pub async fn refused(mut read: Read, Path(id): Path<ImportId>) -> Result<Response> {
     let import = data::import(read.db(), id).await?;
     let bytes = data::bytes(read.db(), import.file_id).await?;

@@ -15,7 +15,7 @@ use platform::{
 };
 use work::tickets::{self, TicketState};
 
-/// Makes a draft invoice that stands alone. Either discount, percent or amount, or none.
+/// Creates a draft invoice without a ticket. Give the discount as a percentage or as an amount, not both.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateInvoice {
@@ -32,17 +32,17 @@ pub struct CreateInvoice {
     #[serde(default)]
     #[garde(custom(note_fits))]
     pub note: String,
-    /// Days until it is due; the business's usual terms, where it is not said.
+    /// Days from issue to the due date; the business's default terms if not given.
     #[serde(default)]
     #[garde(custom(terms_fit))]
     pub terms_days: Option<i32>,
 }
 
-/// What was made, or found.
+/// The draft created, or the invoice that already existed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Created {
     pub id: InvoiceId,
-    /// False: it was there already.
+    /// False if the invoice existed already.
     pub is_new: bool,
 }
 
@@ -61,7 +61,7 @@ impl Action for CreateInvoice {
     }
 }
 
-/// Writes the row of a draft. The contact must be there, visible and not archived.
+/// Inserts a draft without lines. Fails if the contact is unknown, not visible to the actor or archived.
 pub(super) async fn insert(cx: &mut Cx<'_>, new: &CreateInvoice, ticket: Option<TicketId>) -> Result<InvoiceId> {
     let who = cx.who;
     check_discount(new.discount_percent, new.discount_amount)?;
@@ -112,7 +112,7 @@ pub(super) fn check_discount(percent: Option<Decimal>, amount: Option<Decimal>) 
     }
 }
 
-/// Makes the draft invoice of a closed ticket: customer and lines are copied. A second time opens the first one.
+/// Creates the draft invoice of a closed ticket from its customer and lines. If the ticket already has a live invoice, returns that one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CreateFromTicket {
@@ -129,7 +129,7 @@ impl Action for CreateFromTicket {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Created> {
         let who = cx.who;
-        // Locks the ticket, so that two who do this at once find each other's.
+        // The lock makes a concurrent request wait and then find this invoice.
         let ticket = tickets::data::locked(cx.db(), who, self.ticket_id).await?;
         if let Some(there) = data::by_ticket(cx.db(), ticket.id).await? {
             return Ok(Created { id: there.id, is_new: false });

@@ -21,15 +21,15 @@ use platform::{
     secrets::digest,
 };
 
-/// Issues a draft: it gets its number and dates, lines and taxes are frozen, the PDF is drawn and stored, the customer's link is made.
-/// An issued one stays as it is; a PDF or link that it lacks is made.
+/// Issues a draft: assigns number and dates, freezes lines and taxes, stores the PDF and creates the customer's link.
+/// An invoice already issued stays unchanged, except that a missing PDF or link is created.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct IssueInvoice {
     pub invoice_id: InvoiceId,
 }
 
-/// What it was issued as.
+/// The issued invoice's number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Issued {
     pub id: InvoiceId,
@@ -68,7 +68,7 @@ impl Action for IssueInvoice {
     }
 }
 
-/// The rules of sending (`domain.md`): an active contact, a line, a total above zero.
+/// Checks the rules for sending (`domain.md`): an active contact, at least one line, a total above zero.
 async fn must_be_sendable(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<()> {
     let mut errors = FieldErrors::default();
     if contacts::data::summary(cx.db(), invoice.contact_id).await?.is_archived {
@@ -82,7 +82,7 @@ async fn must_be_sendable(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<()> {
     errors.into_result()
 }
 
-/// Numbers and freezes. The counter's row is locked from taking the number to the commit, so this comes last.
+/// Assigns number and dates, and stores the PDF. Runs last, since the counter's row stays locked from here to the commit.
 async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Issued> {
     let (today, now) = (cx.who.today(), cx.now());
     let terms = u64::try_from(invoice.terms_days).unwrap_or_default();
@@ -109,7 +109,7 @@ async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Is
     Ok(Issued { id: invoice.id, number })
 }
 
-/// Draws the paper and keeps its bytes.
+/// Renders the PDF and stores it as a file.
 async fn store(cx: &mut Cx<'_>, document: InvoiceDocument) -> Result<FileId> {
     let name = format!("{}.pdf", file_name(&document.number));
     let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
@@ -127,7 +127,7 @@ async fn store(cx: &mut Cx<'_>, document: InvoiceDocument) -> Result<FileId> {
     Ok(file)
 }
 
-/// A number as a file name: what a prefix may hold beside letters and digits becomes a hyphen.
+/// Makes an invoice number safe as a file name; other characters of its prefix become hyphens.
 fn file_name(number: &str) -> String {
     number.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }

@@ -1,4 +1,4 @@
-//! The lines of a draft, and the totals that follow from them. Only here are invoice totals computed (`calc::totals`).
+//! A draft's lines and totals. Totals of stored invoices are computed only here (with `calc::totals`).
 
 use std::collections::BTreeMap;
 
@@ -20,31 +20,31 @@ use platform::{
 };
 use work::catalogue::{self, TaxRate};
 
-/// A line to be: what is not said comes from the service. Without a service, description and price are needed.
+/// A line to write. Fields left out come from the service; without a service, description and price are required.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct NewLine {
     #[serde(default)]
     pub service_id: Option<ServiceId>,
     #[serde(default)]
     pub description: Option<String>,
-    /// One, where it is not said.
+    /// 1 if not given.
     #[serde(default)]
     pub quantity: Option<Decimal>,
-    /// In the business's currency.
+    /// In the business's currency; the service's price if not given.
     #[serde(default)]
     pub unit_price: Option<Decimal>,
-    /// The service's rate, else the default rate, where it is not said.
+    /// If not given, the service's rate, else the business's default rate.
     #[serde(default)]
     pub tax_rate_id: Option<TaxRateId>,
-    /// Not taxed, whatever the service says.
+    /// The line is not taxed, even if the service has a rate.
     #[serde(default)]
     pub no_tax: bool,
-    /// `tax_rate_id` as the draft has it, though the rate may have changed since.
+    /// Keeps the percentage that the draft holds for `tax_rate_id`, even if the rate has changed since.
     #[serde(default)]
     pub keep_tax: bool,
 }
 
-/// A line with everything known.
+/// A line with all fields resolved.
 pub(super) struct Filled {
     pub service_id: Option<ServiceId>,
     pub description: String,
@@ -53,7 +53,7 @@ pub(super) struct Filled {
     pub tax: Option<LineTax>,
 }
 
-/// A tax rate as a line carries it.
+/// A tax rate as copied onto a line.
 #[derive(Clone)]
 pub(super) struct LineTax {
     id: TaxRateId,
@@ -75,7 +75,7 @@ impl LineTax {
     }
 }
 
-/// Lines as another invoice has them, tax included, whatever the catalogue says now.
+/// Copies another invoice's lines with their taxes, ignoring later changes to the catalogue.
 pub(super) fn same(lines: Vec<data::Line>) -> Vec<Filled> {
     let filled = |l: data::Line| {
         let tax = LineTax::of_line(&l);
@@ -84,7 +84,7 @@ pub(super) fn same(lines: Vec<data::Line>) -> Vec<Filled> {
     lines.into_iter().map(filled).collect()
 }
 
-/// Completes lines from the catalogue; `there`: the lines that they replace. Errors name `lines[i].field`.
+/// Completes lines from the catalogue. `there` holds the draft's present lines, for `keep_tax`. Errors are keyed `lines[i].field`.
 pub(super) async fn fill(cx: &mut Cx<'_>, lines: Vec<NewLine>, there: &[data::Line], currency: Currency) -> Result<Vec<Filled>> {
     let mut errors = FieldErrors::default();
     let rates = catalogue::data::all_tax_rates(cx.db(), true).await?;
@@ -144,7 +144,7 @@ pub(super) async fn fill(cx: &mut Cx<'_>, lines: Vec<NewLine>, there: &[data::Li
     Ok(filled)
 }
 
-/// Replaces a draft's lines; the caller counts afterwards.
+/// Replaces a draft's lines; the caller must call `count` afterwards.
 pub(super) async fn replace(cx: &mut Cx<'_>, invoice: InvoiceId, lines: &[Filled]) -> Result<()> {
     sqlx::query!("delete from invoice_lines where invoice_id = $1", invoice.0).execute(cx.db()).await?;
     for (line, position) in lines.iter().zip(1_i32..) {
@@ -170,7 +170,7 @@ pub(super) async fn replace(cx: &mut Cx<'_>, invoice: InvoiceId, lines: &[Filled
     Ok(())
 }
 
-/// Computes a draft's totals from its stored lines and writes lines, tax rows and sums.
+/// Recomputes a draft's totals from its stored lines; writes line totals, tax rows and sums.
 pub(super) async fn count(cx: &mut Cx<'_>, id: InvoiceId) -> Result<()> {
     let invoice = data::invoice(cx.db(), id).await?;
     let lines = data::lines(cx.db(), id).await?;

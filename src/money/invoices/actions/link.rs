@@ -12,14 +12,14 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Replaces the link that the customer opens the invoice with: the old one stops working at once.
+/// Replaces the customer's link to the invoice; the old link stops working at once.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RenewLink {
     pub invoice_id: InvoiceId,
 }
 
-/// The full address of the customer's page.
+/// The absolute URL of the customer's page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Renewed {
     pub url: String,

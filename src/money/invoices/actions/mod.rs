@@ -1,4 +1,4 @@
-//! Writes of invoices, one file a verb.
+//! Writes of invoices, one file per verb.
 
 mod create;
 mod issue;
@@ -29,7 +29,7 @@ pub fn about(invoice: &Invoice) -> Subject {
     Subject { kind: "invoice", id: invoice.id.0, contact: Some(invoice.contact_id) }
 }
 
-/// Puts something before the owner, once for each `dedup_key`.
+/// Adds a notice about the invoice for the owner; does nothing if `dedup_key` was used before.
 pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str, dedup_key: &str) -> Result<()> {
     sqlx::query!(
         "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'invoice', $3, $4, $5)
@@ -45,10 +45,10 @@ pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str,
     Ok(())
 }
 
-/// The name of the job that closes an open payment page whose amount is no longer due; handled by `payments`.
+/// Name of the job that closes an invoice's payment page if its amount is no longer due; `payments` runs it.
 pub const EXPIRE_CHECKOUT: &str = "expire_checkout";
 
-/// What is due has changed: a payment page that is still open for the old amount must not be paid any more.
+/// Call after the amount due has changed: if a payment page is open, queues the job that closes it.
 pub async fn amount_changed(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<()> {
     let open = sqlx::query_scalar!(
         r#"select exists (select from checkout_sessions where invoice_id = $1 and state in ('creating', 'open')) as "open!""#,

@@ -14,14 +14,14 @@ use platform::{
     text,
 };
 
-/// How an invoice gets to its customer.
+/// How an invoice is delivered to the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     #[default]
     Email,
     Print,
-    /// The link is passed on by other means.
+    /// The sender shares the link themselves.
     Link,
     Qr,
 }
@@ -32,17 +32,17 @@ impl How {
     }
 }
 
-/// Sends an invoice, issuing a draft first. By mail, it counts as sent once the mail server took it.
+/// Sends an invoice, issuing it if it is a draft. When sent by mail, it counts as sent once the mail server has accepted it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SendInvoice {
     pub invoice_id: InvoiceId,
     #[serde(default)]
     pub how: How,
-    /// Another address than the customer's first one.
+    /// Email address to use instead of the customer's first one.
     #[serde(default)]
     pub to: Option<String>,
-    /// The sender's own words, above the rest of the mail.
+    /// Personal text placed above the rest of the mail.
     #[serde(default)]
     #[garde(custom(words_fit))]
     pub message: Option<String>,
@@ -55,12 +55,12 @@ fn words_fit(words: &Option<String>, _: &()) -> garde::Result {
     Ok(())
 }
 
-/// What came of it.
+/// The invoice sent, and its mail if there is one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sent {
     pub id: InvoiceId,
     pub number: String,
-    /// The mail on its way.
+    /// The queued mail; `None` unless sent by mail.
     pub message_id: Option<MessageId>,
 }
 
@@ -89,7 +89,7 @@ impl Action for SendInvoice {
         if self.how == How::Email && to.is_none() && contact.email.is_none() {
             return Err(FieldErrors::one("to", "There is no email address for this customer. Type one, or print or share the invoice."));
         }
-        // The number is taken last: everything that can be refused has been looked at.
+        // Issuing comes last, as it locks the number counter until the commit: all checks have passed by now.
         let message_id = match self.how {
             How::Email => Some(queue(cx, &invoice, contact.email.as_deref(), to, self.message).await?),
             how => {
@@ -102,7 +102,8 @@ impl Action for SendInvoice {
     }
 }
 
-/// Queues the mail. One that still waits to go out is not joined by a second: the same one stays, another one takes its place.
+/// Queues the invoice's mail and returns its id. A mail still waiting is kept if address and text are the same, else cancelled and
+/// replaced. Returns a conflict if a different mail is being sent at this moment. `usual` is the customer's own address.
 async fn queue(
     cx: &mut Cx<'_>,
     invoice: &data::Invoice,
@@ -136,7 +137,7 @@ async fn queue(
     outbox::queue(cx, message).await
 }
 
-/// The mail server took the invoice's mail. For the sending job alone; not offered to programs.
+/// Marks the invoice as sent: the mail server has accepted its mail. Only for the sending job; not offered to programs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkSent {
@@ -164,7 +165,7 @@ impl Action for MarkSent {
     }
 }
 
-/// The invoice's mail was refused for good. For the sending job alone; the message itself carries the reason and the retry.
+/// Records that the invoice's mail was refused permanently. Only for the sending job; the message itself holds the reason.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkSendFailed {

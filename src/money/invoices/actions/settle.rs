@@ -5,17 +5,18 @@ use super::{about, amount_changed};
 use crate::invoices::{InvoiceState, data};
 use platform::{action::Cx, error::Result, ids::InvoiceId};
 
-/// How an invoice stands after its payments changed.
+/// An invoice's state after its payments changed.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Settled {
     pub state: InvoiceState,
-    /// Just now.
+    /// Whether this change made it paid.
     pub became_paid: bool,
 }
 
-/// Puts down what has been paid, and the state that follows. The caller has locked the invoice and written the payments.
+/// Stores `paid` (payments less refunds, in the invoice's currency) and the resulting state. The caller has locked the invoice and written
+/// the payments.
 ///
-/// A paid invoice stays paid when money is given back, unless `reopen` says that it is owed again.
+/// A paid invoice stays paid after a refund unless `reopen` is set, which makes the refunded amount due again.
 pub async fn recount(cx: &mut Cx<'_>, id: InvoiceId, paid: rust_decimal::Decimal, reopen: bool) -> Result<Settled> {
     let was = data::invoice(cx.db(), id).await?;
     let state = match was.state {

@@ -13,7 +13,7 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Changes a draft. What is not named stays; `lines` replaces all of them. A discount of either kind replaces the other.
+/// Changes a draft. Fields left out stay unchanged; `lines` replaces all lines. A discount of either kind replaces the other.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateInvoice {

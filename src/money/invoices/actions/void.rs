@@ -15,14 +15,14 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// Voids an invoice that nobody has paid: it stays on record with its number and can't be paid any more.
+/// Voids an invoice without payments: it keeps its number and stays on record, but can't be paid any more.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct VoidInvoice {
     pub invoice_id: InvoiceId,
     #[garde(custom(reason_given))]
     pub reason: String,
-    /// Makes a draft with the same lines, to be put right and issued anew.
+    /// Also creates a draft with the same lines, to correct and issue.
     #[serde(default)]
     pub reissue: bool,
 }
@@ -30,7 +30,7 @@ pub struct VoidInvoice {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Voided {
     pub id: InvoiceId,
-    /// The new draft.
+    /// The new draft, if `reissue` was set.
     pub draft_id: Option<InvoiceId>,
 }
 

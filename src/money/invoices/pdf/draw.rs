@@ -1,4 +1,4 @@
-//! Puts the laid-out pages into a PDF.
+//! Draws the laid-out pages into a PDF.
 
 use chrono::Datelike as _;
 use krilla::{
@@ -20,21 +20,21 @@ use super::{
     typeset::Fonts,
 };
 
-/// A logo that can be drawn; `None` if it is neither PNG nor JPEG or is broken.
+/// Decodes a logo; returns `None` if it is neither PNG nor JPEG, or damaged.
 pub fn logo(bytes: &[u8]) -> Option<Image> {
     let data = bytes.to_vec().into();
     let image = if bytes.starts_with(b"\x89PNG") { Image::from_png(data, true) } else { Image::from_jpeg(data, true) };
     image.ok().filter(|image| image.size().0 > 0 && image.size().1 > 0)
 }
 
-/// Pixels.
+/// Width and height in pixels.
 #[expect(clippy::cast_precision_loss, reason = "an image is not millions of pixels wide")]
 pub fn logo_size(image: &Image) -> (f32, f32) {
     let (width, height) = image.size();
     (width as f32, height as f32)
 }
 
-/// Writes the pages and the document's properties.
+/// Draws the pages and sets the document's metadata; returns the file's bytes.
 pub fn pdf(document: &InvoiceDocument, fonts: &Fonts, logo: Option<Image>, pages: &[Page]) -> Result<Vec<u8>, PdfError> {
     let (width, height) = document.paper.size();
     let mut pdf = Document::new();
@@ -60,7 +60,7 @@ pub fn pdf(document: &InvoiceDocument, fonts: &Fonts, logo: Option<Image>, pages
     pdf.finish().map_err(|e| PdfError(format!("{e:?}")))
 }
 
-/// Dated by the invoice, not by the clock: the same record gives the same bytes.
+/// Uses the issue date rather than the current time, so that the same record gives the same bytes.
 fn metadata(document: &InvoiceDocument) -> Metadata {
     let issued = document.issued;
     let small = |n: u32| u8::try_from(n).unwrap_or(1);
@@ -109,7 +109,7 @@ fn rectangle(x: f32, y: f32, width: f32, height: f32) -> Option<Path> {
     path.finish()
 }
 
-/// The page's white is the quiet zone: nothing is set within four modules of the code.
+/// The code's modules as a path. The page's white serves as the quiet zone: the layout keeps four modules around the code free.
 #[expect(clippy::cast_precision_loss, reason = "a QR code has at most 177 squares a side")]
 fn squares(x: f32, y: f32, size: f32, modules: &platform::qr::Modules) -> Option<Path> {
     let unit = size / modules.width as f32;

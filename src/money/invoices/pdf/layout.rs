@@ -1,4 +1,4 @@
-//! Where everything goes: pages of things to draw, before anything is drawn, so that page numbers know their total.
+//! Lays out the document as pages of marks before any drawing, so that "Page 1 of 3" knows the total.
 
 use rust_decimal::Decimal;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use platform::qr::{self, Modules};
 
-/// Ink colours, after the product's own: ink, muted ink, accent, hairline.
+/// Colours, matching the product's: text, muted text, accent, hairline, tinted background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ink {
     Text,
@@ -18,7 +18,7 @@ pub enum Ink {
     Tint,
 }
 
-/// A thing on a page. Points from the top left; a text's `y` is its baseline.
+/// An element to draw. Positions are in points from the page's top left; a text's `y` is its baseline.
 pub enum Mark {
     Text { x: f32, y: f32, size: f32, weight: Weight, ink: Ink, text: String },
     Fill { x: f32, y: f32, width: f32, height: f32, ink: Ink },
@@ -46,7 +46,7 @@ struct Sheet<'a> {
     y: f32,
 }
 
-/// Places the whole document. `logo` is its size in pixels.
+/// Lays out the whole document. `logo` is the logo's size in pixels.
 pub fn pages(document: &InvoiceDocument, fonts: &Fonts, logo: Option<(f32, f32)>) -> Vec<Page> {
     let (width, height) = document.paper.size();
     let mut sheet = Sheet { document, fonts, width, height, pages: vec![Page::new()], y: MARGIN };
@@ -59,7 +59,7 @@ pub fn pages(document: &InvoiceDocument, fonts: &Fonts, logo: Option<(f32, f32)>
     sheet.pages
 }
 
-/// A column's place: left edge for descriptions, right edge for figures.
+/// Right edges of the figure columns and the width of the description column, in points.
 struct Columns {
     quantity: f32,
     price: f32,
@@ -138,7 +138,7 @@ impl Sheet<'_> {
         self.y += 24.0;
     }
 
-    /// Who is billed on the left, when and how much on the right.
+    /// Customer on the left; dates, facts and amount due on the right.
     fn parties(&mut self) {
         let document = self.document;
         let top = self.y;
@@ -165,7 +165,7 @@ impl Sheet<'_> {
             Kind::Receipt => ("Total", document.total),
         };
         self.y += 4.0;
-        // The tint reaches past the column on both sides, so that label and figure stay in line with those above.
+        // The tint extends past the column on both sides, so that label and figure align with those above.
         self.rule(facts_left - 10.0, self.y, self.right() - facts_left + 20.0, 30.0, Ink::Tint);
         self.text(facts_left, self.y + 19.0, (BODY, Weight::Bold, Ink::Accent), label);
         self.text_right(self.right(), self.y + 20.2, (13.0, Weight::Bold, Ink::Accent), &self.money(amount));
@@ -189,7 +189,7 @@ impl Sheet<'_> {
         y
     }
 
-    /// The columns of figures are as wide as their widest entry.
+    /// Makes each figure column as wide as its widest entry.
     fn columns(&self) -> Columns {
         let widest = |texts: &mut dyn Iterator<Item = String>, head: &str| {
             let head = self.fonts.width(Weight::Bold, 7.5, head);
@@ -204,7 +204,7 @@ impl Sheet<'_> {
         Columns { quantity, price, amount, description: description - MARGIN }
     }
 
-    /// A unit price may be finer than the minor unit: then all of its decimals are shown.
+    /// Formats a unit price; one with more decimals than the currency is shown with all of them.
     fn price(&self, price: Decimal) -> String {
         let currency = self.document.currency;
         if currency.fits(price) {
@@ -237,7 +237,7 @@ impl Sheet<'_> {
         self.y += 16.0;
     }
 
-    /// A row stays whole unless it is longer than half a page.
+    /// Keeps a row on one page unless it is taller than half a page.
     fn row(&mut self, line: &DocumentLine, columns: &Columns) {
         let mut wrapped = self.fonts.wrap(Weight::Regular, BODY, &line.description, columns.description);
         if wrapped.is_empty() {
@@ -271,7 +271,7 @@ impl Sheet<'_> {
         self.rule(MARGIN, self.y, self.right() - MARGIN, 0.5, Ink::Line);
     }
 
-    /// The sums on the right and how to pay on the left, kept together.
+    /// Sums on the right and payment details on the left, kept on one page.
     fn totals(&mut self) {
         let document = self.document;
         let rows = document.taxes.len() + document.included_taxes.len() + document.payments.len();

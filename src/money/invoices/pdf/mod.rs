@@ -1,6 +1,6 @@
-//! Invoices and receipts as PDF, drawn once when issued; the stored bytes are what everyone sees.
+//! Renders invoices and receipts as PDF. An invoice is rendered once, when issued; all readers get the stored bytes.
 //!
-//! Every amount comes from the record as it was computed and frozen: nothing is added up here.
+//! Every amount comes from the frozen record; nothing is calculated here.
 
 mod draw;
 mod layout;
@@ -13,14 +13,14 @@ use rust_decimal::Decimal;
 
 use platform::money::Currency;
 
-/// What the paper is called, and what it asks for.
+/// The kind of document, which decides its title and labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Invoice,
     Receipt,
 }
 
-/// The paper of the business's region.
+/// The paper size of the business's country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paper {
     Letter,
@@ -28,7 +28,7 @@ pub enum Paper {
 }
 
 impl Paper {
-    /// Letter in the United States, Canada and Mexico, A4 elsewhere. ISO 3166 code.
+    /// Letter in the United States, Canada and Mexico, A4 elsewhere. `code` is ISO 3166-1 alpha-2.
     pub fn of_country(code: &str) -> Self {
         if ["US", "CA", "MX"].iter().any(|c| c.eq_ignore_ascii_case(code)) { Self::Letter } else { Self::A4 }
     }
@@ -42,14 +42,14 @@ impl Paper {
     }
 }
 
-/// A name and the lines below it: street, town, phone, mail.
+/// A name and the lines below it: street, town, phone, email.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
     pub name: String,
     pub lines: Vec<String>,
 }
 
-/// A row of the table, with the amounts of the record.
+/// A row of the table, with the stored amounts.
 #[derive(Clone, Debug)]
 pub struct DocumentLine {
     pub description: String,
@@ -58,52 +58,52 @@ pub struct DocumentLine {
     pub total: Decimal,
 }
 
-/// A row between subtotal and total, or a payment: "Sales tax 8.875 %", "Paid 24 Nov 2026, card".
+/// A label with an amount: a tax ("Sales tax 8.875 %") or a payment ("Paid 24 Nov 2026, card").
 #[derive(Clone, Debug)]
 pub struct AmountRow {
     pub label: String,
     pub amount: Decimal,
 }
 
-/// All that is printed. Dates are the business's local ones.
+/// All content of the document. Dates are in the business's time zone.
 #[derive(Clone, Debug)]
 pub struct InvoiceDocument {
     pub kind: Kind,
     pub paper: Paper,
     pub currency: Currency,
     pub business: Block,
-    /// As the law wants it printed, with its name: "VAT no. GB123456789".
+    /// Printed as given, so with its legal name: "VAT no. GB123456789".
     pub tax_id: Option<String>,
-    /// PNG or JPEG; what can't be read is left out.
+    /// PNG or JPEG; omitted if it can't be decoded.
     pub logo: Option<Vec<u8>>,
     pub customer: Block,
     pub number: String,
     pub issued: NaiveDate,
     pub due: Option<NaiveDate>,
-    /// Further facts beside the dates: ("Visit", "24 Nov 2026"), ("Your reference", "PO 12").
+    /// Label and value of further facts below the dates, such as ("Visit", "24 Nov 2026").
     pub facts: Vec<(String, String)>,
     pub lines: Vec<DocumentLine>,
     pub subtotal: Decimal,
     /// Positive; printed as a deduction. Zero prints nothing.
     pub discount: Decimal,
-    /// Tax on top of the prices.
+    /// Taxes added to the prices.
     pub taxes: Vec<AmountRow>,
     pub total: Decimal,
-    /// Tax that the prices contain, printed below the total.
+    /// Taxes that the prices include, printed below the total.
     pub included_taxes: Vec<AmountRow>,
     /// Positive; printed as deductions.
     pub payments: Vec<AmountRow>,
-    /// What is left to pay.
+    /// The amount still due.
     pub balance: Decimal,
     pub notes: String,
     pub terms: String,
-    /// The public pay page, as link and QR code.
+    /// URL of the customer's payment page, printed as link and QR code.
     pub pay_url: Option<String>,
-    /// A word across the head: "Paid", "Void".
+    /// A word below the number: "Paid", "Void".
     pub stamp: Option<String>,
 }
 
-/// The PDF could not be made; the cause is ours, not the person's.
+/// Rendering failed: an internal fault, not an error in the input.
 #[derive(Debug)]
 pub struct PdfError(String);
 
@@ -115,7 +115,7 @@ impl fmt::Display for PdfError {
 
 impl std::error::Error for PdfError {}
 
-/// Draws the document. Takes some 10 ms of processor time: not within a transaction.
+/// Renders the document as PDF bytes. Takes about 10 ms of CPU time, so run it on a blocking thread.
 pub fn render(document: &InvoiceDocument) -> Result<Vec<u8>, PdfError> {
     let fonts = typeset::Fonts::load()?;
     let logo = document.logo.as_deref().and_then(draw::logo);
@@ -132,7 +132,7 @@ impl Kind {
     }
 }
 
-/// `24 Nov 2026`: cannot be read as another day anywhere.
+/// `24 Nov 2026`: unambiguous in every locale.
 fn day(date: NaiveDate) -> String {
     date.format("%-d %b %Y").to_string()
 }

@@ -1,4 +1,4 @@
-//! The PDF as other programs read it.
+//! Checks the PDF with other programs' readers.
 
 use std::{
     io::Write as _,
@@ -14,7 +14,7 @@ fn d(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-/// A document with the totals of its lines, as issuing makes it.
+/// An example document whose totals are computed from `lines`.
 fn example(lines: &[(&str, &str, &str)], kind: Kind, paper: Paper) -> InvoiceDocument {
     let inputs: Vec<LineInput> = lines
         .iter()
@@ -65,7 +65,7 @@ const USUAL: [(&str, &str, &str); 3] = [
     ("Hard water stain removal: the three tall panes beside the entrance, and the transom above the garage door", "3.5", "18.335"),
 ];
 
-/// Runs a checker over the bytes; `None` where it is not installed.
+/// Runs a checker on the bytes and returns its output; `None` if it is not installed.
 fn check(program: &str, arguments: &[&str], pdf: &[u8]) -> Option<String> {
     let file = TempFile::with(pdf);
     let path = file.0.to_str().unwrap().to_owned();
@@ -75,7 +75,7 @@ fn check(program: &str, arguments: &[&str], pdf: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A file that goes when the test is done with it.
+/// A file that is deleted on drop.
 struct TempFile(std::path::PathBuf);
 
 impl TempFile {

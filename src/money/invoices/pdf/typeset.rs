@@ -1,4 +1,4 @@
-//! The embedded font: which glyphs a text takes, how wide it is, where it breaks.
+//! The embedded font: maps text to glyphs, measures it and wraps lines.
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use skrifa::{
@@ -8,7 +8,7 @@ use skrifa::{
 
 use super::PdfError;
 
-/// Noto Sans: Latin, Greek and Cyrillic with all their accents; its figures are all equally wide.
+/// Noto Sans covers Latin, Greek and Cyrillic with all accents; its digits all have the same width.
 static REGULAR: &[u8] = include_bytes!("../../../../assets/fonts/NotoSans-Regular.ttf");
 static BOLD: &[u8] = include_bytes!("../../../../assets/fonts/NotoSans-Bold.ttf");
 
@@ -18,7 +18,7 @@ pub enum Weight {
     Bold,
 }
 
-/// One weight of the font, as the PDF embeds it and as we measure it.
+/// One weight of the font: `font` to embed in the PDF, `source` to measure with.
 struct Face {
     font: Font,
     source: FontRef<'static>,
@@ -55,7 +55,7 @@ impl Fonts {
         self.face(weight).font.clone()
     }
 
-    /// A glyph a character, in reading order; what the font lacks shows as an empty box and is still copied as text.
+    /// One glyph per character, in reading order. A character missing from the font shows as an empty box but can still be copied as text.
     pub fn glyphs(&self, weight: Weight, text: &str) -> Vec<KrillaGlyph> {
         let face = self.face(weight);
         let map = face.source.charmap();
@@ -76,12 +76,12 @@ impl Fonts {
             .collect()
     }
 
-    /// Points.
+    /// Width of `text` in points.
     pub fn width(&self, weight: Weight, size: f32, text: &str) -> f32 {
         self.glyphs(weight, text).iter().map(|g| g.x_advance).sum::<f32>() * size
     }
 
-    /// Lines of at most `width` points, broken at spaces, inside a word only if it is wider than a line itself.
+    /// Wraps text into lines of at most `width` points, at spaces; a word is split only if it is wider than a line.
     pub fn wrap(&self, weight: Weight, size: f32, text: &str, width: f32) -> Vec<String> {
         let mut lines = Vec::new();
         for paragraph in text.trim_end().lines() {

@@ -1,4 +1,5 @@
-//! The form of a draft. Rows are numbered fields (`line_price_0`); without script there is a spare row, and empty rows are left out.
+//! The form of a draft. Rows are numbered fields (`line_price_0`). The page ends with a spare row for use without script; empty rows are
+//! ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,10 +32,10 @@ use work::catalogue::{self, TaxRate};
 type Typed = BTreeMap<String, String>;
 
 const NO_TAX: &str = "none";
-/// Before a rate's id: as the draft has it, though the rate was changed since.
+/// Prefix of a tax choice's rate id: keep the percentage that the draft holds, though the rate has changed since.
 const KEPT: &str = "kept:";
 
-/// One row as typed.
+/// One row's fields as typed.
 struct Row {
     i: String,
     service: String,
@@ -65,13 +66,13 @@ struct Form {
     services: Vec<Choice>,
     taxes: Vec<Choice>,
     symbol: &'static str,
-    /// The ticket's invoice goes to the ticket's customer.
+    /// The draft belongs to a ticket, so its customer can't be changed.
     is_of_ticket: bool,
     version: Option<i32>,
     key: Option<String>,
-    /// It was saved in between: how it now stands.
+    /// The stored draft, if it was changed since the form was loaded.
     stale: Option<Printed>,
-    /// It was issued or discarded in between: nothing can be saved any more.
+    /// The draft was issued or discarded since the form was loaded and can't be saved any more.
     is_over: bool,
     errors: FieldErrors,
 }
@@ -86,7 +87,7 @@ fn text<'a>(typed: &'a Typed, name: &str) -> &'a str {
     typed.get(name).map_or("", |v| v.trim())
 }
 
-/// Numbers of the rows there are, in order.
+/// Numbers of the submitted rows, ascending.
 fn numbers(typed: &Typed) -> Vec<usize> {
     let mut rows: Vec<usize> =
         typed.keys().filter_map(|k| k.strip_prefix("line_description_")?.parse().ok()).filter(|i| *i < 200).collect();
@@ -117,7 +118,7 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: Fie
     let mut offered = catalogue::data::active(r.db()).await?;
     for named in typed.iter().filter(|(name, _)| name.starts_with("line_service_")).filter_map(|(_, id)| id.parse::<ServiceId>().ok()) {
         if !offered.iter().any(|s| s.id == named) {
-            // An unknown one is refused by the action.
+            // An unknown service is skipped here; the action rejects it.
             offered.extend(catalogue::data::service(r.db(), named).await.ok());
         }
     }
@@ -174,13 +175,13 @@ fn archived(is_archived: bool) -> &'static str {
     if is_archived { " (archived)" } else { "" }
 }
 
-/// Whether the line's rate is not any more as the line has it.
+/// Whether the tax rate has changed since it was copied onto the line.
 fn is_changed(line: &data::Line, rates: &[TaxRate]) -> bool {
     let now = rates.iter().find(|r| Some(r.id) == line.tax_rate_id);
     now.is_some_and(|r| (r.percent, r.is_inclusive) != (line.tax_percent, line.tax_inclusive))
 }
 
-/// The choice of a line's tax.
+/// The value of the form's tax choice for a line.
 fn tax_of(line: &data::Line, rates: &[TaxRate]) -> String {
     match line.tax_rate_id {
         None => NO_TAX.to_owned(),
@@ -189,7 +190,7 @@ fn tax_of(line: &data::Line, rates: &[TaxRate]) -> String {
     }
 }
 
-/// What the fields mean.
+/// The form's fields, parsed.
 struct Meant {
     contact_id: ContactId,
     lines: Vec<NewLine>,
@@ -197,7 +198,7 @@ struct Meant {
     discount_amount: Option<Decimal>,
     note: String,
     terms_days: Option<i32>,
-    /// Which typed row each line came from, for errors of the action.
+    /// The form's row number of each line, to map the action's errors back.
     rows: Vec<usize>,
 }
 
@@ -270,7 +271,7 @@ fn line(row: &Row, currency: Currency, errors: &mut FieldErrors) -> NewLine {
     }
 }
 
-/// The action names `lines[0].unit_price`; the form's field is `line_price_3`.
+/// Maps the action's errors to the form's fields: `lines[0].unit_price` becomes `line_price_3` if row 3 was the first filled one.
 fn renamed(errors: FieldErrors, rows: &[usize]) -> FieldErrors {
     let field = |name: &str| -> Option<String> {
         let (at, what) = name.strip_prefix("lines[")?.split_once("].")?;
@@ -294,12 +295,12 @@ fn renamed(errors: FieldErrors, rows: &[usize]) -> FieldErrors {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
-    /// Empty while nobody is chosen.
+    /// Empty until a customer is chosen.
     contact_id: String,
     search: String,
 }
 
-/// `GET /invoices/new`: for a customer; without one, the search for them.
+/// `GET /invoices/new`: the form for the chosen customer, or the customer search if none is chosen.
 pub async fn new(mut r: Read, Query(asked): Query<Asked>) -> Result<ui::Html> {
     r.who.require_capability(Some(Capability::Invoices))?;
     if asked.contact_id.is_empty() {
@@ -337,7 +338,7 @@ pub async fn create(w: Write, form: Posted<Typed>) -> Result<Response> {
             form.key = meta.key;
             Ok(ui::invalid(&form)?.into_response())
         }
-        // The only conflict of a new draft: the form went back to after it was sent.
+        // Creating a draft has only one conflict: the same form was submitted before (reached again with the browser's back button).
         Err(Error::Conflict { .. }) if meta.is_of(w.who.org) => {
             let words = "A draft was made from this form already. Saving now makes another one from what is typed here.";
             let form = page(&mut w.read().await?, None, typed, FieldErrors::whole(words)).await?;
@@ -351,7 +352,7 @@ fn in_form(e: Error, rows: &[usize]) -> Error {
     if let Error::Invalid(errors) = e { Error::Invalid(renamed(errors, rows)) } else { e }
 }
 
-/// The draft as the form's fields.
+/// Loads a draft and its values for the form's fields.
 async fn filled(r: &mut Read, id: InvoiceId) -> Result<(Typed, data::Invoice)> {
     let who = r.who.clone();
     let invoice = data::visible(r.db(), &who, id).await?;
@@ -392,7 +393,7 @@ pub async fn edit(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
     Ok(ui::page(&form)?.into_response())
 }
 
-/// `POST /invoices/{id}/edit`: 409 shows what was saved in between beside what was typed.
+/// `POST /invoices/{id}/edit`. On a version conflict, answers 409 with the stored draft beside the typed values.
 pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
     let currency = invoices::currency(&w.who.currency);
@@ -438,7 +439,7 @@ pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) ->
 #[derive(Debug, Deserialize)]
 pub struct Nothing {}
 
-/// `POST /tickets/{id}/invoice`: the draft of a closed ticket; a second time opens the first.
+/// `POST /tickets/{id}/invoice`: creates the invoice draft of a closed ticket, or opens the ticket's existing invoice.
 pub async fn from_ticket(w: Write, Path(id): Path<TicketId>, form: Posted<Nothing>) -> Result<Response> {
     let made = w.act(&form.meta, CreateFromTicket { id: None, ticket_id: id }).await?;
     let words = if made.is_new { "Draft made from the ticket" } else { "This ticket has its invoice already" };

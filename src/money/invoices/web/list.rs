@@ -1,4 +1,4 @@
-//! `/invoices`: what is owed and what was.
+//! `/invoices`: the list of invoices, with the sums unpaid and overdue.
 
 use axum::extract::Query;
 use serde::Deserialize;
@@ -18,12 +18,12 @@ use platform::{
 
 const PAGE: i64 = 30;
 
-/// What is in the address.
+/// Query parameters of the list.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
     search: String,
-    /// unpaid, overdue, or the name of a state; empty: all.
+    /// `unpaid`, `overdue` or the name of a state; empty for all.
     state: String,
     contact_id: String,
     after: String,
@@ -68,7 +68,7 @@ struct Row {
 struct Index {
     head: ui::Head,
     wanted: Wanted,
-    /// State's name in the address, its word.
+    /// Per filter: the value of `state` in the URL, its label, its link.
     states: Vec<(&'static str, &'static str, String)>,
     unpaid: String,
     unpaid_count: i64,

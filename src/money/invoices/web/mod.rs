@@ -1,4 +1,4 @@
-//! Pages of invoices: the list, the form of a draft, sending, paper. The record's page shows payments and stands with them.
+//! Pages of invoices: the list, the form of a draft, sending, PDF and print. An invoice's own page shows payments, so it is in `payments`.
 
 mod form;
 mod list;
@@ -13,19 +13,19 @@ pub use send::{issue, pdf, pdf_answer, print, renew_link, send, send_form, void,
 use super::data::{Invoice, Line, Tax};
 use platform::tenant::Who;
 
-/// Where "back" leads from a page about an invoice: its own page, which is not for who sees no prices.
+/// URL and label of the back link on an invoice's subpages: its own page, or the calendar for members who may not see prices.
 pub fn way_back(who: &Who, invoice: &Invoice) -> (String, String) {
     if who.sees_prices() { (format!("/invoices/{}", invoice.id), invoice.title()) } else { ("/calendar".into(), "Calendar".into()) }
 }
 
-/// An invoice as every page prints it: the stored amounts, in words.
+/// An invoice's stored amounts, formatted for pages.
 #[derive(Debug, Clone)]
 pub struct Printed {
     pub lines: Vec<PrintedLine>,
-    /// Subtotal, discount, tax: label and amount. Empty where the total says it all.
+    /// Label and amount of subtotal, discount and added taxes. Empty if none differs from the total.
     pub sums: Vec<(String, String)>,
     pub total: String,
-    /// Taxes that the prices contain.
+    /// Label and amount of taxes that the prices include.
     pub included: Vec<(String, String)>,
     pub paid: Option<String>,
     pub due: String,
@@ -34,12 +34,12 @@ pub struct Printed {
 #[derive(Debug, Clone)]
 pub struct PrintedLine {
     pub description: String,
-    /// "20 × $5.00"; nothing for a single one.
+    /// Such as "20 × $5.00"; empty for a quantity of one.
     pub detail: String,
     pub total: String,
 }
 
-/// Puts the stored amounts into words; adds nothing up.
+/// Formats the stored amounts; calculates nothing.
 pub fn printed(invoice: &Invoice, lines: &[Line], taxes: &[Tax]) -> Printed {
     let money = invoice.money();
     let words = |amount: Decimal| money.format(amount);

@@ -1,4 +1,4 @@
-//! Getting an invoice to its customer: mail, print, link, QR; its PDF; and taking it back.
+//! Pages to send an invoice (mail, print, link, QR code), its PDF and print view, and voiding.
 
 use axum::{
     extract::Path,
@@ -41,19 +41,19 @@ pub struct Typed {
 struct SendPage {
     head: ui::Head,
     invoice: Invoice,
-    /// None for who sees no prices.
+    /// `None` for members who may not see prices.
     printed: Option<Printed>,
     email: String,
     subject: String,
     typed: Typed,
-    /// The customer's link, once issued.
+    /// The customer's link; `None` until the invoice is issued.
     link: Option<String>,
     key: Option<String>,
     errors: FieldErrors,
 }
 
 impl SendPage {
-    /// The address in the field: what was typed, else the customer's.
+    /// The value of the address field: the typed one, else the customer's.
     fn to(&self) -> &str {
         if self.typed.to.is_empty() { &self.email } else { &self.typed.to }
     }
@@ -88,7 +88,7 @@ async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: Fiel
     })
 }
 
-/// `GET /invoices/{id}/send`: what goes out, and the ways it can go.
+/// `GET /invoices/{id}/send`: a preview and the ways to deliver it.
 pub async fn send_form(app: axum::extract::State<App>, mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
     ui::page(&page(&mut r, &app, id, Typed::default(), FieldErrors::default()).await?)
 }
@@ -105,7 +105,7 @@ pub async fn send(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> R
     let some = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
     match w.act(&meta, SendInvoice { invoice_id: id, how, to: some(&typed.to), message: some(&typed.message) }).await {
         Ok(sent) => Ok(match how {
-            // The invoice's own page and paper are not for who sees no prices.
+            // Members who may not see prices have no access to the invoice's page and print view.
             How::Email | How::Print if !w.who.sees_prices() => ui::redirect("/calendar", &format!("{} is on its way", sent.number)),
             How::Email => ui::redirect(&format!("/invoices/{id}"), &format!("{} is on its way", sent.number)),
             How::Print => ui::redirect(&format!("/invoices/{id}/print"), ""),
@@ -125,7 +125,7 @@ pub async fn send(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> R
     }
 }
 
-/// What has no field on this page stands above it.
+/// Moves errors whose field is not on this page to the top of the form.
 fn general(mut errors: FieldErrors) -> FieldErrors {
     for e in errors.0.iter_mut().filter(|e| !matches!(e.field.as_str(), "to" | "message")) {
         e.field = String::new();
@@ -151,7 +151,7 @@ pub async fn issue(w: Write, Path(id): Path<InvoiceId>, form: Posted<Nothing>) -
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Onward {
-    /// Where the button stood: the page to collect with, or the invoice's own.
+    /// The page to return to: `collect`, else the invoice's own.
     next: String,
 }
 
@@ -162,7 +162,7 @@ pub async fn renew_link(w: Write, Path(id): Path<InvoiceId>, form: Posted<Onward
     Ok(ui::redirect(&to, "The customer has a new link"))
 }
 
-/// A PDF as an answer; shown in the browser, saved under its number.
+/// A PDF response, shown inline; `name` is the suggested file name.
 pub fn pdf_answer(name: &str, bytes: Vec<u8>) -> Response {
     let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
     let headers = [
@@ -173,7 +173,7 @@ pub fn pdf_answer(name: &str, bytes: Vec<u8>) -> Response {
     (headers, bytes).into_response()
 }
 
-/// `GET /invoices/{id}/pdf`: the stored bytes.
+/// `GET /invoices/{id}/pdf`: an issued invoice's PDF; 404 for a draft.
 pub async fn pdf(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Invoices))?;
@@ -264,7 +264,7 @@ pub async fn void(w: Write, Path(id): Path<InvoiceId>, form: Posted<VoidTyped>) 
             Ok(ui::invalid(&page)?.into_response())
         }
         Err(Error::Conflict { message, current }) if meta.is_of(w.who.org) => {
-            // With what was saved in between on the page, it is the same decision again, knowingly.
+            // The invoice was changed meanwhile: the page now shows the change and asks for the decision once more.
             let message = if current.is_some() { format!("{message} Look at the invoice, then say again what to do.") } else { message };
             let page = void_page(&mut w.read().await?, id, typed, FieldErrors::whole(message)).await?;
             Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())

@@ -1,4 +1,4 @@
-//! What comes after a payment: refunds, in parts and in all, and disputes.
+//! Events after a payment: full and partial refunds, and disputes.
 
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::{
 use crate::payments::{PaymentState, data::Payment};
 use platform::{action::Cx, error::Result, ids::RefundId, stripe::Event};
 
-/// `reopens`: the customer owes again what was given back.
+/// Recomputes payment and invoice after a refund. `reopens` makes the refunded amount due again.
 async fn after_refund(cx: &mut Cx<'_>, payment: &Payment, reopens: bool) -> Result<Applied> {
     ledger::settle_refunds(cx, payment.id).await?;
     if let Some(invoice) = payment.invoice_id {
@@ -22,14 +22,14 @@ async fn after_refund(cx: &mut Cx<'_>, payment: &Payment, reopens: bool) -> Resu
     Ok(Applied::Done)
 }
 
-/// Told once a payment, however Stripe words it.
+/// Notifies the owner of a refund made in Stripe's dashboard; once per payment, even if several events report it.
 async fn refunded_outside(cx: &mut Cx<'_>, payment: &Payment, amount: Decimal) -> Result<()> {
     let name = payment.contact_name.as_deref().unwrap_or("a customer");
     let body = format!("{} was refunded to {name} at Stripe, not through Rounds.", words(amount, payment.money()));
     ledger::notice(cx, "refunded_at_stripe", payment.id, &body, &format!("refunded_at_stripe:{}", payment.id)).await
 }
 
-/// `charge.refunded`: how much of a payment has been given back in all.
+/// Applies `charge.refunded`, which carries the total refunded of a payment.
 pub(super) async fn refunded_in_all(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
     let Some(payment) = known(cx, event.payment_intent.as_deref()).await? else { return Ok(Applied::Waiting) };
     if !matches!(payment.state, PaymentState::Succeeded | PaymentState::Refunded | PaymentState::Disputed) {
@@ -51,7 +51,8 @@ pub(super) async fn refunded_in_all(cx: &mut Cx<'_>, event: &Event) -> Result<Ap
     after_refund(cx, &payment, false).await
 }
 
-/// A single refund: ours by its metadata, else by Stripe's id, else one made at Stripe. Its state only goes forward: pending, succeeded, failed.
+/// Applies an event of a single refund, matched by `refund_id` in its metadata or by Stripe's id; an unknown one was made at Stripe and
+/// is added. The state only moves forward: pending, succeeded, failed.
 pub(super) async fn refund(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
     let Some(payment) = known(cx, event.payment_intent.as_deref()).await? else { return Ok(Applied::Waiting) };
     if !matches!(payment.state, PaymentState::Succeeded | PaymentState::Refunded | PaymentState::Disputed) {

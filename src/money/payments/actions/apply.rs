@@ -1,5 +1,5 @@
-//! Working off an event of Stripe's: once, in one transaction with the state that says so. Events may come twice, late and in any order; what is on
-//! record afterwards is the same. One payment intent is one payment, whichever of its events tells of it first.
+//! Processing of Stripe's events: each once, in one transaction with the event's own state. Events may arrive twice, late and in any order;
+//! the result is the same. One payment intent is one payment, whichever of its events arrives first.
 
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
@@ -28,23 +28,23 @@ use platform::{
     stripe::Event,
 };
 
-/// Works a stored event off. For the job alone.
+/// Processes a stored event. Only for the job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ApplyEvent {
     pub event_id: WebhookEventId,
 }
 
-/// What became of it.
+/// Result of processing an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Applied {
     Done,
-    /// Of no use to us; says why.
+    /// Not relevant to Rounds, with the reason.
     Ignored(String),
-    /// It speaks of a payment that we have not heard of yet.
+    /// It refers to a payment that is not known yet.
     Waiting,
     Failed,
-    /// Worked off before.
+    /// It was processed before.
     Already,
 }
 
@@ -86,7 +86,7 @@ impl Action for ApplyEvent {
     }
 }
 
-/// Its payment never came: a dispute is for a person; the rest belongs to money taken outside of Rounds.
+/// Ends an event whose payment stayed unknown: a dispute fails and raises a notice; others are ignored as payments taken outside Rounds.
 async fn unmatched(cx: &mut Cx<'_>, id: WebhookEventId, event: &Event) -> Result<Applied> {
     if event.object == "dispute" {
         give_up(cx, id, "A payment is disputed that Rounds does not know. Look at it in Stripe.").await?;
@@ -104,7 +104,7 @@ async fn apply(cx: &mut Cx<'_>, event: &Event) -> Result<Applied> {
         return Ok(Applied::Ignored("It belongs to another business.".into()));
     }
     if let Some(intent) = &event.payment_intent {
-        // Two events of one payment at the same time take turns.
+        // Serializes concurrent events of one payment.
         let key = format!("payment:{}:{intent}", cx.who.org);
         sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0)) is null as locked", key).fetch_one(cx.db()).await?;
     }
@@ -146,7 +146,7 @@ async fn close_checkout(cx: &mut Cx<'_>, event: &Event, state: &str) -> Result<(
     Ok(())
 }
 
-/// What an event says about a payment, in our terms.
+/// A payment as described by an event.
 struct Told {
     intent: String,
     invoice: Option<Invoice>,
@@ -156,7 +156,8 @@ struct Told {
     tip: Decimal,
 }
 
-/// `None`: it is no payment of an invoice of ours.
+/// Reads the payment of `minor` minor units from an event. Returns `None` if the event names no payment intent, amount or invoice; the
+/// invoice itself is `None` if it is unknown or in another currency.
 async fn told(cx: &mut Cx<'_>, event: &Event, minor: Option<i64>) -> Result<Option<Told>> {
     let (Some(intent), Some(minor)) = (event.payment_intent.clone(), minor) else { return Ok(None) };
     let Some(named) = event.metadata.get("invoice_id").or(event.client_reference_id.as_ref()) else { return Ok(None) };
@@ -195,7 +196,7 @@ pub(super) async fn known(cx: &mut Cx<'_>, intent: Option<&str>) -> Result<Optio
     }
 }
 
-/// Puts a payment of Stripe's on record, or brings what is known of it further. Credited once.
+/// Records a Stripe payment, or updates a recorded one that now succeeded. A payment is credited only once. `is_bank` marks a bank payment.
 async fn credit(cx: &mut Cx<'_>, event: &Event, minor: Option<i64>, state: PaymentState, is_bank: bool) -> Result<Applied> {
     let Some(told) = told(cx, event, minor).await? else {
         return Ok(Applied::Ignored("It is no payment of an invoice.".into()));
@@ -275,9 +276,9 @@ async fn insert(
     Ok(id)
 }
 
-/// The events that came before their payment are worked off now.
+/// Queues the events that arrived before their payment.
 async fn wake(cx: &mut Cx<'_>, intent: &str) -> Result<()> {
-    // Those given up meanwhile too: refunds were taken for somebody else's, disputes put before a person.
+    // Includes events given up meanwhile: refunds that were ignored and disputes that failed because their payment was unknown.
     let waiting = sqlx::query_scalar!(
         r#"update webhook_events set state = 'received', attempts = 1, error = null
             where payment_intent = $1 and attempts > 0
@@ -300,7 +301,7 @@ async fn wake(cx: &mut Cx<'_>, intent: &str) -> Result<()> {
     Ok(())
 }
 
-/// The bank said no. A later success of the same payment overrides it, never the other way round.
+/// Records a failed payment. A later success of the same payment overrides the failure; a failure never overrides a success.
 async fn fail(cx: &mut Cx<'_>, event: &Event, minor: Option<i64>, is_bank: bool) -> Result<Applied> {
     let Some(told) = told(cx, event, minor).await? else {
         return Ok(Applied::Ignored("It is no payment of an invoice.".into()));
@@ -319,7 +320,7 @@ async fn fail(cx: &mut Cx<'_>, event: &Event, minor: Option<i64>, is_bank: bool)
     let payload = json!({ "amount": payment.whole(), "currency": payment.currency, "invoice_id": payment.invoice_id });
     cx.event("payment.failed", about(&payment), payload).await?;
     if is_bank {
-        // The customer saw "thank you" days ago and does not know.
+        // A bank payment fails days after the customer saw the confirmation page, so the owner has to inform them.
         let who = payment.contact_name.as_deref().unwrap_or("a customer");
         let body = format!("The bank payment of {} from {who} did not go through: {failure}", words(payment.whole(), told.money));
         ledger::notice(cx, "payment_failed", id, &body, &format!("payment_failed:{id}")).await?;

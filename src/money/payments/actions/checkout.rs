@@ -1,4 +1,5 @@
-//! The steps of opening a payment page. Stripe is called between them, never inside one: the row comes first, its id is the idempotency key.
+//! The database steps of opening a payment page. Stripe is called between these steps, never within one. The row is written first; its id
+//! is the idempotency key.
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
@@ -20,7 +21,7 @@ use platform::{
 /// How long a payment page stays open; Stripe allows a day at most.
 const OPEN_FOR: Duration = Duration::hours(23);
 
-/// The invoice that the customer's link opens; a revoked link opens nothing.
+/// Locks and loads the invoice of the customer's link; returns `NotFound` if the link is revoked.
 async fn invoice_of_link(cx: &mut Cx<'_>) -> Result<Invoice> {
     let link = cx.who.link.ok_or(Error::NotFound)?;
     let id = sqlx::query_scalar!(
@@ -34,29 +35,29 @@ async fn invoice_of_link(cx: &mut Cx<'_>) -> Result<Invoice> {
     invoices::data::locked(cx.db(), who, id).await
 }
 
-/// Finds what to do next to bring the customer to a payment page for what is due now.
+/// Decides the next step towards a payment page for the amount due now.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct BeginCheckout {
     pub tip: Decimal,
-    /// The account that it is opened with, by its name.
+    /// Name of the account to open the page with.
     pub account: String,
-    /// Stripe's customer.
+    /// Stripe's customer id.
     pub customer: Option<String>,
 }
 
-/// What to do next.
+/// The next step towards an open payment page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Next {
-    /// A page for this amount is open.
+    /// A page for this amount is open at this URL.
     Go(String),
-    /// Make this page; its id is the idempotency key, and all of it is the same at every try.
+    /// Create this page. Its id is the idempotency key; its fields are the same at every attempt.
     Create(Order),
-    /// This page is for another amount, or at another account.
+    /// Close this page first: it has another amount or account.
     Expire { id: CheckoutId, session: String, account: Option<String> },
 }
 
-/// A payment page to be made.
+/// A payment page to create at Stripe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
     pub id: CheckoutId,
@@ -96,9 +97,9 @@ impl Action for BeginCheckout {
                 _ if !is_current => close(cx, live.id, "expired").await?,
                 (Some(url), Some(_)) if fits => return Ok(Next::Go(url)),
                 (_, Some(session)) => return Ok(Next::Expire { id: live.id, session, account: live.account }),
-                // Nobody was ever shown it.
+                // The page was never shown to a customer.
                 (_, None) if !is_same_account => close(cx, live.id, "expired").await?,
-                // Somebody is making it, or died over it: the same key gives the same page.
+                // Another request is creating the page, or crashed doing so: the same idempotency key gives the same page.
                 (_, None) => {
                     let expires_at = live.expires_at.unwrap_or(now);
                     let customer = live.provider_customer_id;
@@ -135,7 +136,7 @@ async fn close(cx: &mut Cx<'_>, id: CheckoutId, state: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stripe made the page.
+/// Records the page that Stripe created.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CheckoutOpened {
@@ -147,7 +148,7 @@ pub struct CheckoutOpened {
 impl Action for CheckoutOpened {
     const NAME: &'static str = "checkout.opened";
     const NEEDS: Permission = Permission::Customer;
-    /// False: it is not wanted any more.
+    /// False if the page was closed meanwhile and must be expired at Stripe.
     type Output = bool;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
@@ -174,7 +175,7 @@ pub enum Closed {
     Expired,
 }
 
-/// A payment page is over.
+/// Marks a payment page as closed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CloseCheckout {
@@ -206,7 +207,7 @@ impl Action for CloseCheckout {
     }
 }
 
-/// Remembers the customer that was made at Stripe.
+/// Stores the id of the contact's customer at Stripe.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RememberCustomer {

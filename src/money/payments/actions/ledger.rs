@@ -1,4 +1,4 @@
-//! What follows from payments and refunds: the sums kept with payment and invoice, receipts, and what is put before the owner.
+//! Effects of payments and refunds: the sums stored with payment and invoice, receipts, and notices to the owner.
 
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -19,7 +19,7 @@ use platform::{
     ids::{InvoiceId, NoticeId, PaymentId},
 };
 
-/// Puts something about a payment before the owner, once for each `dedup_key`.
+/// Adds a notice about the payment for the owner; does nothing if `dedup_key` was used before.
 pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body: &str, dedup_key: &str) -> Result<()> {
     sqlx::query!(
         "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'payment', $3, $4, $5)
@@ -35,8 +35,8 @@ pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body
     Ok(())
 }
 
-/// Counts an invoice's payments anew: succeeded ones (and those given back or disputed since) less refunds, without tips.
-/// A refund is taken off the amount first, off the tip last.
+/// Recomputes an invoice's paid sum and state: payments succeeded (also if refunded or disputed since) less refunds, without tips.
+/// A refund reduces the amount first and the tip last.
 pub(super) async fn settle_invoice(cx: &mut Cx<'_>, id: InvoiceId, reopen: bool) -> Result<Settled> {
     let paid = sqlx::query_scalar!(
         r#"select coalesce(sum(amount - least(refunded, amount)), 0) as "paid!" from payments
@@ -48,9 +48,9 @@ pub(super) async fn settle_invoice(cx: &mut Cx<'_>, id: InvoiceId, reopen: bool)
     invoices::actions::recount(cx, id, paid, reopen).await
 }
 
-/// Counts a payment's refunds anew and sets its state. Returns how much more was given back than before.
+/// Recomputes a payment's refunded sum and state. Returns the increase of the refunded sum, in the payment's currency.
 ///
-/// What the provider says in all and the single refunds may come in any order: the larger counts, unless a refund failed after all.
+/// Stripe's total and its single refunds may arrive in any order, so the larger sum counts, unless a refund failed.
 pub(super) async fn settle_refunds(cx: &mut Cx<'_>, id: PaymentId) -> Result<Decimal> {
     let row = sqlx::query!(
         r#"
@@ -82,7 +82,7 @@ pub(super) async fn settle_refunds(cx: &mut Cx<'_>, id: PaymentId) -> Result<Dec
     Ok(more)
 }
 
-/// What is to be done once money is there: the event, the receipt, and a word to the owner where something is odd.
+/// Follows up on a succeeded payment: event, receipt, and a notice to the owner if the invoice is void or overpaid.
 pub(super) async fn received(cx: &mut Cx<'_>, id: PaymentId, send_receipt: bool) -> Result<()> {
     let payment = data::payment(cx.db(), id).await?;
     let payload = json!({ "amount": payment.amount, "tip": payment.tip, "currency": payment.currency, "method": payment.method,
@@ -105,7 +105,7 @@ pub(super) async fn received(cx: &mut Cx<'_>, id: PaymentId, send_receipt: bool)
     Ok(())
 }
 
-/// One receipt a payment.
+/// Queues the receipt, once per payment; does nothing if the customer has no email address.
 async fn receipt(cx: &mut Cx<'_>, payment: &Payment) -> Result<()> {
     let Some(contact) = payment.contact_id else { return Ok(()) };
     if contacts::data::summary(cx.db(), contact).await?.email.is_none() {

@@ -1,4 +1,4 @@
-//! Writes of payments, one file a verb. Those that only jobs and the customer's page use are not offered to programs.
+//! Writes of payments, one file per verb. Actions that only jobs and the customer's page use are not offered to programs.
 
 mod aftermath;
 mod apply;
@@ -17,7 +17,7 @@ pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};
 use crate::payments::data::Payment;
 use platform::{action::Subject, money::Currency};
 
-/// Name of the job that works off a stored event.
+/// Name of the job that processes a stored event.
 pub const PROCESS_WEBHOOK: &str = "process_webhook";
 /// Name of the job that refunds at Stripe.
 pub const REFUND_PAYMENT: &str = "refund_payment";
@@ -26,7 +26,7 @@ fn about(payment: &Payment) -> Subject {
     Subject { kind: "payment", id: payment.id.0, contact: payment.contact_id }
 }
 
-/// "$20.00", for notices.
+/// Formats an amount for notices, like "$20.00".
 fn words(amount: rust_decimal::Decimal, currency: Currency) -> String {
     currency.format(amount)
 }

@@ -17,30 +17,30 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// A payment of an earlier year is a slip of the keys.
+/// An earlier year is taken for a typing error.
 const EARLIEST_YEAR: i32 = 2000;
 
-/// Records money that came in by other ways than Stripe. Part of what is due leaves the rest due; more than is due is recorded and put before the
-/// owner. A draft is issued by it.
+/// Records a payment received outside Stripe. After a partial payment the rest stays due; an overpayment is recorded and raises a notice to
+/// the owner. A draft is issued first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordPayment {
     #[serde(default)]
     pub id: Option<PaymentId>,
     pub invoice_id: InvoiceId,
-    /// Towards the invoice, in its currency.
+    /// Amount towards the invoice, without the tip, in the invoice's currency.
     pub amount: Decimal,
     #[serde(default)]
     pub tip: Decimal,
     pub method: PaymentMethod,
-    /// The check's number, say.
+    /// Such as the check's number.
     #[serde(default)]
     #[garde(custom(reference_fits))]
     pub reference: String,
     #[serde(default)]
     #[garde(custom(note_fits))]
     pub note: String,
-    /// The business's day it came in; today where it is not said.
+    /// Date of receipt in the business's time zone; today if not given.
     #[serde(default)]
     pub received_on: Option<NaiveDate>,
     #[serde(default)]
@@ -55,7 +55,7 @@ fn note_fits(text: &str, _: &()) -> garde::Result {
     if text.chars().count() > 2000 { Err(garde::Error::new("A note has at most 2,000 characters.")) } else { Ok(()) }
 }
 
-/// What was recorded, and how the invoice stands now.
+/// The recorded payment and the invoice's new state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recorded {
     pub id: PaymentId,

@@ -19,8 +19,8 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// Gives money back: at Stripe where the payment came through Stripe (by a job; it is pending until Stripe answers), else it is recorded as given back
-/// by hand. All that is left where no amount is said.
+/// Refunds a payment. A Stripe payment is refunded at Stripe by a job, and the refund is pending until Stripe answers; any other refund is
+/// recorded as made by hand. Without `amount`, refunds all that is left.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RefundPayment {
@@ -31,7 +31,7 @@ pub struct RefundPayment {
     pub amount: Option<Decimal>,
     #[garde(custom(reason_given))]
     pub reason: String,
-    /// The customer owes it again (a check that bounced); otherwise a paid invoice stays paid.
+    /// Makes the refunded amount due again, as after a bounced check; otherwise a paid invoice stays paid.
     #[serde(default)]
     pub reopen: bool,
 }
@@ -47,7 +47,7 @@ fn reason_given(reason: &str, _: &()) -> garde::Result {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refunded {
     pub id: RefundId,
-    /// pending, succeeded.
+    /// `pending` or `succeeded`.
     pub state: String,
 }
 
@@ -89,13 +89,13 @@ impl Action for RefundPayment {
         } else {
             ledger::settle_refunds(cx, payment.id).await?;
         }
-        // One at Stripe counts, and reopens, once Stripe has settled it.
+        // A refund at Stripe counts, and reopens the invoice, once Stripe has settled it.
         ledger::settle_invoice(cx, invoice_id, self.reopen && !payment.is_online).await?;
         Ok(Refunded { id, state: state.into() })
     }
 }
 
-/// Locks a payment and, before it, its invoice.
+/// Locks the payment's invoice, then the payment, and loads the payment.
 pub(super) async fn locked(cx: &mut Cx<'_>, id: PaymentId) -> Result<Payment> {
     let who = cx.who;
     let payment = data::visible(cx.db(), who, id).await?;
@@ -106,11 +106,11 @@ pub(super) async fn locked(cx: &mut Cx<'_>, id: PaymentId) -> Result<Payment> {
     data::payment(cx.db(), id).await
 }
 
-/// What Stripe answered to a refund.
+/// Stripe's answer to a refund request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum RefundOutcome {
-    /// `status` as Stripe gives it: pending, succeeded, failed, …
+    /// `status` as given by Stripe: `pending`, `succeeded`, `failed`, …
     Made {
         provider_id: String,
         status: String,
@@ -120,7 +120,7 @@ pub enum RefundOutcome {
     },
 }
 
-/// Puts down what Stripe answered. For the job alone.
+/// Stores Stripe's answer to a refund. Only for the job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SettleRefund {
@@ -141,7 +141,7 @@ impl Action for SettleRefund {
         let payment = locked(cx, payment).await?;
         match self.outcome {
             RefundOutcome::Made { provider_id, status } => {
-                // The webhook may have told of it already, as a refund of its own.
+                // The webhook may have added the refund already, as one made at Stripe.
                 sqlx::query!("delete from refunds where provider_refund_id = $1 and id <> $2", provider_id, self.refund_id.0)
                     .execute(cx.db())
                     .await?;
@@ -168,7 +168,7 @@ impl Action for SettleRefund {
     }
 }
 
-/// Our word for Stripe's.
+/// Maps Stripe's refund status to the stored state.
 pub(super) fn state_of(status: &str) -> &'static str {
     match status {
         "succeeded" => "succeeded",
@@ -177,7 +177,7 @@ pub(super) fn state_of(status: &str) -> &'static str {
     }
 }
 
-/// A refund that did not work out: put before the owner, once.
+/// Marks a refund as failed and notifies the owner, once.
 pub(super) async fn failed(cx: &mut Cx<'_>, payment: &Payment, id: RefundId, error: &str) -> Result<()> {
     sqlx::query!("update refunds set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
     let body = format!("A refund to {} did not work: {error}", payment.contact_name.as_deref().unwrap_or("a customer"));

@@ -12,27 +12,27 @@ use platform::{
     role::{Capability, Permission},
 };
 
-/// Tries before an event that can't be worked off is put before the owner.
+/// Attempts before an event that can't be processed raises a notice to the owner.
 pub(super) const MAX_TRIES: i32 = 6;
 
-/// Keeps a signed event as it came, once, and queues working it off. For the webhook's address alone.
+/// Stores a verified event unchanged and queues its processing; a duplicate is dropped. Only for the webhook handlers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct StoreEvent {
     pub connection_id: Option<Uuid>,
-    /// The provider's id; a digest of the body where it can't be read.
+    /// The provider's event id, or a digest of the body if it has none.
     pub event_id: String,
     pub event_type: String,
     pub occurred_at: Option<DateTime<Utc>>,
     pub payment_intent: Option<String>,
     pub body: String,
-    /// Why it can't be read: it goes to a person at once.
+    /// Why the event can't be parsed; if set, a notice is raised at once.
     pub unreadable: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stored {
-    /// None: it was there already.
+    /// `None` if the event was stored before.
     pub id: Option<WebhookEventId>,
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn queue(cx: &mut Cx<'_>, id: WebhookEventId) -> Result<()> {
     cx.enqueue(PROCESS_WEBHOOK, json!({ "event": id }), &format!("webhook:{id}")).await
 }
 
-/// The event is failed and a person is told; it can be worked off again by hand.
+/// Marks the event as failed and raises a notice; `ReprocessEvent` can retry it.
 pub(super) async fn give_up(cx: &mut Cx<'_>, id: WebhookEventId, error: &str) -> Result<()> {
     sqlx::query!("update webhook_events set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
     sqlx::query!(
@@ -85,7 +85,7 @@ pub(super) async fn give_up(cx: &mut Cx<'_>, id: WebhookEventId, error: &str) ->
     Ok(())
 }
 
-/// Puts down that working an event off did not succeed. For the job alone.
+/// Records a failed attempt to process an event. Only for the job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct FailEvent {
@@ -113,7 +113,7 @@ impl Action for FailEvent {
     }
 }
 
-/// Works an event off again that failed or was of no use.
+/// Retries an event that failed or was ignored.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ReprocessEvent {

@@ -1,4 +1,4 @@
-//! What `/api/data` offers about money. Invoices are here too, for their payments.
+//! Listings of invoices, payments, refunds and webhook events in `/api/data`. Invoices are here because they can include payments.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub fn invoices_query() -> query::Entry {
     }
 }
 
-/// The filter of the invoices that are asked for.
+/// Builds the invoice filter from query parameters; an unknown value is a field error.
 pub fn invoice_filter(read: &Read, params: &Params) -> Result<invoices::data::Filter> {
     let states = match params.filter("state") {
         None | Some("") => vec![],
@@ -108,7 +108,7 @@ pub fn payments_query() -> query::Entry {
     }
 }
 
-/// The filter of the payments that are asked for.
+/// Builds the payment filter from query parameters; an unknown value is a field error.
 pub fn payment_filter(read: &Read, params: &Params) -> Result<Filter> {
     let state = match params.filter("state") {
         None | Some("") => None,
@@ -200,7 +200,7 @@ async fn refunds(read: &mut Read, params: &Params) -> Result<Listing> {
     Listing::page(rows, params.limit, |r| (r.refunded_at, r.id))
 }
 
-/// `type=webhook_events`: for who runs the business.
+/// `type=webhook_events`, for members who may manage settings.
 pub fn webhook_events_query() -> query::Entry {
     query::Entry {
         name: "webhook_events",

@@ -1,4 +1,4 @@
-//! Reads of payments, refunds and webhook events; the data types of money for programs.
+//! Reads of payments, refunds and webhook events, and their listings in `/api/data`.
 
 mod listings;
 
@@ -19,7 +19,7 @@ use platform::{
     tenant::Who,
 };
 
-/// A payment with the names it is shown with. Amounts in `currency`.
+/// A payment with its customer's name and invoice number. Amounts are in `currency`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Payment {
     pub id: PaymentId,
@@ -30,24 +30,24 @@ pub struct Payment {
     pub contact_name: Option<String>,
     pub state: PaymentState,
     pub method: PaymentMethod,
-    /// Towards the invoice.
+    /// Amount towards the invoice, without the tip.
     #[serde(serialize_with = "two_decimals")]
     pub amount: Decimal,
     #[serde(serialize_with = "two_decimals")]
     pub tip: Decimal,
     #[serde(serialize_with = "two_decimals")]
     pub refunded: Decimal,
-    /// What could still be given back: refunds under way are taken off.
+    /// The amount that can still be refunded; pending refunds are deducted.
     #[serde(serialize_with = "two_decimals")]
     pub refundable: Decimal,
     pub currency: String,
     pub received_at: Option<DateTime<Utc>>,
     pub reference: String,
     pub note: String,
-    /// Came through Stripe.
+    /// Whether it was paid through Stripe.
     pub is_online: bool,
     pub failure: Option<String>,
-    /// manual, stripe, import.
+    /// `manual`, `stripe` or `import`.
     pub source: String,
     pub created_at: DateTime<Utc>,
     pub version: i32,
@@ -58,12 +58,12 @@ impl Payment {
         invoices::currency(&self.currency)
     }
 
-    /// What the customer paid in all.
+    /// Amount plus tip.
     pub fn whole(&self) -> Decimal {
         self.amount + self.tip
     }
 
-    /// How it stands with the books: counted on an invoice, waiting, or to be looked at.
+    /// The payment's accounting status as a label: on an invoice, waiting, or to be checked.
     pub fn reconciliation(&self) -> &'static str {
         match (self.state, self.invoice_id) {
             (PaymentState::Pending, _) => "Waiting",
@@ -76,7 +76,7 @@ impl Payment {
     }
 }
 
-/// Money given back.
+/// A refund. The amount is in the payment's currency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refund {
     pub id: RefundId,
@@ -84,13 +84,13 @@ pub struct Refund {
     #[serde(serialize_with = "two_decimals")]
     pub amount: Decimal,
     pub reason: String,
-    /// pending, succeeded, failed.
+    /// `pending`, `succeeded` or `failed`.
     pub state: String,
     pub error: Option<String>,
     pub refunded_at: DateTime<Utc>,
 }
 
-/// Which payments.
+/// Selects payments; every condition given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub id: Option<PaymentId>,
@@ -98,18 +98,18 @@ pub struct Filter {
     pub method: Option<PaymentMethod>,
     pub contact: Option<ContactId>,
     pub invoice: Option<InvoiceId>,
-    /// Received from and until these days, in the business's zone.
+    /// First and last date of receipt, both included, in the business's time zone.
     pub from: Option<NaiveDate>,
     pub until: Option<NaiveDate>,
-    /// In number, reference or the customer's name; an amount finds itself.
+    /// Matches part of the invoice number, reference or customer's name; an amount matches with or without the tip.
     pub search: Option<String>,
     pub only_own: Option<MemberId>,
 }
 
-/// Where a page of the list ended.
+/// Cursor of the list: time and id of a page's last row.
 pub type Place = (DateTime<Utc>, PaymentId);
 
-/// The columns of a payment, one query whatever is asked; joins and conditions follow.
+/// Selects the columns of `Payment`; `$which` adds joins and conditions.
 macro_rules! rows {
     ($which:literal, $($arg:expr),+) => {
         sqlx::query_as!(
@@ -129,7 +129,7 @@ macro_rules! rows {
     };
 }
 
-/// Newest first; one row more than `limit` where there are more.
+/// Lists payments after the cursor `after`, newest first. Returns up to `limit + 1` rows; the extra row shows that another page follows.
 pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, limit: i64) -> Result<Vec<Payment>> {
     let words = filter.search.as_deref().map(str::trim).filter(|s| !s.is_empty());
     let pattern = words.map(|s| format!("%{}%", s.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
@@ -169,17 +169,17 @@ pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, 
     .await?)
 }
 
-/// The place of a row in the list.
+/// The cursor of a row in the list.
 pub fn place(payment: &Payment) -> Place {
     (payment.received_at.unwrap_or(payment.created_at), payment.id)
 }
 
-/// One payment. Unknown or another business's: `NotFound`.
+/// Loads a payment. Returns `NotFound` if there is none with this id in the business.
 pub async fn payment(db: &mut PgConnection, id: PaymentId) -> Result<Payment> {
     list(db, &Filter { id: Some(id), ..Filter::default() }, None, 1).await?.into_iter().next().ok_or(Error::NotFound)
 }
 
-/// One payment, if this member may see it.
+/// Loads a payment that `who` may see; returns `NotFound` otherwise.
 pub async fn visible(db: &mut PgConnection, who: &Who, id: PaymentId) -> Result<Payment> {
     let filter = Filter { id: Some(id), only_own: invoices::data::only_own(who), ..Filter::default() };
     list(db, &filter, None, 1).await?.into_iter().next().ok_or(Error::NotFound)
@@ -187,7 +187,7 @@ pub async fn visible(db: &mut PgConnection, who: &Who, id: PaymentId) -> Result<
 
 /// An invoice's payments, newest first.
 pub async fn by_invoice(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Payment>> {
-    // Not one of the list's many conditions: those are planned anew each time, which takes longer than looking.
+    // A query of its own: planning the list's many conditions takes longer than this lookup.
     Ok(rows!("where p.invoice_id = $1 order by coalesce(p.received_at, p.created_at) desc, p.id desc limit 500", id.0)
         .fetch_all(db)
         .await?)
@@ -205,7 +205,7 @@ pub async fn refunds(db: &mut PgConnection, payment: PaymentId) -> Result<Vec<Re
     .await?)
 }
 
-/// A signed event as it came. Its body is not shown in lists: it is personal data.
+/// A stored webhook event, without its body, which holds personal data.
 #[derive(Debug, Clone, Serialize)]
 pub struct WebhookEvent {
     pub id: WebhookEventId,
@@ -213,7 +213,7 @@ pub struct WebhookEvent {
     pub event_id: String,
     pub event_type: String,
     pub occurred_at: Option<DateTime<Utc>>,
-    /// received, processed, ignored, failed.
+    /// `received`, `processed`, `ignored` or `failed`.
     pub state: String,
     pub error: Option<String>,
     pub attempts: i32,
@@ -222,7 +222,8 @@ pub struct WebhookEvent {
     pub version: i32,
 }
 
-/// Events, newest first; one row more than `limit` where there are more. `state`: only those.
+/// Lists events after the cursor `after`, newest first, optionally only those in `state`. Returns up to `limit + 1` rows; the extra row
+/// shows that another page follows.
 pub async fn webhook_events(
     db: &mut PgConnection,
     id: Option<WebhookEventId>,
@@ -250,7 +251,7 @@ pub async fn webhook_events(
     .await?)
 }
 
-/// A payment page at Stripe that is, or was about to be, open.
+/// A payment page at Stripe that is open or being created.
 #[derive(Debug, Clone)]
 pub struct Checkout {
     pub id: CheckoutId,
@@ -260,11 +261,11 @@ pub struct Checkout {
     pub tip: Decimal,
     pub expires_at: Option<DateTime<Utc>>,
     pub provider_customer_id: Option<String>,
-    /// The account that it was opened with, by its name; not known of old ones.
+    /// Name of the account it was opened with; `None` for pages from before this was stored.
     pub account: Option<String>,
 }
 
-/// What the customer can still pay: what is due less what the bank has not decided on.
+/// The amount the customer can still pay: the amount due less pending payments.
 pub async fn payable(db: &mut PgConnection, invoice: &invoices::data::Invoice) -> Result<Decimal> {
     let pending = sqlx::query_scalar!(
         r#"select coalesce(sum(amount), 0) as "pending!" from payments where invoice_id = $1 and state = 'pending'"#,
@@ -275,7 +276,7 @@ pub async fn payable(db: &mut PgConnection, invoice: &invoices::data::Invoice) -
     Ok((invoice.amount_due - pending).max(Decimal::ZERO))
 }
 
-/// The live payment pages that were not opened with this account.
+/// Payment pages, open or being created, that belong to another account than `account`.
 pub async fn checkouts_elsewhere(db: &mut PgConnection, account: Option<&str>) -> Result<Vec<Checkout>> {
     Ok(sqlx::query_as!(
         Checkout,
@@ -287,7 +288,7 @@ pub async fn checkouts_elsewhere(db: &mut PgConnection, account: Option<&str>) -
     .await?)
 }
 
-/// The one live payment page of an invoice.
+/// The invoice's payment page, open or being created; there is at most one.
 pub async fn live_checkout(db: &mut PgConnection, invoice: InvoiceId) -> Result<Option<Checkout>> {
     Ok(sqlx::query_as!(
         Checkout,
@@ -299,7 +300,7 @@ pub async fn live_checkout(db: &mut PgConnection, invoice: InvoiceId) -> Result<
     .await?)
 }
 
-/// The business's customer at its provider.
+/// The contact's customer id in the Stripe account named `account`.
 pub async fn provider_customer(db: &mut PgConnection, contact: ContactId, account: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         "select provider_customer_id from provider_customers where contact_id = $1 and account = $2",
@@ -310,7 +311,7 @@ pub async fn provider_customer(db: &mut PgConnection, contact: ContactId, accoun
     .await?)
 }
 
-/// What a refund job needs: the payment's id at Stripe, and how much.
+/// A refund with its payment's id at Stripe, for the refund job.
 pub struct RefundAtProvider {
     pub state: String,
     pub amount: Decimal,
@@ -329,7 +330,7 @@ pub async fn refund_at_provider(db: &mut PgConnection, id: RefundId) -> Result<R
     .ok_or(Error::NotFound)
 }
 
-/// The newest entries of a record in the audit trail.
+/// The record's latest 200 audit entries, newest first.
 pub async fn audit_of(db: &mut PgConnection, record: Uuid) -> Result<Vec<serde_json::Value>> {
     let rows =
         sqlx::query!("select at, op, changes, actor, action from audit_entries where record_id = $1 order by id desc limit 200", record)

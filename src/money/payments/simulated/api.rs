@@ -1,4 +1,4 @@
-//! The calls that Rounds makes, answered as Stripe does.
+//! The Stripe API calls that Rounds makes, answered as Stripe does.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +128,7 @@ pub async fn create_refund(State(app): State<App>, headers: HeaderMap, body: Str
     let form = form(&body)?;
     let intent = form.get("payment_intent").cloned().unwrap_or_default();
     let session = state().sessions.values().find(|s| s.payment_intent == intent).cloned();
-    // The demo's own past payments were never on a payment page: they are refunded all the same.
+    // The demo's invented payments have no session; they can be refunded too.
     let currency = session.as_ref().map_or_else(|| "usd".to_owned(), |s| s.currency.clone());
     let amount: i64 = form.get("amount").and_then(|a| a.parse().ok()).or_else(|| session.as_ref().map(Session::total)).unwrap_or_default();
     *state().refunded.entry(intent.clone()).or_default() += amount;

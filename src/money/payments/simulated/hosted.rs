@@ -1,4 +1,4 @@
-//! The payment page of the simulation: it says what it is, and lets one try every ending.
+//! The simulation's payment page: says that it is a simulation, and offers success and decline.
 
 use askama::Template;
 use axum::{
@@ -56,7 +56,7 @@ pub struct Answer {
     how: String,
 }
 
-/// `POST /demo/stripe/pay/{session}`: what the bank says.
+/// `POST /demo/stripe/pay/{session}`: lets the payment succeed or be declined.
 pub async fn answer(State(app): State<App>, Path(id): Path<String>, form: Posted<Answer>) -> Result<Response> {
     only_in_demo(&app)?;
     let session = find(&id)?;
@@ -78,7 +78,7 @@ pub async fn answer(State(app): State<App>, Path(id): Path<String>, form: Posted
         kept.status = "complete";
         kept.clone()
     };
-    // Both events of one payment, as Stripe sends them.
+    // Stripe sends both events for one payment.
     tell(&app, "payment_intent.succeeded", intent("succeeded", session.total())).await?;
     tell(&app, "checkout.session.completed", done.json(&app)).await?;
     Ok(ui::redirect(&session.success_url, ""))

@@ -1,5 +1,6 @@
-//! A Stripe that moves no money, for the demo alone: the few calls that we make, a payment page that says what it is, and webhooks that come to our real
-//! address with a real signature. Every route answers "nothing here" unless the process was started as the demo, which no setting can do.
+//! A simulation of Stripe for the demo; it moves no money. It answers the API calls that Rounds makes, shows a payment page marked as a
+//! simulation, and sends signed events to the real webhook URL. Every route answers 404 unless the process was started as the demo, which
+//! no setting can do.
 
 mod api;
 mod hosted;
@@ -23,7 +24,7 @@ pub use hosted::{answer, page};
 
 const PREFIX: &str = "/demo/stripe";
 
-/// Where the simulation answers: this process, over the loopback.
+/// Base URL of the simulation: this process, on the loopback interface if `listen` is unspecified.
 pub fn base_url(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -33,23 +34,23 @@ pub fn base_url(listen: SocketAddr) -> String {
     format!("http://{}{PREFIX}", SocketAddr::new(ip, listen.port()))
 }
 
-/// The simulation's secret key; it opens nothing else.
+/// The simulation's API key; it is valid nowhere else.
 pub fn key() -> Secret {
     Secret::from("sk_simulated")
 }
 
-/// Names the simulation of this process: the next one knows none of its customers and pages.
+/// The simulation's account id, new in each process, since customers and payment pages do not outlive it.
 pub fn account() -> &'static str {
     static ACCOUNT: LazyLock<String> = LazyLock::new(|| fresh("acct"));
     &ACCOUNT
 }
 
-/// What the simulation signs its events with.
+/// The secret that the simulation signs its events with, derived from the server's key.
 pub fn webhook_secret(server_key: &[u8]) -> Secret {
     Secret::new(format!("whsec_{}", hex(&hmac_sha256(server_key, b"simulated stripe"))))
 }
 
-/// A payment page as the simulation keeps it. Amounts are minor units.
+/// A simulated Checkout session. Amounts are in minor units.
 #[derive(Debug, Clone)]
 struct Session {
     id: String,
@@ -81,13 +82,13 @@ impl Session {
     }
 }
 
-/// Everything the simulation remembers, until the process ends.
+/// The simulation's state, kept in memory until the process ends.
 #[derive(Default)]
 struct State {
     sessions: BTreeMap<String, Session>,
-    /// Payment intent → minor units refunded, currency, metadata.
+    /// Payment intent → minor units refunded.
     refunded: BTreeMap<String, i64>,
-    /// Idempotency key → the first answer.
+    /// Idempotency key → first response.
     answers: BTreeMap<String, Value>,
 }
 
@@ -106,7 +107,7 @@ fn fresh(prefix: &str) -> String {
     format!("{prefix}_sim_{random}")
 }
 
-/// Sends an event to our own webhook, signed, as Stripe would.
+/// Sends a signed event to this server's webhook, as Stripe would.
 async fn tell(app: &App, kind: &str, object: Value) -> Result<()> {
     let now = app.clock.now().timestamp();
     let event =

@@ -1,4 +1,4 @@
-//! The invoice's own page, and the page that is held up to the customer to pay.
+//! The invoice's own page, and the page with a QR code for the customer to pay on the spot.
 
 use axum::extract::{Path, State};
 
@@ -21,7 +21,7 @@ use platform::{
     tenant::Read,
 };
 
-/// A payment as the page shows it.
+/// A payment formatted for pages.
 pub struct PaymentRow {
     pub payment: Payment,
     pub amount: String,
@@ -38,12 +38,12 @@ struct Show {
     printed: Printed,
     overpaid: Option<String>,
     payments: Vec<PaymentRow>,
-    /// Mails of this invoice, newest first.
+    /// This invoice's mails, newest first.
     deliveries: Vec<Message>,
     trouble: Option<String>,
     link: Option<String>,
     allowed: Vec<&'static str>,
-    /// Payments have pages of their own, and can be taken.
+    /// Whether the business uses payments: they link to their pages and can be recorded.
     has_payments: bool,
 }
 
@@ -83,7 +83,7 @@ pub async fn show(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>
     })
 }
 
-/// A payment in words: "Card · tip $5.00 · refunded $10.00".
+/// Formats a payment for a list, such as "Card · by Stripe · and $5.00 tip · $10.00 refunded".
 pub fn row(who: &platform::tenant::Who, payment: Payment) -> PaymentRow {
     let money = payment.money();
     let mut words = vec![payment.method.word().to_owned()];
@@ -115,17 +115,17 @@ pub fn row(who: &platform::tenant::Who, payment: Payment) -> PaymentRow {
 struct Collect {
     head: ui::Head,
     invoice: Invoice,
-    /// None for who sees no prices: the customer's own page says it.
+    /// The amount due; `None` for members who may not see prices (the customer's page shows it).
     due: Option<String>,
-    /// Records that came in from elsewhere have none yet.
+    /// `None` if the invoice has no link, as after an import.
     link: Option<String>,
     qr_svg: String,
-    /// Without Stripe the page shows the invoice, and is no way to pay.
+    /// Whether the customer can pay online; if not, the link only shows the invoice.
     takes_online: bool,
     can_record: bool,
 }
 
-/// `GET /invoices/{id}/collect`: a code to pay with the customer's own phone. Loading it again tells whether it was paid.
+/// `GET /invoices/{id}/collect`: a QR code to pay with the customer's own phone. Reloading shows whether it was paid.
 pub async fn collect(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
     r.who.require_capability(Some(Capability::Payments))?;
     let who = r.who.clone();

@@ -1,4 +1,4 @@
-//! `/settings/webhooks`: what Stripe told us, and what could not be worked off.
+//! `/settings/webhooks`: the events received from Stripe, with retry of failed and ignored ones.
 
 use axum::{
     extract::{Path, Query},

@@ -1,4 +1,4 @@
-//! `/payments`: what came in, and how it stands with the books.
+//! `/payments`: the list of payments with their accounting status.
 
 use axum::extract::Query;
 use serde::Deserialize;

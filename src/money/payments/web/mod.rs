@@ -1,4 +1,4 @@
-//! Pages of money: an invoice with its payments, collecting, recording, refunding, the list of payments, Stripe's messages, and the customer's page.
+//! Pages of payments: an invoice with its payments, collecting, recording, refunding, the list, Stripe's events, and the customer's page.
 
 pub mod desk;
 pub mod events;

@@ -1,4 +1,4 @@
-//! `/i/{token}`: the customer's invoice. Reading it changes nothing; "Pay" leads to the payment page.
+//! `/i/{token}`: the customer's invoice page. Viewing it changes nothing; "Pay" redirects to the payment page.
 
 use axum::{
     extract::Query,
@@ -27,7 +27,7 @@ use platform::{
     visitor::Visitor,
 };
 
-/// Shares of the amount that are offered as a tip.
+/// Suggested tips, in per cent of the amount to pay.
 const TIPS: [i64; 3] = [10, 15, 20];
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,12 +57,12 @@ struct Page {
     invoice: Invoice,
     pill: ui::Pill,
     printed: Printed,
-    /// Came back from the payment page.
+    /// The customer returned from the payment page.
     is_back: bool,
-    /// The bank has not decided on a payment.
+    /// A payment is pending at the bank.
     is_pending: bool,
     can_pay: bool,
-    /// What "Pay" takes, before a tip.
+    /// The amount that "Pay" charges, before a tip.
     to_pay: String,
     tips: Vec<Tip>,
     typed: Pay,
@@ -106,7 +106,7 @@ fn share(due: Decimal, percent: i64, money: Currency) -> Decimal {
     round(due * Decimal::from(percent) / Decimal::ONE_HUNDRED, money)
 }
 
-/// The link's invoice, if the link is alive and there is something to show.
+/// Loads the link's invoice; `None` if the link is revoked or the invoice is a draft.
 async fn opened(visitor: &Visitor) -> Result<(Read, Option<Invoice>)> {
     let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
     if opened.is_revoked {
@@ -128,7 +128,7 @@ pub async fn show(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Respon
     Ok(ui::page(&page(&visitor, &mut read, invoice, !asked.paid.is_empty()).await?)?.into_response())
 }
 
-/// `GET /i/{token}/pdf`: the stored bytes.
+/// `GET /i/{token}/pdf`: the invoice's PDF.
 pub async fn pdf(visitor: Visitor) -> Result<Response> {
     let (mut read, invoice) = opened(&visitor).await?;
     let Some(invoice) = invoice else { return replaced(&mut read).await };
@@ -147,7 +147,7 @@ fn tip(typed: &Pay, due: Decimal, money: Currency) -> Result<Decimal> {
     }
 }
 
-/// `POST /i/{token}`: on to the payment page. However often it is pressed, one page can be paid.
+/// `POST /i/{token}`: redirects to the payment page. However often it is posted, only one page can be paid.
 pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
     let (mut read, invoice) = opened(&visitor).await?;
     let Some(invoice) = invoice else { return replaced(&mut read).await };

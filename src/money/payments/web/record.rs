@@ -1,4 +1,4 @@
-//! Recording money that came in by other ways, one payment's page, and giving money back.
+//! Pages to record a payment received outside Stripe, to show one payment, and to refund it.
 
 use axum::{
     extract::Path,
@@ -47,7 +47,7 @@ pub struct Typed {
 #[template(path = "payments/record.html")]
 struct RecordPage {
     head: ui::Head,
-    /// None for who sees no prices: they put down what they were given.
+    /// The amount due; `None` for members who may not see prices (they enter the amount received).
     due: Option<String>,
     symbol: &'static str,
     methods: Vec<ui::Choice>,
@@ -129,7 +129,7 @@ pub async fn record(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) ->
         Err(e) => Err(e),
     };
     match result {
-        // The invoice's own page is not for who sees no prices.
+        // Members who may not see prices have no access to the invoice's own page.
         Ok(_) if !w.who.sees_prices() => Ok(ui::redirect("/calendar", "Payment recorded")),
         Ok(_) => Ok(ui::redirect(&format!("/invoices/{id}"), "Payment recorded")),
         Err(Error::Invalid(errors)) => {

@@ -1,4 +1,4 @@
-//! Where Stripe's events come in: signature over the raw body, kept as it came, answered at once; a job does the rest.
+//! Receives Stripe's events: verifies the signature over the raw body, stores the event unchanged and answers at once; a job processes it.
 
 use axum::{
     body::Bytes,
@@ -20,10 +20,10 @@ use platform::{
     tenant::{Read, Write},
 };
 
-/// Larger than any event of Stripe's.
+/// Maximum body size in bytes, larger than any of Stripe's events.
 const MAX_EVENT: usize = 1024 * 1024;
 
-/// Whether it is for us is settled before anything is kept; the answer tells a stranger nothing.
+/// The same answer for an unknown URL, a missing secret and a wrong signature, so that it reveals nothing.
 fn refused() -> Response {
     (StatusCode::BAD_REQUEST, "the signature does not fit").into_response()
 }
@@ -49,12 +49,12 @@ pub async fn of_instance(State(app): State<App>, headers: HeaderMap, body: Bytes
     let named = json.as_ref().and_then(|j| j["data"]["object"]["metadata"]["org_id"].as_str()).and_then(|id| id.parse().ok());
     match account::org_of_instance(&app, named).await? {
         Some(org) => keep(&app, org, None, &body, json).await,
-        // Stripe sends it again for days; meanwhile the business may be there.
+        // Stripe retries for days; the business may exist by then.
         None => Err(Error::Unavailable("This event names no business of this instance.".into())),
     }
 }
 
-/// `None`: not believed. `Some(None)`: signed, but not readable.
+/// Verifies the signature. Returns `None` if it is not valid, `Some(None)` if it is valid but the body is not JSON.
 fn signed(app: &App, headers: &HeaderMap, body: &Bytes, secret: Secret) -> Result<Option<Option<Value>>> {
     if body.len() > MAX_EVENT {
         return Err(Error::TooLarge);
