@@ -8,7 +8,7 @@ use crate::{
     ui,
 };
 
-/// A line of the page: address, word, what it is for, words it is found by.
+/// An entry of the page: address, label, icon, description and search words.
 struct Entry {
     href: &'static str,
     word: &'static str,
@@ -27,7 +27,7 @@ struct More {
 /// `GET /more`
 ///
 /// # Errors
-/// Only where the template fails.
+/// Only if the template fails.
 pub async fn more(r: Read) -> Result<Html> {
     let head = r.head("more").title("More");
     let groups = groups(&r, &head);
