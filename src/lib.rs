@@ -1,4 +1,4 @@
-//! Rounds runs a small service business. One module a slice; `routes` is the table of contents.
+//! Rounds runs a small service business. Each slice is a module; `routes` is the table of contents.
 
 pub mod api;
 pub mod business;

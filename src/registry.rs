@@ -1,4 +1,4 @@
-//! Every action and every data type there is: what `/api/actions`, `/api/data` and `/api/capabilities` offer, and what isolation tests walk.
+//! Every action and every data type, as `/api/actions`, `/api/data` and `/api/capabilities` offer them; the isolation tests check each one.
 
 use crate::platform::action;
 use crate::platform::query;
@@ -20,7 +20,7 @@ use crate::payments;
 use crate::tickets;
 use crate::today;
 
-/// All actions, by name.
+/// Returns all actions, grouped by slice.
 pub fn actions() -> Vec<action::Entry> {
     vec![
         // contacts
@@ -120,10 +120,10 @@ pub fn actions() -> Vec<action::Entry> {
     ]
 }
 
-/// All data types, by name.
+/// Returns all data types, grouped by slice.
 pub fn queries() -> Vec<query::Entry> {
     vec![
-        // contacts, catalogue, what happened
+        // contacts, catalogue, history, business, sessions
         contacts::query::contacts(),
         contacts::query::addresses(),
         contacts::query::notes(),

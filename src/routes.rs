@@ -1,5 +1,5 @@
-//! EVERY url and who may use it: the product's table of contents. The router's paths can't be listed at run time, so this table is our own,
-//! and `tests/it/isolation.rs` walks it.
+//! Every URL and who may use it: the product's table of contents. axum's router can't list its paths at run time, so this table is our
+//! own, and `tests/it/isolation.rs` checks each of its routes.
 
 use axum::{
     Extension, Router,
@@ -32,17 +32,17 @@ use crate::ui;
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody; shows nothing of a business.
+    /// Anybody; shows no data of a business.
     Public,
     /// A signed-in person, with or without a business.
     SignedIn,
     /// A member whose role allows it.
     Member(Permission),
-    /// Whoever holds a public link's token.
+    /// A customer with a public link's token.
     Link,
 }
 
-/// One line of the table.
+/// One entry of the table.
 pub struct Route {
     pub method: Method,
     pub path: &'static str,
@@ -71,23 +71,23 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, hand
     route(Method::POST, path, access, handler)
 }
 
-/// The table.
+/// Returns every route of the product.
 pub fn table() -> Vec<Route> {
     use Access::{Link, Member, Public, SignedIn};
     use Permission::{Any, DraftMoney, HandleMoney, ManageSettings, ManageTeam, ReadMoney, ReadRecords, Send, WriteRecords};
     vec![
-        // Files and icons; health for whoever runs this.
+        // Files and icons; health for the operator.
         get("/assets/{name}", Access::Public, assets::hashed),
         get("/favicon.svg", Access::Public, assets::favicon),
         get("/apple-touch-icon.png", Access::Public, assets::touch_icon),
         get("/manifest.webmanifest", Access::Public, assets::manifest),
-        // Without a link: the service worker, and the page it shows for what was not kept.
+        // Offline: the service worker, and the page it shows in place of pages it has not kept.
         get("/sw.js", Access::Public, assets::worker),
         get("/offline", Access::Public, ui::offline),
         get("/healthz", Access::Public, observe::healthz),
         get("/readyz", Access::Public, observe::readyz),
         get("/metrics", Access::Public, observe::metrics),
-        // Coming in.
+        // Signing in and choosing a business.
         get("/sign-in", Public, identity::web::form),
         post("/sign-in", Public, identity::web::ask),
         get("/sign-in/code", Public, identity::web::code_form),
@@ -123,9 +123,9 @@ pub fn table() -> Vec<Route> {
         get("/settings/tokens", Member(Any), business::web::tokens::index),
         post("/settings/tokens", Member(Any), business::web::tokens::create),
         post("/settings/tokens/{id}/revoke", Member(Any), business::web::tokens::revoke),
-        // The demo's own way in; elsewhere it is not there.
+        // The demo's own sign-in; not found in other processes.
         post("/demo/sign-in", Public, demo::web::sign_in),
-        // One's own sessions.
+        // The member's own sessions.
         get("/settings/sessions", Member(Any), identity::web::sessions),
         post("/settings/sessions/revoke-others", Member(Any), identity::web::revoke_others),
         post("/settings/sessions/{id}/revoke", Member(Any), identity::web::revoke),
@@ -198,7 +198,7 @@ pub fn table() -> Vec<Route> {
         get("/tickets/{id}/lines/{line_id}", Member(WriteRecords), tickets::web::update_line_form),
         post("/tickets/{id}/lines/{line_id}", Member(WriteRecords), tickets::web::update_line),
         post("/tickets/{id}/lines/{line_id}/remove", Member(WriteRecords), tickets::web::remove_line),
-        // What was changed, and what can be taken along.
+        // History and export.
         get("/history", Member(ManageSettings), history::web::index),
         get("/history/{table}/{id}", Member(ReadRecords), history::web::record),
         get("/settings/export", Member(ManageSettings), exports::web::index),
@@ -266,10 +266,10 @@ pub fn table() -> Vec<Route> {
         get("/i/{token}", Link, payments::web::public::show),
         post("/i/{token}", Link, payments::web::public::pay),
         get("/i/{token}/pdf", Link, payments::web::public::pdf),
-        // What Stripe tells us: the signature decides.
+        // Stripe's webhooks: authenticated by signature.
         post("/api/webhooks/stripe", Public, payments::web::webhook::of_instance),
         post("/api/webhooks/stripe/{id}", Public, payments::web::webhook::of_connection),
-        // A stand-in for Stripe; nothing here unless this process is the demo.
+        // A simulation of Stripe; not found unless this process is the demo.
         post("/demo/stripe/v1/customers", Public, payments::simulated::create_customer),
         post("/demo/stripe/v1/checkout/sessions", Public, payments::simulated::create_session),
         get("/demo/stripe/v1/checkout/sessions/{session}", Public, payments::simulated::retrieve_session),
@@ -285,7 +285,7 @@ pub fn table() -> Vec<Route> {
         post("/imports/{id}/columns", Member(ManageSettings), imports::web::map),
         post("/imports/{id}/run", Member(ManageSettings), imports::web::run),
         post("/imports/{id}/undo", Member(ManageSettings), imports::web::undo),
-        // For programs.
+        // The API for programs.
         post("/api/actions", Member(Any), api::act),
         get("/api/data", Member(ReadRecords), api::data),
         get("/api/capabilities", Member(Any), api::capabilities),
