@@ -1,4 +1,4 @@
-//! The command line, nothing else.
+//! The executable: it only starts the command line.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! The layers around the route table: request ids and logs, failures as pages or envelopes, headers, cross-site refusal, compression, limits.
+//! The layers around the route table: request ids, logs, failures as pages or envelopes, headers, cross-site refusal, compression, limits.
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ use platform::{
     tenant::SESSION_COOKIE,
 };
 
-/// The largest body of any request: an import of 15,000 rows is about 5 MB.
+/// The largest body of any request, in bytes: an import of 15,000 rows is about 5 MB.
 const MAX_BODY: usize = 26 * 1024 * 1024;
 
-/// Scripts and styles are ours and external; nothing is framed, nothing is sent elsewhere; forms go to us (Stripe's page is reached by redirect).
+/// Scripts and styles are our own files; pages are not framed and connect to no other host; forms post to us (a redirect leads to Stripe).
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; \
                    worker-src 'self'; form-action 'self' https://checkout.stripe.com; base-uri 'none'; frame-ancestors 'none'";
 
-/// The whole application.
+/// Returns the whole application: the route table with its layers.
 pub fn router(app: App) -> Router {
     platform::assets::install(assets::ASSETS, assets::RELEASE);
     let compression = CompressionLayer::new()
@@ -65,7 +65,7 @@ pub fn router(app: App) -> Router {
     Router::new().fallback(move |request| replay::answer(whole, request))
 }
 
-/// Security headers on everything; the line of "what just happened" is cleared once a page has shown it.
+/// Adds security headers to every response, and clears the flash message once a page has shown it.
 async fn headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let seen = request.extensions().get::<Seen>().cloned();
     let had_flash = request.method() == Method::GET && platform::tenant::cookie(request.headers(), "flash").is_some();
@@ -75,7 +75,7 @@ async fn headers(State(app): State<App>, request: Request, next: Next) -> Respon
     if had_flash && is_page {
         h.append(header::SET_COOKIE, ui::flash::clear());
     }
-    // Whose page it is: what a phone keeps is kept for this member alone.
+    // The member whose page it is, so that a phone keeps the page for this member only.
     if let Some(member) = seen.and_then(|s| s.0.lock().ok().and_then(|s| *s)).and_then(|(_, member)| member)
         && let Ok(value) = HeaderValue::from_str(&member.to_string())
     {
@@ -92,7 +92,7 @@ async fn headers(State(app): State<App>, request: Request, next: Next) -> Respon
     response
 }
 
-/// What an extractor refuses before a handler runs, said as our own errors: an address that names no record is one that is not there.
+/// Replaces an extractor's plain-text 400 by one of our errors: `NotFound` for an invalid path, `Invalid` otherwise.
 /// A webhook's 400 is meant for its sender and stays.
 async fn name_refusals(request: Request, next: Next) -> Response {
     let is_webhook = request.uri().path().starts_with("/api/webhooks/");
@@ -110,7 +110,7 @@ async fn name_refusals(request: Request, next: Next) -> Response {
     }
 }
 
-/// A failure becomes a page for people, an envelope for programs; nobody asking for a page is led to sign-in.
+/// Renders a failure as a page for people or an envelope for programs. An unauthenticated request for a page is redirected to sign-in.
 async fn render_failures(State(app): State<App>, request: Request, next: Next) -> Response {
     let wants_json = request.uri().path().starts_with("/api/") || accepts_json(request.headers());
     let is_get = request.method() == Method::GET;
@@ -156,8 +156,8 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).is_some_and(|v| v.as_bytes().starts_with(b"application/json"))
 }
 
-/// Posts must come from our own pages. Hidden tokens would die with the session in a queued form, so `Sec-Fetch-Site` and `Origin` decide;
-/// programs with a bearer token, webhooks with a signature and a mail program's one-click unsubscribe are not browsers with cookies.
+/// Refuses writes from other sites. A hidden token in a queued form would expire with its session, so `Sec-Fetch-Site` and `Origin` decide.
+/// Exempt, as they do not rely on cookies: programs with a bearer token, webhooks with a signature, one-click unsubscribe by mail programs.
 async fn refuse_cross_site(request: Request, next: Next) -> Response {
     let h = request.headers();
     let has_session = platform::tenant::cookie(h, SESSION_COOKIE).is_some();
@@ -179,7 +179,7 @@ fn same_site(h: &HeaderMap) -> bool {
     let host = h.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
     match h.get(header::ORIGIN).and_then(|v| v.to_str().ok()) {
         Some(origin) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
-        // Neither header: no browser of this decade posts so. A program with a cookie shows its own header (`api.md`).
+        // Every current browser sends one of the two headers. A program with a cookie must send its own header (`api.md`).
         None => h.contains_key("x-rounds-csrf"),
     }
 }

@@ -1,4 +1,4 @@
-//! Background work: which jobs there are, when the regular ones run, and the worker that runs them (`platform::jobs` queues them).
+//! Background work: the jobs, the schedule of the recurring ones, and the worker that runs them (`platform::jobs` queues them).
 
 use std::{future::Future, time::Duration};
 
@@ -13,7 +13,7 @@ use platform::{
     housekeeping, jobs,
 };
 
-/// Every job there is, and the one schedule.
+/// Registers every job, and the schedule of the recurring ones.
 fn worker() -> Result<WorkerOptions> {
     let daily = Cron::daily_at::<Sweep>(4, 10).map_err(|e| Error::internal(e.to_string()))?;
     let areas = [office::jobs::jobs, customers::jobs::jobs, money::jobs::jobs, flows::jobs::jobs, views::jobs::jobs];
@@ -27,7 +27,7 @@ fn worker() -> Result<WorkerOptions> {
         .with_cron(daily.job_key("sweep").payload_value(serde_json::json!({}))))
 }
 
-/// Chains the audit entries of each business.
+/// Seals the new audit entries of each business.
 #[derive(Serialize, Deserialize)]
 pub struct SealAudit {}
 
@@ -41,7 +41,7 @@ impl TaskHandler for SealAudit {
     }
 }
 
-/// Forgets what has served its time: rate-limit windows, idempotency keys after 90 days, expired sessions and sign-ins.
+/// Deletes old rate-limit windows, idempotency keys after 90 days, and sessions and sign-ins that ended more than 30 days ago.
 #[derive(Serialize, Deserialize)]
 pub struct Sweep {}
 
@@ -58,9 +58,9 @@ async fn init(app: &App, options: WorkerOptions) -> Result<Worker> {
     options.pg_pool(app.pool.clone()).add_extension(app.clone()).init().await.map_err(Error::internal)
 }
 
-/// Works until told to stop; then jobs under way get half a minute, and what was cut off runs again elsewhere.
+/// Runs jobs until `shutdown` completes. Jobs under way then get 30 seconds; another worker retries those that were cut off.
 pub async fn run(app: &App, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-    // A worker that dies is noticed within two minutes (the library's own default is: never).
+    // A worker that dies is noticed within two minutes (by the library's default, never).
     let recovery = WorkerRecoveryConfig::default()
         .heartbeat_interval(Duration::from_secs(15))
         .sweep_interval(Duration::from_secs(30))
@@ -76,7 +76,7 @@ pub async fn run(app: &App, shutdown: impl Future<Output = ()> + Send + 'static)
     init(app, options).await?.run().await.map_err(Error::internal)
 }
 
-/// Runs everything that is due now, and what that causes, until nothing is left. Returns how many jobs ran.
+/// Runs all jobs that are due, and those they queue, until none is left. Returns the number of jobs that ran.
 pub async fn drain(app: &App) -> Result<usize> {
     let mut ran = 0;
     loop {
@@ -86,7 +86,7 @@ pub async fn drain(app: &App) -> Result<usize> {
             return Ok(ran);
         }
         init(app, worker()?.concurrency(app.job_concurrency)).await?.run_once().await.map_err(Error::internal)?;
-        // A job that ran is gone, or waits for its next try.
+        // A job that ran is deleted, or waits for its retry.
         let left = jobs::due(&app.pool).await?;
         let done = due.iter().filter(|id| !left.contains(id)).count();
         if done == 0 {

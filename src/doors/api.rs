@@ -1,4 +1,4 @@
-//! The doors for programs (`api.md`): envelopes around actions, data types and the registry.
+//! The API for programs (`api.md`): envelopes around actions, data types and the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use platform::{
     tenant::{Read, Who, Write},
 };
 
-/// What `POST /api/actions` takes.
+/// The body of `POST /api/actions`.
 #[derive(Deserialize)]
 pub struct Act {
     domain: String,
@@ -32,10 +32,10 @@ pub struct Act {
     if_version: Option<i32>,
 }
 
-/// `POST /api/actions`: runs one action; `Idempotency-Key` makes it safe to send again.
+/// `POST /api/actions`: runs one action; `Idempotency-Key` makes a retry safe.
 pub async fn act(write: Write, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response> {
     let act: Act = serde_json::from_slice(&body).map_err(|e| FieldErrors::one("", format!("This is not the JSON we expect: {e}")))?;
-    // It may hold a whole file.
+    // Freed before the action runs, as it may hold a whole file.
     drop(body);
     let name = format!("{}.{}", act.domain, act.action);
     let entry = write.app().registry.action(&name).ok_or_else(|| {
@@ -56,7 +56,8 @@ pub async fn act(write: Write, headers: HeaderMap, body: axum::body::Bytes) -> R
     }
 }
 
-/// The record that was changed meanwhile, as its data type shows it to this member. `None`: not named by type and id, or not shown to them.
+/// Returns the record that was changed meanwhile, as its data type shows it to this member. `None` if `now` does not name it by type and
+/// id, or the member may not see it.
 async fn as_shown(write: &Write, now: &Value) -> Result<Option<Value>> {
     let (Some(kind), Some(id)) = (now["type"].as_str(), now["id"].as_str().and_then(|id| id.parse().ok())) else { return Ok(None) };
     let Some(entry) = write.app().registry.query(kind) else { return Ok(None) };
@@ -99,7 +100,7 @@ pub async fn data(
     Ok(tagged(&headers, &read.who, data, listing.cursor))
 }
 
-/// Keeps the fields asked for, and the id. A field that no row of the answer has is not known.
+/// Keeps only `id` and the fields listed in `fields`. Errors: `Invalid` for a field that no row has.
 fn trim(rows: &mut [Value], fields: &str) -> Result<()> {
     let wanted: Vec<&str> = fields.split(',').map(str::trim).filter(|f| !f.is_empty()).collect();
     let known: BTreeSet<String> = rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys().cloned()).collect();
@@ -150,7 +151,7 @@ fn params(entry: &query::Entry, mut asked: BTreeMap<String, String>) -> Result<P
     Ok(params)
 }
 
-/// `GET /api/capabilities`: generated from the registry, for the asking member's role.
+/// `GET /api/capabilities`: actions and data types from the registry, with what the member's role allows.
 pub async fn capabilities(State(app): State<App>, read: Read, headers: HeaderMap) -> Response {
     let who = &read.who;
     let mut domains: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
@@ -179,7 +180,7 @@ fn envelope(who: &Who, data: Value, cursor: Option<String>) -> Json<Value> {
     Json(json!({ "success": true, "data": data, "error": null, "meta": meta }))
 }
 
-/// With an `ETag` over the data (not the meta), and 304 where the reader has it already.
+/// Returns `data` in an envelope, with an `ETag` of the data and cursor (not of the meta), or 304 if `If-None-Match` names that tag.
 fn tagged(headers: &HeaderMap, who: &Who, data: Value, cursor: Option<String>) -> Response {
     let tag = format!("\"{}\"", hex(&digest(format!("{data}{cursor:?}").as_bytes())[..12]));
     let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(&tag));
@@ -191,7 +192,7 @@ fn tagged(headers: &HeaderMap, who: &Who, data: Value, cursor: Option<String>) -
     response
 }
 
-/// A failure as programs read it.
+/// The envelope of a failure.
 pub fn failure(app: &App, request_id: &str, f: &platform::error::Failure) -> Json<Value> {
     let mut error = json!({ "code": f.code, "message": f.message, "details": f.details.0 });
     if let Some(current) = &f.current {

@@ -1,6 +1,6 @@
-//! What a phone on a weak link asks of every form, without any page knowing:
-//! - `x-rounds-follow`: the redirect after a write is followed here, so that the next page comes with the first answer (one round trip less);
-//! - `x-rounds-key`: the key of a queued entry comes back on our answer, and only on ours: a captive portal's "200 OK" is no acknowledgement.
+//! Request headers by which phones on a weak connection get two courtesies for every form, without any page's help:
+//! - `x-rounds-follow`: the redirect after a write is followed here, so that the response is the next page (one round trip less);
+//! - `x-rounds-key`: our response repeats the key of a queued entry. A captive portal's "200 OK" does not, and so is no acknowledgement.
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 const FOLLOW: HeaderName = HeaderName::from_static("x-rounds-follow");
 const KEY: HeaderName = HeaderName::from_static("x-rounds-key");
 
-/// Answers a request by the whole application, with the two courtesies above.
+/// Runs a request through the whole application, with the two courtesies above.
 pub async fn answer(app: Router, request: Request) -> Response {
     let key = request.headers().get(KEY).cloned();
     let again = (request.method() == Method::POST && request.headers().contains_key(FOLLOW)).then(|| next_request(&request));
@@ -38,7 +38,7 @@ async fn run(app: &Router, request: Request) -> Response {
     app.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
-/// A GET by the same person from the same place.
+/// Returns a GET with the cookies, client headers and network address of the first request.
 fn next_request(first: &Request) -> Request {
     let mut next = Request::new(Body::empty());
     *next.extensions_mut() = first.extensions().clone();
@@ -53,13 +53,13 @@ fn next_request(first: &Request) -> Request {
     next
 }
 
-/// Where a redirect leads, if that is a page of ours.
+/// Returns the target of a redirect, or `None` if it is not a page of ours.
 fn local(headers: &HeaderMap) -> Option<Uri> {
     let to = headers.get(header::LOCATION)?.to_str().ok()?;
     (to.starts_with('/') && !to.starts_with("//")).then(|| to.parse().ok())?
 }
 
-/// The cookies a browser would send after the first answer: the new ones in place of those of the same name.
+/// Returns the cookies that a browser would send after the first response: new ones replace those of the same name.
 fn cookies(sent: &HeaderMap, answer: &HeaderMap) -> HeaderValue {
     let fresh: Vec<&str> = answer.get_all(header::SET_COOKIE).iter().filter_map(|v| v.to_str().ok()?.split(';').next()).collect();
     let name = |pair: &str| pair.split('=').next().unwrap_or_default().trim().to_owned();
@@ -69,7 +69,7 @@ fn cookies(sent: &HeaderMap, answer: &HeaderMap) -> HeaderValue {
     HeaderValue::from_str(&all.join("; ")).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The page that follows, as the answer to the write. The line of "what just happened" is on it already, so its cookie goes no further.
+/// Returns the page that follows as the response to the write. It shows the flash message already, so the flash cookie is dropped.
 fn joined(first: Response, mut page: Response, at: &Uri) -> Response {
     let (first, _) = first.into_parts();
     let later: Vec<HeaderValue> = page.headers().get_all(header::SET_COOKIE).iter().cloned().collect();

@@ -1,5 +1,5 @@
 //! Every write is an action, and every action goes through one dispatcher: role, capability, validation, idempotency, version, run, commit.
-//! Pages, `/api/actions`, jobs and (later) models all come through here, so that no door can forget a check.
+//! Pages, `/api/actions`, jobs and (later) models all come through here, so that no caller can skip a check.
 
 use std::{future::Future, pin::Pin};
 
@@ -20,7 +20,7 @@ use super::{
     tenant::{Who, Write, open},
 };
 
-/// A write of the domain: its input, what it needs, what it does.
+/// A write: the type is its input, `NEEDS` the permission it requires, `run` its effect.
 pub trait Action: Serialize + DeserializeOwned + JsonSchema + Validate<Context = ()> + Send + Sync + 'static {
     /// `domain.verb`, as in `api.md`.
     const NAME: &'static str;
@@ -29,7 +29,7 @@ pub trait Action: Serialize + DeserializeOwned + JsonSchema + Validate<Context =
     const MODEL: ModelLevel = ModelLevel::Unrestricted;
     type Output: Serialize + DeserializeOwned + Send;
 
-    /// Table and id of the record whose `version` is checked against `if_version`.
+    /// Table and id of the record whose `version` is checked against `if_version`; `None` if the action checks no version.
     fn versioned(&self) -> Option<(&'static str, Uuid)> {
         None
     }
@@ -38,38 +38,38 @@ pub trait Action: Serialize + DeserializeOwned + JsonSchema + Validate<Context =
     fn run(self, cx: &mut Cx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
-/// What comes with an action beside its input.
+/// What a request says beside an action's input.
 #[derive(Debug, Clone, Default)]
 pub struct Meta {
-    /// Idempotency key: the same key and data give the first answer again.
+    /// Idempotency key: a repeated key with the same data returns the first response.
     pub key: Option<String>,
     pub if_version: Option<i32>,
-    /// A model's reasons.
+    /// A model's reason for the action; required by [`ModelLevel::SoftLimit`].
     pub reasoning: Option<String>,
-    /// The business a form was made for; another current one is a conflict.
+    /// The business a form was rendered for; sending it while another one is current is a conflict.
     pub org: Option<OrgId>,
 }
 
 impl Meta {
-    /// Whether the form was made for this business, or for none in particular.
+    /// Whether the form was rendered for `org`, or for no particular business.
     pub fn is_of(&self, org: OrgId) -> bool {
         self.org.is_none_or(|made_for| made_for == org)
     }
 }
 
-/// The transaction of an action and everything it may know.
+/// The context of a running action: its transaction, the actor and the app.
 pub struct Cx<'t> {
     tx: &'t mut Transaction<'static, Postgres>,
     pub who: &'t Who,
     pub app: &'t App,
 }
 
-/// What an event is about.
+/// The record that an event concerns.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject {
     pub kind: &'static str,
     pub id: Uuid,
-    /// Whose timeline it belongs to.
+    /// The contact whose timeline shows the event.
     pub contact: Option<ContactId>,
 }
 
@@ -82,7 +82,7 @@ impl Cx<'_> {
         self.who.now
     }
 
-    /// Appends a domain event, in this transaction. The payload carries its version.
+    /// Appends a domain event in this transaction, and adds the schema version `v` to its payload.
     pub async fn event(&mut self, name: &str, subject: Subject, mut payload: Value) -> Result<()> {
         if let Value::Object(map) = &mut payload {
             map.insert("v".into(), json!(1));
@@ -107,14 +107,15 @@ impl Cx<'_> {
         Ok(())
     }
 
-    /// Queues background work in this transaction: it runs once this commits. `payload` holds ids only (it is logged); the business is added.
-    /// The same `key` replaces a waiting job. `run_at` follows the database's clock: what the injected clock governs is a row and a sweeper.
+    /// Queues a job in this transaction; it runs after the commit. `payload` holds ids only, as it is logged; the business's id is added.
+    /// A waiting job with the same `key` is replaced. Jobs run by the database's clock: work due by the injected clock is a row that a
+    /// sweeper finds.
     pub async fn enqueue(&mut self, task: &'static str, payload: Value, key: &str) -> Result<()> {
         let org = self.who.org;
         super::jobs::enqueue(self.db(), task, Some(org), payload, key).await
     }
 
-    /// Runs another action inside this transaction: role, capability and validation are checked, the key is the outer one's.
+    /// Runs another action inside this transaction. Role, capability and input are checked; the idempotency key is the outer action's.
     pub fn run<A: Action>(&mut self, action: A) -> Pin<Box<dyn Future<Output = Result<A::Output>> + Send + '_>> {
         Box::pin(async move {
             check(self.who, &action)?;
@@ -131,7 +132,7 @@ fn check<A: Action>(who: &Who, action: &A) -> Result<May> {
 }
 
 impl Write {
-    /// Runs an action: the dispatcher.
+    /// Dispatches an action: checks it, runs it in a transaction and commits. Returns the first output if `meta.key` was used before.
     pub async fn act<A: Action>(&self, meta: &Meta, action: A) -> Result<A::Output> {
         let mut who = self.who.clone();
         who.now = self.app.clock.now();
@@ -164,7 +165,7 @@ impl Write {
         };
         let mut cx = Cx { tx: &mut tx, who: &who, app: &self.app };
         let done = action.run(&mut cx).await;
-        // Only the action knows whether this member may see the record at all; what it made of an old version is rolled back.
+        // The action runs even on a stale version, as only it knows whether this member may see the record; the conflict rolls it back.
         let output = match (done, meanwhile) {
             (Err(e @ (Error::NotFound | Error::Forbidden)), _) => return Err(e),
             (_, Some(conflict)) => return Err(conflict),
@@ -181,7 +182,7 @@ impl Write {
         Ok(output)
     }
 
-    /// Puts a refused act on record (in a transaction of its own), then refuses.
+    /// Records a refused action as an event, in a transaction of its own, and returns `Forbidden`.
     async fn denied<T>(&self, action: &'static str) -> Result<T> {
         let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
         let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app };
@@ -193,7 +194,7 @@ impl Write {
     }
 }
 
-/// Names the action for the audit trail and takes the idempotency key. `Some`: this was done before, here is the first answer.
+/// Names the action for the audit trail and takes the idempotency key. Returns the first response if the key was used before.
 async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &Meta, action: &A) -> Result<Option<Value>> {
     let Some(key) = &meta.key else {
         sqlx::query!("select set_config('app.action', $1, true)", name).fetch_one(tx).await?;
@@ -233,7 +234,8 @@ async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &M
     }
 }
 
-/// Locks the record; a conflict where it has another version by now. `current` names the record, for the door to show as it shows records.
+/// Locks the record and returns a conflict if its version is no longer `version`. The conflict's `current` names the record by type and id,
+/// so that the caller can load it as this member may see it.
 async fn changed_meanwhile(tx: &mut PgConnection, table: &'static str, id: Uuid, version: i32) -> Result<Option<Error>> {
     let sql = format!("select version from {table} where id = $1 for update");
     let now: Option<i32> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(tx).await?;
@@ -245,7 +247,7 @@ async fn changed_meanwhile(tx: &mut PgConnection, table: &'static str, id: Uuid,
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
 
-/// An action as the registry keeps it: what `/api/actions` runs and `/api/capabilities` tells.
+/// An action in the registry: run by `/api/actions`, described by `/api/capabilities`.
 pub struct Entry {
     pub name: &'static str,
     pub needs: Permission,
@@ -255,7 +257,7 @@ pub struct Entry {
     pub run: for<'a> fn(&'a Write, &'a Meta, Value) -> Running<'a>,
 }
 
-/// The registry's entry of an action type.
+/// Returns the registry entry of the action type `A`.
 pub fn entry<A: Action>() -> Entry {
     Entry {
         name: A::NAME,

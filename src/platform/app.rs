@@ -1,4 +1,4 @@
-//! What the process holds: one value, cheap to clone, handed to every request and job. The command line and the tests build it.
+//! The state of the process: one value, cheap to clone, handed to every request and job. The command line and the tests build it.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -17,17 +17,17 @@ use super::{
     tenant::Who,
 };
 
-/// Who may make a business from the sign-in page.
+/// Who may create a business from the sign-in page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignUp {
     Open,
-    /// Only as long as there is none.
+    /// Anyone, until the first business exists.
     #[default]
     FirstOnly,
     Closed,
 }
 
-/// What an `App` is built from.
+/// The settings and services that an [`App`] holds.
 pub struct Setup {
     pub pool: PgPool,
     /// The schema this binary brings; `/readyz` compares the database's.
@@ -35,28 +35,28 @@ pub struct Setup {
     /// Every action and data type.
     pub registry: &'static Registry,
     pub clock: Clock,
-    /// Where customers reach us, without a slash at the end: `https://rounds.example`.
+    /// The address at which customers reach this instance, without a trailing slash: `https://rounds.example`.
     pub public_url: String,
     pub keyring: Keyring,
-    /// Signs public links; at least 32 bytes.
+    /// HMAC key of public links and audit seals; at least 32 bytes.
     pub server_key: Vec<u8>,
     /// True only when started as the demo: simulated Stripe, mail shown in the browser.
     pub is_demo: bool,
     pub trust_proxy: bool,
     pub sign_up: SignUp,
-    /// Where mail goes.
+    /// The transport of outgoing mail.
     pub mailer: Mailer,
     /// The instance's sending address; a business's own name is put before it.
     pub mail_from: Mailbox,
-    /// Stripe's address; each business has its own key (`business::data::stripe`).
+    /// The client of Stripe's API; each business has its own key (`business::data::stripe`).
     pub stripe: StripeApi,
-    /// The instance's language model; without one, rules read the notes alone.
+    /// The instance's language model; if `None`, notes are read by rules alone.
     pub llm: Option<Llm>,
-    /// The instance-wide secret key: a single business's, or the simulation's in the demo.
+    /// Stripe's instance-wide secret key: that of a single business, or of the demo's simulation.
     pub stripe_key: Option<Secret>,
-    /// Signs what comes to the instance-wide webhook address.
+    /// The secret with which Stripe signs deliveries to the instance-wide webhook address.
     pub stripe_webhook_secret: Option<Secret>,
-    /// Jobs worked on at once.
+    /// Jobs that run at the same time.
     pub job_concurrency: usize,
 }
 
@@ -69,12 +69,12 @@ impl App {
         Self(Arc::new(setup))
     }
 
-    /// A full address of ours, for mails and providers.
+    /// Returns the absolute URL of `path`, for mails and providers.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)
     }
 
-    /// The host name customers reach us by: part of Message-IDs and calendar UIDs.
+    /// Returns the host name of `public_url`: part of Message-IDs and calendar UIDs.
     pub fn host(&self) -> &str {
         let authority = self.public_url.split("://").last().unwrap_or_default();
         authority.split([':', '/']).next().unwrap_or_default()
@@ -98,10 +98,10 @@ impl std::fmt::Debug for App {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Whose request it is: ids only.
+/// The business and member that a request comes from, as ids.
 pub type Asker = (OrgId, Option<MemberId>);
 
-/// Filled in once it is known who is asking, for the request's log line.
+/// The asker for the request's log line, filled in once the request is authenticated.
 #[derive(Debug, Clone, Default)]
 pub struct Seen(pub Arc<std::sync::Mutex<Option<Asker>>>);
 

@@ -13,7 +13,7 @@ use axum::{
 pub struct Asset {
     /// The name in the source tree: `app.css`.
     pub name: &'static str,
-    /// Where it is served, with its hash: `/assets/app-1a2b3c4d.css`.
+    /// The path it is served at, with its hash: `/assets/app-1a2b3c4d.css`.
     pub url: &'static str,
     pub kind: &'static str,
     pub body: &'static [u8],
@@ -37,12 +37,12 @@ pub fn release() -> &'static str {
     INSTALLED.get().map_or("", |i| i.1)
 }
 
-/// The hashed address of an embedded file, `/` when there is none of that name (a test looks at every name used).
+/// Returns the hashed path of the embedded file `name`, or `/` if there is none (a test checks every name that templates use).
 pub fn url(name: &str) -> &'static str {
     files().iter().find(|a| a.name == name).map_or("/", |a| a.url)
 }
 
-/// `/assets/{name}`: a file under its hashed name, kept for good.
+/// `/assets/{name}`: a file under its hashed name, cached for a year.
 pub async fn hashed(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let found = files().iter().find(|a| a.url.strip_prefix("/assets/") == Some(name.as_str()));
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=31536000, immutable", &headers))
@@ -63,13 +63,13 @@ pub async fn manifest(headers: HeaderMap) -> Response {
     plain("manifest.webmanifest", &headers)
 }
 
-/// `/sw.js`: asked for anew each time, so that a new release reaches every phone.
+/// `/sw.js`: cached for ten minutes only, so that a new release reaches every phone.
 pub async fn worker(headers: HeaderMap) -> Response {
     let found = files().iter().find(|a| a.name == "sw.js");
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "max-age=600", &headers))
 }
 
-/// A file whose address is fixed: kept for a day.
+/// Responds with a file whose path never changes: cached for a day.
 fn plain(name: &str, headers: &HeaderMap) -> Response {
     let found = files().iter().find(|a| a.name == name);
     found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |a| send(a, "public, max-age=86400", headers))

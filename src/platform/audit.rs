@@ -1,6 +1,6 @@
-//! The audit chain: a background sealer links the entries of each business by hash, so that a removed or edited row shows.
-//! It covers salted digests of the values, so that values can be erased and the chain still verifies. Seals are made with the server's key:
-//! who can write to the database can't make them anew.
+//! The audit chain: a background sealer links the entries of each business by hash, so that a removed or edited row is detected.
+//! It covers salted digests of the values, so that values can be erased and the chain still verifies. Seals are keyed with the server's
+//! key, so that write access to the database is not enough to forge them.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -16,7 +16,7 @@ use super::{
 /// Entries sealed in one transaction.
 const BATCH: i64 = 2000;
 
-/// What of an entry the chain covers.
+/// The columns of an audit entry that the chain covers.
 struct Entry {
     id: i64,
     at: chrono::DateTime<chrono::Utc>,
@@ -31,7 +31,7 @@ struct Entry {
     request_id: Option<String>,
 }
 
-/// How seals are made now; 1 was without a key.
+/// The version of new seals. Version 1 was a plain hash without a key.
 const VERSION: i16 = 2;
 
 impl Entry {
@@ -60,14 +60,14 @@ impl Entry {
     }
 }
 
-/// What vouches for the chain's end.
+/// The message whose MAC proves where the chain ends.
 fn head(org: OrgId, seq: i64, hash: &[u8]) -> Vec<u8> {
     [format!("audit-head:{}:{seq}:", org.0).as_bytes(), hash].concat()
 }
 
-/// Seals what came since the last round, in the businesses it came to; returns how many entries.
+/// Seals the entries added since the last round, in the businesses that have any. Returns the number of entries sealed.
 pub async fn seal_new(app: &App) -> Result<usize> {
-    // A restored database comes from a cluster that counted further than this one: everything is looked at again then.
+    // A restored database may come from a cluster with higher transaction ids than this one; then all entries are checked again.
     let round = sqlx::query!(
         r#"
         select pg_snapshot_xmin(pg_current_snapshot())::text as "until!",
@@ -86,13 +86,13 @@ pub async fn seal_new(app: &App) -> Result<usize> {
     Ok(sealed)
 }
 
-/// Seals whatever is not sealed yet in one business; returns how many entries.
+/// Seals all unsealed entries of one business. Returns their number.
 pub async fn seal(app: &App, org: OrgId) -> Result<usize> {
     seal_since(app, org, "0").await
 }
 
-/// Never goes past the oldest transaction still running: one that took its number early and commits late would otherwise be skipped.
-/// One sealer a business at a time.
+/// Seals the unsealed entries from transaction `since` on, in batches. Never goes past the oldest transaction still running: one that
+/// took its number early and commits late would otherwise be skipped. A lock admits one sealer per business at a time.
 async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     let mut total = 0;
     let mut done = Done { xid: since.to_owned(), id: 0, until: None };
@@ -107,8 +107,8 @@ async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     }
 }
 
-/// How far a sealer has come: by transaction, then by entry, so that each batch begins where the one before ended and an import's hundred
-/// thousand entries are not gone through anew for every two thousand. What is before `until` has ended: nothing appears there any more.
+/// A sealer's position, by transaction, then by entry: each batch begins where the last one ended, so that an import's hundred thousand
+/// entries are not read again for every two thousand. All transactions before `until` have ended, so no further entry can appear there.
 struct Done {
     xid: String,
     id: i64,
@@ -174,18 +174,18 @@ async fn seal_batch(db: &mut PgConnection, key: &[u8], org: OrgId, done: &mut Do
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Verdict {
     pub sealed: i64,
-    /// What is wrong, in words; empty: the chain holds.
+    /// The faults found, in words; empty if the chain holds.
     pub faults: Vec<String>,
 }
 
-/// Verifies the whole chain of one business: each seal's hash, each sealed entry still there, each kept value still matching its digest, and
-/// that it ends where it ended.
+/// Verifies the whole chain of one business: each seal's hash is right, each sealed entry still exists, each value that was not erased
+/// still matches its digest, and no seal is missing at the end.
 pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
     let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), true).await?;
     let mut verdict = Verdict { sealed: 0, faults: Vec::new() };
     let mut hash: Vec<u8> = Vec::new();
     let mut is_keyed = false;
-    // Read first: the chain may grow meanwhile.
+    // The recorded end is read before the seals, as the chain may grow meanwhile.
     let end = sqlx::query!("select seq, mac from audit_heads").fetch_optional(&mut *tx).await?;
     loop {
         let rows = sqlx::query!(

@@ -1,15 +1,15 @@
-//! The one place that reads the time. Everything else is given it, so that tests can stand at any instant.
+//! The one place that reads the system time. Everything else receives it from here, so that tests can choose any instant.
 
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
-/// Tells the time, in UTC, to the microsecond (what Postgres keeps).
+/// The source of the current time, in UTC, to the microsecond (the precision of Postgres).
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     #[default]
     Real,
-    /// Stands still until told otherwise.
+    /// Stands still until moved by `advance` or `set`.
     Fixed(Arc<Mutex<DateTime<Utc>>>),
 }
 
@@ -26,14 +26,14 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock forward (or back); a real one can't be moved.
+    /// Moves a fixed clock forward (or back, if `by` is negative); has no effect on the real clock.
     pub fn advance(&self, by: Duration) {
         if let Self::Fixed(at) = self {
             *at.lock().expect("no holder of the clock panics") += by;
         }
     }
 
-    /// Sets a fixed clock.
+    /// Sets a fixed clock to `to`; has no effect on the real clock.
     pub fn set(&self, to: DateTime<Utc>) {
         if let Self::Fixed(at) = self {
             *at.lock().expect("no holder of the clock panics") = to;

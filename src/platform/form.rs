@@ -1,4 +1,4 @@
-//! What a page posts: fields, and the hidden ones every form carries (`_key`, `_org`, `_version`).
+//! Posted forms: their fields, and the hidden ones that every form carries (`_key`, `_org`, `_version`).
 
 use axum::{
     extract::{FromRequest, Request},
@@ -13,7 +13,7 @@ use super::{
     error::{Error, FieldErrors, Result},
 };
 
-/// The largest form we take; files come by multipart and have their own limit.
+/// The largest form body accepted, in bytes; files come by multipart and have their own limit.
 pub const MAX_FORM: usize = 512 * 1024;
 
 /// A posted form: its fields as typed, and its hidden ones. Repeated fields become `Vec`s.
@@ -41,7 +41,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
 }
 
 impl<T: DeserializeOwned> Posted<T> {
-    /// Reads an urlencoded body.
+    /// Reads a URL-encoded body. Errors: `Invalid` if a field is missing, `Conflict` if `_org` is not an id.
     pub fn parse(body: &[u8]) -> Result<Self> {
         let hidden: Hidden = fields(body)?;
         let value = fields(body)?;
@@ -74,12 +74,12 @@ impl Hidden {
     }
 }
 
-/// A key for a form that is being rendered.
+/// Returns a new idempotency key for a form that is being rendered.
 pub fn fresh_key() -> String {
     Uuid::now_v7().simple().to_string()
 }
 
-/// `%41+b` → `A b`. Bytes that are no UTF-8 are replaced.
+/// Decodes a URL-encoded value: `%41+b` → `A b`. A malformed escape becomes `?`; invalid UTF-8 is replaced.
 pub fn percent_decode(s: &str) -> String {
     let mut out = Vec::with_capacity(s.len());
     let mut bytes = s.bytes();
@@ -99,13 +99,13 @@ pub fn percent_decode(s: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// `path` with these as its query; what is empty is left out.
+/// Returns `path` with `query` as its query string; pairs with an empty value are left out.
 pub fn href(path: &str, query: &[(&str, &str)]) -> String {
     let query: Vec<String> = query.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", percent_encode(v))).collect();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }
 
-/// For query strings and cookies: everything but letters, digits and `-_.~` as `%XX`.
+/// Encodes text for query strings and cookies: all bytes except ASCII letters, digits and `-_.~` become `%XX`.
 pub fn percent_encode(s: &str) -> String {
     use std::fmt::Write as _;
     s.bytes().fold(String::with_capacity(s.len()), |mut out, b| {

@@ -1,4 +1,4 @@
-//! Forgetting what has served its time, and going through the businesses one by one for whatever has no other cause.
+//! Deletes rows that are no longer needed, and lists the businesses for work that visits each of them.
 
 use chrono::Duration;
 
@@ -10,15 +10,15 @@ use super::{
     tenant::{Door, Origin, open},
 };
 
-/// Days that an idempotency key answers for (`api.md`).
+/// Days for which an idempotency key is kept (`api.md`).
 const KEYS_KEPT: i64 = 90;
 
-/// Every business that is active.
+/// Returns the ids of all active businesses.
 pub async fn businesses(app: &App) -> Result<Vec<OrgId>> {
     Ok(sqlx::query_scalar!(r#"select app.org_ids() as "id!: OrgId""#).fetch_all(&app.pool).await?)
 }
 
-/// Removes old rate-limit windows, sessions and sign-ins that ended a month ago, and idempotency keys after 90 days.
+/// Deletes old rate-limit windows, sessions and sign-ins that ended more than 30 days ago, and idempotency keys after 90 days.
 pub async fn sweep(app: &App) -> Result<()> {
     rate::sweep(app).await?;
     let now = app.clock.now();

@@ -4,19 +4,19 @@ use chrono::{DateTime, Utc};
 use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Property};
 use uuid::Uuid;
 
-/// What a mail with the file asks the reader's calendar to do.
+/// The file's `METHOD`: what it asks the recipient's calendar to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Add the appointment, or move the one with the same UID and a lower sequence.
+    /// Add the appointment, or replace the one with the same UID and a lower sequence.
     Request,
-    /// Remove the one with the same UID.
+    /// Remove the appointment with the same UID.
     Cancel,
     /// A plain listing, for a feed or a download.
     Publish,
 }
 
 impl Method {
-    /// As in `METHOD:` and in the part's content type.
+    /// The value of `METHOD:` and of the MIME part's `method` parameter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Request => "REQUEST",
@@ -55,7 +55,7 @@ pub struct Appointment {
 }
 
 impl Appointment {
-    /// The same for every version of the appointment, so that calendars move it instead of adding another.
+    /// Returns the UID, the same for every version of the appointment, so that calendars move it instead of adding another.
     pub fn uid(&self) -> String {
         format!("ticket-{}@{}", self.ticket, self.host)
     }
@@ -92,7 +92,7 @@ impl Appointment {
 
 impl Party {
     fn property(&self, key: &str) -> Property {
-        // A parameter value can hold no quote; the library adds its own where they are needed.
+        // A parameter value can't contain a double quote; the library adds its own where they are needed.
         let name = one_line(&self.name).replace('"', "'");
         let mut property = Property::new(key, format!("mailto:{}", one_line(&self.email)));
         if !name.is_empty() {
@@ -102,7 +102,7 @@ impl Party {
     }
 }
 
-/// The file of one appointment. A cancellation is marked as such whatever the record says.
+/// Returns the calendar file of one appointment. With [`Method::Cancel`] its status is cancelled even if the record's is not.
 pub fn appointment(method: Method, appointment: &Appointment) -> String {
     let mut appointment = appointment.clone();
     appointment.cancelled |= method == Method::Cancel;
@@ -111,7 +111,7 @@ pub fn appointment(method: Method, appointment: &Appointment) -> String {
     calendar.to_string()
 }
 
-/// A feed of many appointments under a name.
+/// Returns a calendar feed of many appointments, titled `name`.
 pub fn feed(name: &str, appointments: &[Appointment]) -> String {
     let mut calendar = calendar(Method::Publish);
     calendar.name(&text(name));
@@ -129,12 +129,12 @@ fn calendar(method: Method) -> Calendar {
     calendar
 }
 
-/// Text values keep their line breaks, which the library escapes; other control characters go.
+/// Cleans a text value: line breaks stay, as the library escapes them; other control characters are removed.
 fn text(value: &str) -> String {
     value.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
-/// Values that are not text are written unescaped: nothing in them may end the line.
+/// Cleans a value that the library writes unescaped: control characters are removed, so that nothing in it can end the line.
 fn one_line(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).collect()
 }

@@ -1,4 +1,4 @@
-//! One id type a table. Ids are `UUIDv7`: they sort by when they were made, and a client may make its own.
+//! One id type per table. Ids are `UUIDv7`: they sort by time of creation, and a client may generate its own.
 
 use std::{fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ macro_rules! ids {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A fresh id, later than every id made before on this machine.
+            /// Returns a new id, which sorts after every id that this process generated before.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }

@@ -1,12 +1,12 @@
-//! An action's input as programs send it: what does not fit is told by its field, and what nobody asked for is refused rather than dropped,
-//! for a misspelt discount would be no discount.
+//! Reads an action's input as programs send it. Errors name the field, and unknown fields are refused rather than ignored: a misspelt
+//! `discount` would otherwise grant none.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{Error, FieldErrors, Result};
 
-/// Reads an action's input. `schema` is its JSON Schema. Errors are `Invalid`, beside the field (`lines[0].quantity`).
+/// Reads an action's input; `schema` is its JSON Schema. Errors are `Invalid` and name the field by its path (`lines[0].quantity`).
 pub fn read<A: DeserializeOwned>(input: Value, schema: &Value) -> Result<A> {
     let mut errors = FieldErrors::default();
     unknown(schema, schema, &input, "", &mut errors);
@@ -14,7 +14,7 @@ pub fn read<A: DeserializeOwned>(input: Value, schema: &Value) -> Result<A> {
     serde_path_to_error::deserialize(input).map_err(|e| misfit(&e.path().to_string(), &e.inner().to_string()))
 }
 
-/// serde names a missing field in its words, and the place it is missing from by the path.
+/// Turns a serde error into a field error. For a missing field, `words` names the field and `path` only the object that lacks it.
 fn misfit(path: &str, words: &str) -> Error {
     let place = if path == "." { "" } else { path };
     match words.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
@@ -27,7 +27,7 @@ fn join(place: &str, field: &str) -> String {
     if place.is_empty() { field.to_owned() } else { format!("{place}.{field}") }
 }
 
-/// Goes along the value and the schema together. Where the schema leaves a choice (`anyOf`, `oneOf`), serde decides.
+/// Adds an error for each field of `value` that `schema` does not list. Where it leaves a choice (`anyOf`, `oneOf`), serde decides.
 fn unknown(root: &Value, schema: &Value, value: &Value, place: &str, errors: &mut FieldErrors) {
     let Some(schema) = resolve(root, schema) else { return };
     match value {
@@ -58,7 +58,7 @@ fn is_open(schema: &Value) -> bool {
     ["additionalProperties", "anyOf", "oneOf", "allOf"].iter().any(|key| schema[*key] != Value::Null && schema[*key] != Value::Bool(false))
 }
 
-/// Follows `$ref`, and an optional's `anyOf` of one schema and null.
+/// Follows `$ref`, and the `anyOf` of one schema and null that stands for an optional value.
 fn resolve<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
     if let Some(name) = schema["$ref"].as_str() {
         return resolve(root, root.pointer(name.strip_prefix('#')?)?);

@@ -1,5 +1,5 @@
-//! Background work on `graphile_worker`: queued inside the action's transaction, run once it has committed, retried with backoff, ends visibly.
-//! A job is short: load, leave the transaction, do the slow thing, record the outcome with an action.
+//! Background jobs on `graphile_worker`: queued inside the action's transaction, run after its commit, retried with backoff, and shown to
+//! the owner if they fail for good. A job is short: load, leave the transaction, do the slow part, record the outcome with an action.
 
 use graphile_worker::WorkerContext;
 use serde_json::{Value, json};
@@ -11,15 +11,15 @@ use super::{
     ids::OrgId,
 };
 
-/// Tries before a job is given up and shown as failed.
+/// Attempts before a job is given up and shown as failed.
 pub const MAX_ATTEMPTS: i32 = 8;
 
-/// Queues a job. `payload` holds ids only. The same `key` replaces a waiting job of that key.
+/// Queues a job. `payload` holds ids only; `org` is added to it. A waiting job with the same `key` is replaced.
 pub async fn enqueue(db: &mut PgConnection, task: &str, org: Option<OrgId>, mut payload: Value, key: &str) -> Result<()> {
     if let (Value::Object(map), Some(org)) = (&mut payload, org) {
         map.insert("org".into(), json!(org));
     }
-    // Not a checked query: the queue's schema is made by its own migrations, after ours.
+    // Not a compile-time checked query: the queue's schema is created by its own migrations, after ours.
     sqlx::query("select graphile_worker.add_job($1, $2::json, max_attempts := $3, job_key := $4)")
         .bind(task)
         .bind(payload)
@@ -30,7 +30,7 @@ pub async fn enqueue(db: &mut PgConnection, task: &str, org: Option<OrgId>, mut 
     Ok(())
 }
 
-/// The jobs that could run right now.
+/// Returns the ids of the jobs that are due, by the database's clock, and not running.
 pub async fn due(pool: &PgPool) -> Result<Vec<i64>> {
     Ok(sqlx::query_scalar(
         "select id from graphile_worker._private_jobs where attempts < max_attempts and run_at <= now() and locked_at is null order by id",
@@ -39,7 +39,7 @@ pub async fn due(pool: &PgPool) -> Result<Vec<i64>> {
     .await?)
 }
 
-/// A job given up: as the owner's page and `rounds check` show it.
+/// A job that used up its attempts, as the owner's page and `rounds check` show it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct FailedJob {
     pub id: i64,
@@ -48,7 +48,7 @@ pub struct FailedJob {
     pub failed_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// Jobs of one business that were given up, newest first.
+/// Returns up to 50 jobs of one business that used up their attempts, newest first.
 pub async fn failed(db: &mut PgConnection, org: OrgId) -> Result<Vec<FailedJob>> {
     let rows: Vec<(i64, String, Option<String>, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
         "select j.id, t.identifier, j.last_error, j.updated_at
@@ -62,7 +62,7 @@ pub async fn failed(db: &mut PgConnection, org: OrgId) -> Result<Vec<FailedJob>>
     Ok(rows.into_iter().map(|(id, task, error, failed_at)| FailedJob { id, task, error: error.unwrap_or_default(), failed_at }).collect())
 }
 
-/// Runs a given-up job of this business again. False: there is none of that id.
+/// Makes a job of this business that used up its attempts due again. Returns false if there is none with this id.
 pub async fn run_again(db: &mut PgConnection, org: OrgId, id: i64) -> Result<bool> {
     let done = sqlx::query(
         "update graphile_worker._private_jobs set attempts = 0, run_at = now(), last_error = null, updated_at = now()

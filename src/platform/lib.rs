@@ -1,4 +1,4 @@
-//! What every slice stands on; knows no slice.
+//! The foundation of every slice; depends on none.
 
 pub mod action;
 pub mod app;

@@ -1,4 +1,4 @@
-//! Public links: short, revocable, hashed at rest. The token is HMAC(server key, link id), so it can be shown again.
+//! Public links: short, revocable, hashed at rest. The token is HMAC(server key, link id), so that it can be shown again though unstored.
 
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    /// As the database names it.
+    /// The database's name of this kind.
     pub fn name(self) -> &'static str {
         match self {
             Self::Confirm => "confirm",
@@ -29,7 +29,7 @@ impl LinkKind {
         }
     }
 
-    /// The path before the token.
+    /// The part of the path before the token.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Confirm => "/c/",
@@ -39,18 +39,18 @@ impl LinkKind {
     }
 }
 
-/// The full address of a link.
+/// Returns the absolute URL of a link.
 pub fn url(app: &App, kind: LinkKind, id: LinkId) -> String {
     app.url(&format!("{}{}", kind.prefix(), token_for_link(&app.server_key, id.0)))
 }
 
-/// A new link's id, and what is kept of its token.
+/// Returns a new link's id and the SHA-256 of its token, which is stored in the token's place.
 pub fn mint(app: &App) -> (LinkId, [u8; 32]) {
     let id = LinkId::new();
     (id, digest(token_for_link(&app.server_key, id.0).as_bytes()))
 }
 
-/// The live link of a record, made on first use.
+/// Returns the live link of a record, and creates it on first use.
 pub async fn ensure(cx: &mut Cx<'_>, kind: LinkKind, subject: Uuid) -> Result<LinkId> {
     if let Some(id) = live_id(cx.db(), kind, subject).await? {
         return Ok(id);
@@ -80,7 +80,7 @@ pub async fn revoke(cx: &mut Cx<'_>, kind: LinkKind, subject: Uuid) -> Result<()
     Ok(())
 }
 
-/// The live link of a record, if there is one.
+/// Returns the live link of a record, or `None` if it has none.
 pub async fn live(read: &mut Read, kind: LinkKind, subject: Uuid) -> Result<Option<LinkId>> {
     live_id(read.db(), kind, subject).await
 }
@@ -95,7 +95,7 @@ async fn live_id(db: &mut sqlx::PgConnection, kind: LinkKind, subject: Uuid) -> 
     .await?)
 }
 
-/// The record a public link opens, if it is alive: by kind and subject.
+/// A public link: the record it opens, by kind and subject, and whether it is revoked.
 pub struct LinkRow {
     pub id: LinkId,
     pub kind: String,
@@ -104,7 +104,7 @@ pub struct LinkRow {
 }
 
 impl Read {
-    /// The link this read came through (`Door::Link`).
+    /// Returns the link this read came through (`Door::Link`). Errors: `NotFound` if it came through another door.
     pub async fn link(&mut self) -> Result<LinkRow> {
         let id = self.who.link.ok_or(Error::NotFound)?;
         let row = sqlx::query!(

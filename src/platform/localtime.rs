@@ -1,11 +1,11 @@
-//! Between UTC, in which everything is kept, and the wall clock that people live by.
+//! Converts between UTC, in which all times are stored, and the local wall clock.
 
 use chrono::{DateTime, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 /// The instant at which the wall clock of `zone` shows `date` and `time`.
 ///
-/// A time that the clock skips moves forward by the gap, one that it shows twice means the first (domain.md, Series).
+/// A time that the clock skips moves forward by the gap; one that it shows twice means the first occurrence (`domain.md`, Series).
 pub fn to_utc(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
     let wall = date.and_time(time);
     match zone.from_local_datetime(&wall) {
@@ -26,25 +26,25 @@ fn after_gap(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
         .unwrap_or_else(|| wall.and_utc())
 }
 
-/// Date and time on the wall of `zone` at an instant.
+/// Returns the local date and time in `zone` at an instant.
 pub fn wall(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()
 }
 
-/// The calendar day of an instant in `zone`.
+/// Returns the local date in `zone` at an instant.
 pub fn local_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
     wall(at, zone).date()
 }
 
-/// From the first instant of a local day up to, not including, the first of the next. 23 to 25 hours, mostly 24.
+/// Returns the first instant of a local day and that of the next day (exclusive end). They are 23 to 25 hours apart, mostly 24.
 pub fn day_bounds(date: NaiveDate, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
     let next = date.checked_add_days(Days::new(1)).unwrap_or(date);
     (to_utc(date, NaiveTime::MIN, zone), to_utc(next, NaiveTime::MIN, zone))
 }
 
-/// The same day `months` later (earlier when negative); a shorter month's last day where there is no such day.
+/// Returns the same day `months` later (earlier if negative), or the last day of a month that is too short. `None` if out of range.
 ///
-/// Count from the first date of a series, not from the last result, or the 31st is lost.
+/// Count from the first date of a series, not from the last result: after a short month, the 31st would be lost.
 pub fn add_months(date: NaiveDate, months: i32) -> Option<NaiveDate> {
     let by = Months::new(months.unsigned_abs());
     if months < 0 { date.checked_sub_months(by) } else { date.checked_add_months(by) }
@@ -67,19 +67,19 @@ pub fn parse_time(text: &str) -> Result<NaiveTime, &'static str> {
         .map_err(|_| "Enter a time, like 09:30.")
 }
 
-/// Reads `<input type=datetime-local>`: `2026-03-08T09:30`; a space instead of the `T` will do.
+/// Reads `<input type=datetime-local>`: `2026-03-08T09:30`; a space is accepted for the `T`.
 pub fn parse_date_time(text: &str) -> Result<NaiveDateTime, &'static str> {
     let text = text.trim();
     let (date, time) = text.split_once(['T', ' ']).ok_or("Enter a date and a time.")?;
     Ok(parse_date(date)?.and_time(parse_time(time)?))
 }
 
-/// Reads an IANA name.
+/// Reads an IANA zone name.
 pub fn parse_zone(name: &str) -> Result<Tz, &'static str> {
     name.trim().parse().map_err(|_| "We don't know this time zone. Choose one from the list, or type a large city near you.")
 }
 
-/// What a person typed for a zone: an IANA name in any case, a line of the list, or the city a zone is named after.
+/// Finds the zone that a person typed: a label of the list, an IANA name in any case, or the city a zone is named after.
 pub fn find_zone(typed: &str) -> Option<Tz> {
     let same = |name: &str| name.replace('_', " ").eq_ignore_ascii_case(&typed.trim().replace('_', " "));
     let listed = COMMON.iter().find(|(_, label)| same(label)).map(|(zone, _)| *zone);
@@ -88,7 +88,7 @@ pub fn find_zone(typed: &str) -> Option<Tz> {
     listed.or_else(named).or_else(of_city)
 }
 
-/// The zones most people live in, by region: IANA name and what a person reads. Any other is typed (`find_zone`).
+/// Returns the zones most people live in, by region: IANA name and label. Any other is typed and found by [`find_zone`].
 pub fn common_zones() -> impl Iterator<Item = (&'static str, &'static str)> {
     COMMON.iter().map(|(zone, label)| (zone.name(), *label))
 }
@@ -179,7 +179,7 @@ mod tests {
             (chicago, "2026-03-08T02:30", "2026-03-08T08:30"),
             (chicago, "2026-03-08T03:00", "2026-03-08T08:00"),
             (berlin, "2026-03-29T02:00", "2026-03-29T01:00"),
-            // North, autumn: 01:30 comes twice, the first is meant.
+            // North, autumn: 01:30 occurs twice; the first is used.
             (chicago, "2026-11-01T01:30", "2026-11-01T06:30"),
             (chicago, "2026-11-01T02:00", "2026-11-01T08:00"),
             (berlin, "2026-10-25T02:30", "2026-10-25T00:30"),

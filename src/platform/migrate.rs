@@ -1,4 +1,4 @@
-//! Makes roles, schema and grants. Safe to run again at any time; needs an admin (superuser, or one who may create roles).
+//! Creates roles, schema and grants. Safe to repeat at any time; needs a superuser, or a role that may create roles.
 
 use graphile_worker::WorkerUtils;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
@@ -29,7 +29,7 @@ impl Schema {
 pub async fn migrate(schema: Schema, admin_url: &str, app_password: Option<&str>) -> Result<()> {
     let options: PgConnectOptions = admin_url.parse().map_err(Error::internal)?;
     let mut db = options.clone().connect().await?;
-    // Roles belong to the whole cluster: another database's migration may be at them in the same moment.
+    // Roles belong to the whole cluster, so the migration of another database may change them at the same moment.
     let mut tries = 0;
     while let Err(error) = roles(&mut db, app_password).await {
         tries += 1;
@@ -63,7 +63,7 @@ async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> 
         ("rounds_app", "login nosuperuser nobypassrls nocreatedb nocreaterole"),
         ("rounds_backup", "login bypassrls nosuperuser"),
     ] {
-        // Two instances may start at once: the loser of the race finds the role there.
+        // Two instances may start at once: the later one finds that the role exists.
         let make = format!(
             "do $$ begin if not exists (select from pg_roles where rolname = '{role}') then create role {role} {rights}; end if;
              exception when duplicate_object or unique_violation then null; end $$"
@@ -74,7 +74,7 @@ async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> 
         db,
         &[
             "alter role rounds_app login".into(),
-            // Short statements only: compiling one to machine code takes longer than running it.
+            // Statements are short: JIT compilation takes longer than running one.
             "alter role rounds_app set jit = off".into(),
             "grant rounds_owner, rounds_lookup to current_user".into(),
             "grant rounds_lookup to rounds_owner".into(),
@@ -88,7 +88,7 @@ async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> 
     Ok(())
 }
 
-/// The job queue's own migrations, as owner; then the app's grants. Its tables carry RLS without policies.
+/// Runs the job queue's own migrations as `rounds_owner`, then adds the app's grants, and policies, as its tables have RLS without any.
 async fn queue(options: PgConnectOptions) -> Result<()> {
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(2)

@@ -89,7 +89,7 @@ impl Currency {
         self.symbol.trim_end()
     }
 
-    /// Whether the amount has no more decimals than the currency.
+    /// Whether `amount` has no more decimals than the currency.
     pub fn fits(self, amount: Decimal) -> bool {
         amount.normalize().scale() <= self.digits
     }
@@ -101,13 +101,13 @@ impl Currency {
         format!("{sign}{}{}", self.symbol, self.digits_grouped(amount.abs()))
     }
 
-    /// `$1,284`: rounded to whole units, for charts and the calendar's heads only. Everywhere else an amount has its cents.
+    /// `$1,284`: rounded to whole units, for charts and calendar headings only. Everywhere else an amount shows its cents.
     pub fn whole(self, amount: Decimal) -> String {
         let text = self.format(amount.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero));
         text.split_once('.').map_or(text.clone(), |(whole, _)| whole.to_owned())
     }
 
-    /// `1284.00`: what a form's amount field shows.
+    /// `1284.00`: the format of a form's amount field.
     pub fn plain(self, amount: Decimal) -> String {
         let mut amount = round(amount, self);
         amount.rescale(self.digits);
@@ -127,7 +127,7 @@ impl Currency {
         out + rest
     }
 
-    /// Reads what a person typed and refuses more decimals than the currency has.
+    /// Reads a typed amount. Errors if it is not an amount or has more decimals than the currency.
     pub fn parse(self, text: &str) -> Result<Decimal, AmountError> {
         let amount = parse_amount(text)?;
         if self.fits(amount) {
@@ -144,7 +144,7 @@ impl Currency {
         round(amount, self).checked_mul(Decimal::from(10_i64.pow(self.digits)))?.to_i64()
     }
 
-    /// The amount of a provider's minor units.
+    /// Converts a provider's minor units to an amount (1234 → $12.34).
     pub fn from_minor(self, minor: i64) -> Decimal {
         Decimal::new(minor, self.digits)
     }
@@ -155,7 +155,7 @@ pub fn round(amount: Decimal, currency: Currency) -> Decimal {
     amount.round_dp_with_strategy(currency.digits, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// For programs: an amount always has two decimals, `0.00` as well as `100.00`.
+/// Serializes an amount for programs, with at least two decimals: `0.00`, `100.00`.
 pub fn two_decimals<S: serde::Serializer>(amount: &Decimal, to: S) -> Result<S::Ok, S::Error> {
     let mut amount = *amount;
     amount.rescale(amount.scale().max(2));
@@ -194,7 +194,7 @@ impl FromStr for Currency {
     }
 }
 
-/// Why a typed amount was refused, in words for the person who typed it.
+/// Why a typed amount was refused; the message is for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmountError(pub &'static str);
 
@@ -211,7 +211,7 @@ const MISPLACED: AmountError = AmountError("Check the commas and points: write 1
 
 /// Reads `1,234.56`, `$5`, `(45.00)`, `-$45.00`, `1.234,56 €`, `1'234.50`.
 ///
-/// Of point and comma the later one is the decimal sign; a lone comma before exactly three digits groups thousands.
+/// If both point and comma occur, the later one is the decimal sign; a single comma before exactly three digits groups thousands.
 pub fn parse_amount(text: &str) -> Result<Decimal, AmountError> {
     let text = text.trim();
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! Numbers per business without gaps: a counter row, locked from here to the commit. Take them last.
+//! Gapless numbers per business. Taking one locks the business's counter row until the commit, so take numbers last.
 
 use super::{action::Cx, error::Result};
 
@@ -8,7 +8,7 @@ pub enum Counter {
     Invoice,
 }
 
-/// The next number of this business. A rolled-back action gives it back.
+/// Takes the next number of this business. A rollback gives it back.
 pub async fn next(cx: &mut Cx<'_>, counter: Counter) -> Result<i64> {
     take(cx, counter, 1).await
 }

@@ -1,5 +1,5 @@
-//! What the operator sees: one log line a request, counters and durations by route, and whether this process is well.
-//! No line and no metric carries a path as it was asked for (links hold tokens) nor anything about a person.
+//! What the operator sees: one log line per request, counters and durations by route, health and readiness of this process.
+//! Logs and metrics contain neither the requested path (links hold tokens) nor personal data.
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,18 +19,18 @@ use super::app::{App, RequestId, Seen};
 use super::config::{Config, LogFormat};
 use super::secrets::{Secret, same};
 
-/// Set on every answer; taken from the request if a proxy already gave one.
+/// Set on every response; taken from the request if a proxy already set one.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Bounds of the request durations, in seconds.
+/// Histogram buckets of request durations, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts logging to standard error, once; a second call changes nothing.
+/// Starts logging to standard error; a second call has no effect.
 ///
 /// # Errors
-/// The filter's own words if it can't be read.
+/// The parser's message if `log.filter` can't be parsed.
 pub fn start_logging(config: &Config) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| format!("setting `log.filter`: {error}"))?;
     let json = match config.log.format {
@@ -44,12 +44,12 @@ pub fn start_logging(config: &Config) -> Result<(), String> {
     } else {
         lines.compact().with_target(false).try_init()
     };
-    // A subscriber is there already: a test's own.
+    // An error means that a subscriber exists already, such as a test's own.
     drop(started);
     Ok(())
 }
 
-/// Collects metrics from here on; safe to call again.
+/// Starts collecting metrics; a second call returns the same handle.
 ///
 /// # Errors
 /// If another recorder was installed.
@@ -62,7 +62,7 @@ pub fn start_metrics() -> Result<&'static PrometheusHandle, String> {
     Ok(METRICS.get_or_init(|| handle))
 }
 
-/// Folds finished measurements together now and then, so that they take no more and more memory. Ends never.
+/// Aggregates finished measurements every 10 seconds; their memory would grow without bound otherwise. Never returns.
 pub async fn keep_metrics() {
     loop {
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -72,7 +72,7 @@ pub async fn keep_metrics() {
     }
 }
 
-/// Middleware around every route: gives the request its id, answers with it, writes one line and counts.
+/// Middleware around every route: sets the request's id, returns it in a header, writes one log line and counts the request.
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId(request_id(request.headers()));
@@ -113,13 +113,13 @@ fn log(id: &RequestId, seen: &Seen, method: &str, route: &str, took: Duration, r
     }
 }
 
-/// The body's size where it is known before it is sent.
+/// Returns the body's size in bytes, or `None` if it is not known before it is sent.
 fn http_body_bytes(response: &Response) -> Option<u64> {
     use axum::body::HttpBody as _;
     response.body().size_hint().exact()
 }
 
-/// The caller's id if it is a plain token, else a fresh one: it goes into logs and the audit.
+/// Returns the caller's id if it is a plain token, else a new one, as it is written to logs and the audit trail.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers
         .get(REQUEST_ID)
@@ -128,11 +128,11 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned)
 }
 
-/// What the operator's pages need to know of this process; an extension of the router.
+/// The state of this process for `/readyz` and `/metrics`; an extension of the router.
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
     pub metrics_token: Option<Secret>,
-    /// Whether the jobs run; `None` in a process that was asked to run none.
+    /// Whether jobs run; `None` in a process started without jobs.
     pub jobs: Option<Arc<AtomicBool>>,
 }
 
@@ -141,8 +141,8 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 if this process should get requests: the database answers and knows every migration of this
-/// version, and jobs run where they were asked for. 503 otherwise, with a line for each.
+/// `GET /readyz`: 200 if this process should receive requests: the database answers and has every migration of this
+/// version, and jobs run unless disabled. Otherwise 503. The body has one line per check.
 pub async fn readyz(State(app): State<App>, operator: Option<Extension<Operator>>) -> Response {
     let newest = sqlx::query_scalar::<_, Option<i64>>("select max(version) from _sqlx_migrations where success");
     let newest = tokio::time::timeout(Duration::from_secs(2), newest.fetch_one(&app.pool)).await;
@@ -161,7 +161,7 @@ pub fn metrics_text() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// `GET /metrics` on the main address: only with the bearer token of the settings; otherwise there is no such page.
+/// `GET /metrics` on the main address: needs the bearer token `metrics.token`; 404 without it.
 pub async fn metrics(operator: Option<Extension<Operator>>, headers: HeaderMap) -> Response {
     let token = operator.and_then(|Extension(operator)| operator.metrics_token);
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());

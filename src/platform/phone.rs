@@ -3,10 +3,10 @@
 use phonenumber::{Mode, country};
 use std::str::FromStr;
 
-/// A typed phone number that makes sense in the business's region.
+/// A typed phone number that is plausible in the business's region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
-    /// What was typed, without spreadsheet wrapping and outer spaces.
+    /// The number as typed, without spreadsheet wrapping and outer spaces.
     pub typed: String,
     /// `+12566887695`, without extension.
     pub e164: String,
@@ -14,7 +14,7 @@ pub struct Phone {
     pub extension: Option<String>,
 }
 
-/// Why a text is no phone number, in words for the person who typed it.
+/// Why a text is not a phone number; the message is for the person who typed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhoneError {
     Empty,
@@ -64,24 +64,24 @@ pub fn parse(typed: &str, region: &str) -> Result<Phone, PhoneError> {
     Ok(Phone { typed: typed.to_owned(), e164, extension })
 }
 
-/// The last four digits, if there are as many.
+/// Returns the last four digits, or `None` if there are fewer.
 pub fn tail4(number: &str) -> Option<String> {
     let digits = digits(number);
     (digits.len() >= 4).then(|| digits[digits.len() - 4..].to_owned())
 }
 
-/// ASCII digits only.
+/// Returns the ASCII digits of `text`.
 pub fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Does a search look like (the tail of) a phone number? Four digits or more, nothing but phone punctuation.
+/// Whether a search query looks like a phone number or the tail of one: at least four digits, and only phone punctuation beside them.
 pub fn looks_like_phone(query: &str) -> bool {
     let query = unwrap_cell(query);
     digits(query).len() >= 4 && query.chars().all(|c| c.is_ascii_digit() || "+-(). /\u{a0}".contains(c))
 }
 
-/// How a person in `region` writes it: `(256) 688-7695`, or `+49 1512 3456789` for other countries.
+/// Formats a number as people in `region` write it: `(256) 688-7695`, or `+49 1512 3456789` for other countries.
 pub fn display(e164: &str, region: &str) -> String {
     if let Some(local) = e164.strip_prefix("+1").filter(|n| n.len() == 10 && n.is_ascii()) {
         let (area, exchange, line) = (&local[..3], &local[3..6], &local[6..]);
@@ -95,7 +95,7 @@ pub fn display(e164: &str, region: &str) -> String {
     number.format().mode(mode).to_string()
 }
 
-/// A number as it was typed, shown as a person in `region` writes it. Words in it ("1-800-FLOWERS") and what is no number stay as typed.
+/// Formats a typed number as people in `region` write it. Numbers with letters ("1-800-FLOWERS") and text that is no number stay as typed.
 pub fn shown(typed: &str, region: &str) -> String {
     let (main, extension) = split_extension(unwrap_cell(typed));
     if main.chars().any(char::is_alphabetic) {
@@ -103,7 +103,7 @@ pub fn shown(typed: &str, region: &str) -> String {
     }
     let number = digits(main);
     let local = if number.len() == 11 { number.strip_prefix('1') } else { Some(number.as_str()).filter(|_| !main.starts_with('+')) };
-    // Ten digits are written like any ten, assigned or not: lists are shown often, and the library takes a moment.
+    // Ten digits are formatted without the library, whether assigned or not: lists are shown often, and the library is slow.
     let e164 = match local.filter(|l| l.len() == 10 && is_north_american(region)) {
         Some(local) => format!("+1{local}"),
         None => match parse(main, region) {
@@ -115,14 +115,14 @@ pub fn shown(typed: &str, region: &str) -> String {
     extension.map_or(number.clone(), |ext| format!("{number} ext. {ext}"))
 }
 
-/// What a telephone dials for a number as typed or in E.164: digits, and the extension after a pause.
+/// Returns the dial string of a number as typed or in E.164: digits, then the extension after a pause (`,`).
 pub fn dialled(typed: &str) -> String {
     let (main, extension) = split_extension(typed.trim());
     let number: String = spell_out(main).chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
     extension.map_or(number.clone(), |ext| format!("{number},{ext}"))
 }
 
-/// Spreadsheets wrap: `="2"`, or a leading apostrophe.
+/// Removes what spreadsheets put around a number: `="2"`, or a leading apostrophe.
 fn unwrap_cell(typed: &str) -> &str {
     let typed = typed.trim();
     typed.strip_prefix("=\"").and_then(|t| t.strip_suffix('"')).unwrap_or(typed).trim_start_matches('\'').trim()
@@ -143,7 +143,7 @@ fn split_extension(typed: &str) -> (&str, Option<String>) {
     (typed, None)
 }
 
-/// Letters as on a keypad, only in vanity numbers ("1-800-FLOWERS"): enough digits first, seven letters at most.
+/// Replaces letters by keypad digits, only in vanity numbers ("1-800-FLOWERS"): at least three digits, 10 or 11 digits and letters in all.
 fn spell_out(main: &str) -> String {
     let letters = main.chars().filter(char::is_ascii_alphabetic).count();
     let count = digits(main).len();
@@ -169,7 +169,7 @@ fn is_north_american(region: &str) -> bool {
     matches!(region, "US" | "CA" | "PR" | "VI" | "GU" | "BM" | "BS" | "JM")
 }
 
-/// The North American plan without the library's metadata (which takes a moment to load): NXX-NXX-XXXX.
+/// Returns a North American number (NXX-NXX-XXXX) in E.164 without the library, whose metadata is slow to load. `None` for any other.
 fn north_american(typed: &str, number: &str, region: &str) -> Option<String> {
     let plus = typed.trim_start().starts_with('+');
     let local = match number.len() {
@@ -182,8 +182,8 @@ fn north_american(typed: &str, number: &str, region: &str) -> Option<String> {
 }
 
 fn by_library(typed: &str, region: &str) -> Option<String> {
-    // A number without a country needs the default region's own plan; one with `+` need only be possible, and is read without that region,
-    // whose trunk prefix would be taken off it (a German mobile's 1, in the US).
+    // A number without a country code must be valid in the default region. One with `+` need only be possible, and is parsed without the
+    // region, whose trunk prefix would otherwise be removed from it (the 1 of a German mobile, in the US).
     let plus = typed.trim_start().starts_with('+');
     let number = phonenumber::parse(country::Id::from_str(region).ok().filter(|_| !plus), typed).ok()?;
     (plus || phonenumber::is_valid(&number)).then(|| number.format().mode(Mode::E164).to_string())

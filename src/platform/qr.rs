@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// Light modules around the code that scanners need (ISO/IEC 18004).
+/// Width, in modules, of the light margin that scanners need around the code (ISO/IEC 18004).
 pub const QUIET_ZONE: usize = 4;
 
 /// The text does not fit a QR code (about 2,300 bytes).

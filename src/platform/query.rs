@@ -1,4 +1,4 @@
-//! What `/api/data` offers: each type with its filters, includes and cursor, registered like actions.
+//! The data types of `/api/data`: each is registered, like an action, with its filters and includes, and paged by cursor.
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
@@ -16,7 +16,7 @@ use super::{
 pub const DEFAULT_LIMIT: i64 = 20;
 pub const MAX_LIMIT: i64 = 100;
 
-/// What a reader asks for. `limit` is within 1..=100.
+/// The parameters of a query. `limit` is within 1..=100.
 #[derive(Debug, Clone, Default)]
 pub struct Params {
     pub id: Option<Uuid>,
@@ -36,7 +36,7 @@ impl Params {
         self.filters.get(name).map(String::as_str)
     }
 
-    /// A filter that is an id.
+    /// Returns the filter `name` as an id, or `None` if it is not given. Errors: `Invalid` if it is not an id.
     pub fn id_filter<T: From<Uuid>>(&self, name: &str) -> Result<Option<T>> {
         match self.filter(name) {
             None => Ok(None),
@@ -44,13 +44,13 @@ impl Params {
         }
     }
 
-    /// The place the last page ended at.
+    /// Returns the sort key that the previous page ended at. Errors: `Invalid` if the cursor can't be decoded.
     pub fn after<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         self.cursor.as_deref().map(decode_cursor).transpose()
     }
 }
 
-/// One page of answers; a single record where an id was asked for. `cursor` leads to the next page.
+/// One page of records, or the single record of a given id. `cursor` leads to the next page; `None` on the last.
 #[derive(Debug, Default)]
 pub struct Listing {
     pub data: Vec<Value>,
@@ -58,7 +58,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// A page from one row more than was asked for: the surplus row tells that there is a next page, after `key` of the last row kept.
+    /// Builds a page from up to `limit + 1` rows: the extra row shows that there is a next page, after the `key` of the last row kept.
     pub fn page<T: Serialize, K: Serialize>(mut rows: Vec<T>, limit: i64, key: impl Fn(&T) -> K) -> Result<Self> {
         let cursor = next_cursor(&mut rows, limit, key)?;
         let data = rows.into_iter().map(|r| serde_json::to_value(r).map_err(Error::from)).collect::<Result<_>>()?;
@@ -66,7 +66,7 @@ impl Listing {
     }
 }
 
-/// Cuts the surplus row off and makes the cursor after the last one kept.
+/// Removes the extra row beyond `limit` and returns the cursor after the last one kept; `None` if there was no extra row.
 pub fn next_cursor<T, K: Serialize>(rows: &mut Vec<T>, limit: i64, key: impl Fn(&T) -> K) -> Result<Option<String>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if rows.len() <= limit {
@@ -76,7 +76,7 @@ pub fn next_cursor<T, K: Serialize>(rows: &mut Vec<T>, limit: i64, key: impl Fn(
     rows.last().map(|r| encode_cursor(&key(r))).transpose()
 }
 
-/// Opaque to readers, stable under inserts: the sort key of the last row seen.
+/// Encodes the sort key of the last row of a page as a cursor: opaque to clients, stable under inserts.
 pub fn encode_cursor<K: Serialize>(key: &K) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(key)?))
 }
@@ -91,9 +91,9 @@ pub fn decode_cursor<T: DeserializeOwned>(cursor: &str) -> Result<T> {
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Listing>> + Send + 'a>>;
 
-/// A data type as the registry keeps it.
+/// A data type in the registry.
 pub struct Entry {
-    /// The plural: "contacts".
+    /// The plural noun: "contacts".
     pub name: &'static str,
     pub needs: Permission,
     pub capability: Option<Capability>,

@@ -1,4 +1,4 @@
-//! Slowing down what comes too often: fixed windows in the database, shared by all instances.
+//! Rate limits: fixed windows in the database, shared by all instances.
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
 
@@ -8,7 +8,7 @@ use super::{
     secrets::{digest, hex},
 };
 
-/// At most `limit` hits of `key` (hashed; never kept as typed) in each window of `seconds`.
+/// Counts a hit of `key` (stored as a hash only). Errors: `RateLimited` beyond `limit` hits in the current window of `seconds`.
 pub async fn limit(app: &App, key: &str, limit: i32, seconds: i64) -> Result<()> {
     let now = app.clock.now();
     let window = window_start(now, seconds);
@@ -28,7 +28,7 @@ pub async fn limit(app: &App, key: &str, limit: i32, seconds: i64) -> Result<()>
     Err(Error::RateLimited { retry_after_secs: left.unsigned_abs() })
 }
 
-/// Forgets windows that are over.
+/// Deletes windows that began more than a day ago. Returns their number.
 pub async fn sweep(app: &App) -> Result<u64> {
     let before = app.clock.now() - Duration::days(1);
     Ok(sqlx::query!("delete from rate_limits where window_start < $1", before).execute(&app.pool).await?.rows_affected())

@@ -1,12 +1,12 @@
 //! Replaces card and social security numbers in free text (`domain.md`, "Sensitive data in free text").
 //!
-//! The same steps stand in `static/js/redact.js` and in the database function `app.redact`;
-//! `redact_cases.json` is the table of cases that all three answer alike.
+//! The same steps are in `static/js/redact.js` and in the database function `app.redact`;
+//! all three are tested against the table of cases in `redact_cases.json`.
 
-/// What a redacted number is replaced by.
+/// The text that replaces a redacted number.
 pub const MASK: &str = "[REDACTED]";
 
-/// Free text that may be stored, and whether anything had to be taken out.
+/// Free text that may be stored, and whether anything was replaced in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redacted {
     pub text: String,
@@ -69,7 +69,7 @@ impl Pieces<'_> {
     fn len(&self, i: usize) -> usize {
         self.digits.get(i).map_or(0, |d| d.len())
     }
-    /// Do the groups from `i` have these lengths, with each gap between them accepted by `gap`?
+    /// Whether the groups from `i` on have these lengths and `gap` accepts each gap between them.
     fn shape(&self, i: usize, lengths: &[usize], gap: impl Fn(&str) -> bool) -> bool {
         lengths.iter().enumerate().all(|(k, &want)| self.len(i + k) == want && (k == 0 || gap(self.gaps[i + k])))
     }
@@ -83,7 +83,7 @@ fn joins(gap: &str) -> bool {
     (1..=3).contains(&gap.chars().count()) && gap.chars().all(|c| matches!(c, ' ' | '-' | '\u{a0}' | '\u{2011}' | '\u{2013}'))
 }
 
-/// Where a social security number starts: (first group, last group).
+/// Returns the social security numbers, as (first group, last group).
 fn social_security(p: &Pieces<'_>) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut i = 0;
@@ -117,7 +117,7 @@ fn written_in_three(p: &Pieces<'_>, i: usize) -> bool {
     area != "000" && area != "666" && !area.starts_with('9') && group != "00" && serial != "0000"
 }
 
-/// Does the text before nine digits end in "SSN" or "social security" (number, no., is, :, #)?
+/// Whether the text before nine digits ends in "SSN" or "social security", optionally followed by number, no., is, : or #.
 fn labelled(before: &str) -> bool {
     let lower = before.to_ascii_lowercase();
     let word = |c: char| c.is_ascii_alphanumeric();
@@ -142,7 +142,7 @@ fn labelled(before: &str) -> bool {
     ["ssn", "social security"].iter().any(|label| rest.strip_suffix(label).is_some_and(|head| !head.ends_with(word)))
 }
 
-/// Groups that belong to a phone, ZIP code, id, date or amount, and to no card.
+/// Marks the groups that belong to a phone number, ZIP code, id, date, amount or SSN, and so to no card.
 fn kept(p: &Pieces<'_>, ssn: &[(usize, usize)]) -> Vec<bool> {
     let mut kept = vec![false; p.digits.len()];
     for &(first, last) in ssn {
@@ -188,7 +188,7 @@ fn kept(p: &Pieces<'_>, ssn: &[(usize, usize)]) -> Vec<bool> {
     kept
 }
 
-/// A number after `+` is a phone: its groups, until ten digits are reached.
+/// Marks the groups of a phone number after `+`, until ten digits are reached.
 fn keep_international(p: &Pieces<'_>, first: usize, kept: &mut [bool]) {
     let (mut i, mut count) = (first, 0);
     while i < p.digits.len() && count < 10 && (i == first || joins(p.gaps[i])) {
@@ -198,7 +198,7 @@ fn keep_international(p: &Pieces<'_>, first: usize, kept: &mut [bool]) {
     }
 }
 
-/// What to replace: (first group, last group), in order.
+/// Returns the groups to replace, as (first group, last group).
 fn spans(p: &Pieces<'_>, ssn: &[(usize, usize)], kept: &[bool]) -> Vec<(usize, usize)> {
     let mut spans = ssn.to_vec();
     let mut i = 0;
@@ -221,7 +221,7 @@ fn spans(p: &Pieces<'_>, ssn: &[(usize, usize)], kept: &[bool]) -> Vec<(usize, u
     spans
 }
 
-/// Cards beside other numbers ("4111 1111 1111 1111 123"): only groups as they stand on cards.
+/// Finds cards next to other numbers ("4111 1111 1111 1111 123"): only digits grouped as on a card.
 fn cards_within(p: &Pieces<'_>, mut i: usize, last: usize, spans: &mut Vec<(usize, usize)>) {
     while i <= last {
         let end = (i..=last.min(i + 4)).rev().find(|&end| card_shape(&p.digits[i..=end]) && luhn(&p.digits[i..=end]));
@@ -238,7 +238,7 @@ fn card_shape(groups: &[&str]) -> bool {
     matches!(lengths[..], [13..=19] | [4, 4, 4, 4] | [4, 4, 4, 4, 3] | [4, 6, 5 | 4] | [4, 4, 5] | [8, 8])
 }
 
-/// 13 to 19 digits whose check digit is right (ISO/IEC 7812-1, annex B).
+/// Whether the groups are 13 to 19 digits with a valid check digit (ISO/IEC 7812-1, annex B).
 fn luhn(groups: &[&str]) -> bool {
     let count: usize = groups.iter().map(|g| g.len()).sum();
     if !(13..=19).contains(&count) {

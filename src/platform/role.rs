@@ -17,7 +17,7 @@ pub enum Role {
 impl Role {
     pub const ALL: [Self; 5] = [Self::Owner, Self::Admin, Self::Staff, Self::Agent, Self::Viewer];
 
-    /// The word people read.
+    /// The label that people read.
     pub fn word(self) -> &'static str {
         match self {
             Self::Owner => "Owner",
@@ -48,11 +48,11 @@ pub enum MemberState {
     Disabled,
 }
 
-/// A row of the role table.
+/// A row of the role table (`domain.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// Any member: one's own sessions, leaving, switching business.
+    /// Any member: their own sessions, leaving, switching business.
     Any,
     ManageTeam,
     ManageSettings,
@@ -67,7 +67,7 @@ pub enum Permission {
     HandleMoney,
     /// Authorization queue, ownership of the business, erasing a person.
     OwnBusiness,
-    /// A customer by a public link; no member's role has it.
+    /// For customers with a public link; no member's role has it.
     Customer,
 }
 
@@ -98,7 +98,7 @@ impl Role {
     }
 }
 
-/// What a profile switches on. Off in a business: `CAPABILITY_DISABLED`, and no trace on its screens.
+/// A function that a business may switch off: its actions then fail with `CAPABILITY_DISABLED`, and its pages do not show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
@@ -126,8 +126,8 @@ impl Capability {
 #[serde(rename_all = "snake_case")]
 pub enum ModelLevel {
     Unrestricted,
-    /// Needs `reasoning`, which is recorded.
+    /// Needs `reasoning` in the request.
     SoftLimit,
-    /// Needs the owner's word.
+    /// Needs the owner's authorization.
     RequiresAuthorization,
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// A value that no log and no error may show. Read it with [`Secret::expose`], as late as possible.
+/// A value that logs and errors must not show. Read it with [`Secret::expose`], as late as possible.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret<T = String>(T);
@@ -59,13 +59,13 @@ impl fmt::Debug for Keyring {
 /// Why a keyring or a ciphertext could not be used; says nothing about the contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretError {
-    /// Not `v1:<base64 of 32 bytes>`, or a version twice.
+    /// A key is not of the form `v1:<base64 of 32 bytes>`, a version occurs twice, or there is no key.
     BadKey,
-    /// Not of the form `v1:<base64>`.
+    /// The ciphertext is not of the form `v1:<base64>`.
     Malformed,
     /// The key of this version is not in the ring.
     UnknownKey(u32),
-    /// Altered, or made for another context.
+    /// The ciphertext was altered, or made for another context.
     Refused,
 }
 
@@ -101,14 +101,14 @@ impl Keyring {
         Ok(Self { keys })
     }
 
-    /// A ring of one fresh key and its text form, for an instance that has none yet.
+    /// Returns a ring of one new key, and its text form, for an instance that has none yet.
     pub fn generate() -> (Self, Secret) {
         let key: [u8; 32] = random_bytes();
         let text = format!("v1:{}", STANDARD.encode(key));
         (Self { keys: vec![(1, Secret::new(key))] }, Secret::new(text))
     }
 
-    /// Encrypts with the newest key, bound to `context` (such as business and connection). Result: `v2:<base64>`.
+    /// Encrypts with the newest key, bound to `context` (such as business and connection). Returns `v2:<base64>`.
     ///
     /// # Panics
     /// Only for a text beyond the 64 GB that AES-GCM can take.
@@ -122,7 +122,7 @@ impl Keyring {
         format!("v{version}:{}", STANDARD.encode(bytes))
     }
 
-    /// Decrypts with whichever key it was made with; `context` must be the same as then.
+    /// Decrypts with the key that `text` was encrypted with; `context` must be the one given to [`Keyring::encrypt`].
     pub fn decrypt(&self, context: &str, text: &str) -> Result<Secret, SecretError> {
         let (version, body) = split_version(text).ok_or(SecretError::Malformed)?;
         let (_, key) = self.keys.iter().find(|(v, _)| *v == version).ok_or(SecretError::UnknownKey(version))?;
@@ -133,7 +133,7 @@ impl Keyring {
         String::from_utf8(plain).map(Secret::new).map_err(|_| SecretError::Malformed)
     }
 
-    /// Whether a stored text should be encrypted anew because a newer key exists.
+    /// Whether a stored text should be re-encrypted because a newer key exists.
     pub fn is_stale(&self, text: &str) -> bool {
         let newest = self.keys.last().map(|(version, _)| *version);
         split_version(text).map(|(version, _)| version) != newest
@@ -154,7 +154,7 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac(key, message).finalize().into_bytes().into()
 }
 
-/// Whether `tag` is the HMAC-SHA256 of the concatenated `parts`, in constant time.
+/// Whether `tag` is the HMAC-SHA256 of the concatenated `parts`, compared in constant time.
 pub fn hmac_matches(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
     let mut mac = mac(key, b"");
     for part in parts {
@@ -170,17 +170,17 @@ fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
 }
 
 /// The public token of a link: base64url of HMAC(server key, link id), 256 bits, so that it can be shown again.
-/// The database keeps [`sha256_hex`] of it.
+/// The database stores its [`digest`].
 pub fn token_for_link(server_key: &[u8], link_id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(hmac_sha256(server_key, format!("link:{link_id}").as_bytes()))
 }
 
-/// SHA-256 of bytes: what the database keeps of a token, and what tells two requests apart.
+/// SHA-256 of `bytes`: stored in place of a token, and compared to recognise a repeated request.
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Lower-case hex of SHA-256: what is kept of a token.
+/// SHA-256 of `text` as lower-case hex.
 pub fn sha256_hex(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
@@ -194,7 +194,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Bytes of hex in either case; `None` for anything else.
+/// Decodes hex in either case; `None` for anything else.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     if !digits.len().is_multiple_of(2) {
@@ -204,9 +204,9 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     digits.chunks(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
 }
 
-/// Compares without telling by its duration where the two differ.
+/// Whether `a` equals `b`, in a time that does not depend on where they differ.
 pub fn same(a: &str, b: &str) -> bool {
-    // Both sides are hashed under a fresh key, so that neither length nor prefix shows.
+    // Both sides are hashed under a fresh key, so that the time reveals neither length nor common prefix.
     let key: [u8; 32] = random_bytes();
     hmac_matches(&key, &[a.as_bytes()], &hmac_sha256(&key, b.as_bytes()))
 }

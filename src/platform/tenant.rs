@@ -1,5 +1,5 @@
 //! The only ways to a tenant's tables: `Read` (one read-only transaction) and `Write` (a handle that runs actions).
-//! Each proves who is asking in the round trip that opens the transaction (`app.enter_*`, `migrations/…_platform_doors.sql`).
+//! Each authenticates the actor in the round trip that opens the transaction (`app.enter_*`, `migrations/…_platform_doors.sql`).
 
 use std::net::IpAddr;
 
@@ -23,28 +23,28 @@ use super::{
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "rounds_session";
 
-/// How somebody comes in. Hashes are SHA-256 of the secret presented.
+/// How an actor is authenticated. Hashes are SHA-256 of the secret presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
     Session([u8; 32]),
     Token([u8; 32]),
     Link([u8; 32]),
-    /// Background work and commands: the business is named, the actor is not a person ('job', 'import', 'system').
+    /// Background work and commands: the business is given, and the actor is not a person ('job', 'import', 'system').
     Org(OrgId, &'static str),
 }
 
-/// What the route table asks of a member; put into the request by the route, checked by `Read` and `Write`.
+/// The permission that a route requires of a member: added to the request by the route, checked by `Read` and `Write`.
 #[derive(Debug, Clone, Copy)]
 pub struct Needs(pub Permission);
 
-/// Where a request came from; part of audit and events.
+/// Where a request came from; recorded in the audit trail and events.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     pub request_id: String,
     pub network: String,
 }
 
-/// Who is asking, and the business they ask for.
+/// The actor, and the business they act in.
 #[derive(Debug, Clone)]
 pub struct Who {
     pub org: OrgId,
@@ -59,7 +59,7 @@ pub struct Who {
     pub is_demo: bool,
     pub staff_see_prices: bool,
     pub staff_see_all_tickets: bool,
-    /// None: a customer by link, or background work.
+    /// `None` for a customer with a link, or background work.
     pub role: Option<Role>,
     pub member: Option<MemberId>,
     pub member_name: String,
@@ -68,7 +68,7 @@ pub struct Who {
     pub user: Option<UserId>,
     pub session: Option<SessionId>,
     pub link: Option<LinkId>,
-    /// page, api, model, link, import, job.
+    /// One of page, api, model, link, import, job.
     pub source: String,
     pub origin: Origin,
     pub now: DateTime<Utc>,
@@ -80,7 +80,7 @@ impl Who {
         self.now.with_timezone(&self.zone).date_naive()
     }
 
-    /// Whether the role table allows it. Background work may do what an owner may; a customer only what `Permission::Customer` covers.
+    /// Looks `what` up in the role table. Background work may do everything; a customer only what `Permission::Customer` covers.
     pub fn may(&self, what: Permission) -> May {
         match (self.role, self.link) {
             (Some(role), _) => role.may(what, self.may_send),
@@ -112,7 +112,7 @@ impl Who {
         }
     }
 
-    /// Set when only this member's own or assigned records may be seen: agents always, staff where the business says so.
+    /// Returns the member if they may see only their own or assigned records: agents always, staff if the business's settings say so.
     pub fn only_own_tickets(&self) -> Option<MemberId> {
         match self.role {
             Some(Role::Agent) => self.member,
@@ -126,7 +126,7 @@ impl Who {
         self.staff_see_prices || !matches!(self.role, Some(Role::Staff | Role::Agent))
     }
 
-    /// 'member:<id>', 'model:<id>', 'link:<id>' or the kind of background work, as audit and idempotency keep it.
+    /// 'member:<id>', 'model:<id>', 'link:<id>' or the kind of background work, as the audit trail and idempotency keys store it.
     pub fn actor(&self) -> String {
         match (self.member, self.link) {
             (Some(m), _) if self.is_model => format!("model:{m}"),
@@ -137,7 +137,7 @@ impl Who {
     }
 }
 
-/// Opens a transaction through a door. Every part of the statement is hex, a UUID, a number or checked by `clean`.
+/// Opens a transaction through a door. Every part of the statement is hex, a UUID, a timestamp, a constant or filtered by `clean`.
 pub(super) async fn open(
     app: &App,
     door: &Door,
@@ -158,16 +158,16 @@ pub(super) async fn open(
     begin_whole(&app.pool, format!("{begin}; SELECT {enter}")).await
 }
 
-/// Opens a transaction in a task of its own. A request that is given up in this very moment (a phone lost its link) would otherwise hand
-/// back a connection with a transaction on it that the pool knows nothing of: the next one to get it would be inside.
-/// `statement` begins with BEGIN and holds nothing that a person typed.
+/// Begins a transaction in a task of its own. If the request were cancelled meanwhile (a phone lost its connection), the connection would
+/// otherwise return to the pool with an open transaction that the pool does not know of, and its next user would be inside it.
+/// `statement` begins with BEGIN and contains nothing that a person typed.
 pub async fn begin_whole(pool: &PgPool, statement: String) -> Result<Transaction<'static, Postgres>> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(statement)).await });
     Ok(begun.await.map_err(Error::internal)??)
 }
 
-/// Letters, digits and `-_.:` only, at most 64: what request ids and addresses are made of.
+/// Keeps only ASCII letters, digits and `-_.:`, at most 64: the characters of request ids and network addresses.
 pub fn clean(s: &str) -> String {
     s.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).take(64).collect()
 }
@@ -177,7 +177,8 @@ struct WhoRow {
     header: Option<serde_json::Value>,
 }
 
-/// Loads who the door let in. `None`: nobody. A signed-in person without a business has a user and no org: `Err(NoBusiness)` is told apart by the caller.
+/// Loads the actor that the door admitted: `Nobody`, `NoBusiness` for a signed-in person without a business, else `Member`, which includes
+/// customers with a link and background work.
 async fn load(tx: &mut PgConnection, app: &App, origin: &Origin, now: DateTime<Utc>, with_header: bool) -> Result<Loaded> {
     let row = sqlx::query!(
         r#"
@@ -237,14 +238,14 @@ enum Loaded {
     Member(Box<WhoRow>),
 }
 
-/// One read-only transaction of one business: the database itself keeps it from writing.
+/// One read-only transaction of one business; the database itself refuses writes.
 pub struct Read {
     tx: Transaction<'static, Postgres>,
     pub who: Who,
-    /// What the page's header shows (current ticket, counts), as `app.page_header()` made it, and the oldest transaction the page may not
-    /// show yet, from which on it hears of changes; pages only.
+    /// The page header's data (current ticket, counts) from `app.page_header()`, and `since`, the oldest transaction that the page may not
+    /// show yet and from which its live stream starts. For pages only.
     pub header: Option<serde_json::Value>,
-    /// "What just happened", told by the page before.
+    /// The flash message set by the previous response.
     pub flash: Option<String>,
 }
 
@@ -258,7 +259,7 @@ impl Read {
         Self::through(app, &Door::Org(org, "job"), &Origin::default(), false).await
     }
 
-    /// Opens a read through any door; nobody is `Unauthorized`.
+    /// Opens a read through any door. Errors: `Unauthorized` if it admits nobody, or a person without a business.
     pub async fn through(app: &App, door: &Door, origin: &Origin, with_header: bool) -> Result<Self> {
         let now = app.clock.now();
         let mut tx = open(app, door, origin, now, true).await?;
@@ -269,7 +270,7 @@ impl Read {
     }
 }
 
-/// The right to run actions for whoever came through the door. Holds no transaction: a body may crawl in over a weak link.
+/// The right to run actions as the actor that the door admitted. Holds no transaction, as a body may arrive slowly over a weak connection.
 pub struct Write {
     pub(super) app: App,
     pub(super) door: Door,
@@ -277,18 +278,18 @@ pub struct Write {
 }
 
 impl Write {
-    /// For background work and commands; `actor` is 'job', 'import' or 'system'.
+    /// Opens a write for background work and commands; `actor` is 'job', 'import' or 'system'.
     pub async fn of_org(app: &App, org: OrgId, actor: &'static str) -> Result<Self> {
         Self::through(app, Door::Org(org, actor), &Origin::default()).await
     }
 
-    /// Proves who is asking, and lets go of the database again.
+    /// Authenticates the actor, then releases the database connection.
     pub async fn through(app: &App, door: Door, origin: &Origin) -> Result<Self> {
         let read = Read::through(app, &door, origin, false).await?;
         Ok(Self { app: app.clone(), door, who: read.who })
     }
 
-    /// A fresh read of the same business by the same person, for the page that follows.
+    /// Opens a new read of the same business by the same actor, for the page that follows.
     pub async fn read(&self) -> Result<Read> {
         Read::through(&self.app, &self.door, &self.who.origin, true).await
     }
@@ -298,7 +299,8 @@ impl Write {
     }
 }
 
-/// What a request says of itself: its id (made by the observing middleware) and the network address it came from.
+/// Returns the request's id (set by the observing middleware) and the network address it came from. `X-Forwarded-For` counts only if
+/// `trust_proxy` is set.
 pub fn origin(parts: &Parts, app: &App) -> Origin {
     let request_id = parts.extensions.get::<super::app::RequestId>().map(|r| r.0.clone()).unwrap_or_default();
     let forwarded = parts.headers.get("x-forwarded-for").and_then(|v| v.to_str().ok()).filter(|_| app.trust_proxy);
@@ -309,7 +311,7 @@ pub fn origin(parts: &Parts, app: &App) -> Origin {
     Origin { request_id, network }
 }
 
-/// A cookie's value.
+/// Returns the value of the cookie `name`, not decoded.
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';')).find_map(|pair| {
         let (k, v) = pair.trim().split_once('=')?;
@@ -317,7 +319,7 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     })
 }
 
-/// The door a request knocks at: a bearer token, else the session cookie.
+/// Returns the door of a request: its bearer token, else its session cookie. Errors: `Unauthorized` if it has neither.
 pub fn door(headers: &HeaderMap) -> Result<Door> {
     if let Some(bearer) = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer ")) {
         return Ok(Door::Token(digest(bearer.trim().as_bytes())));
@@ -358,7 +360,7 @@ impl FromRequestParts<App> for Write {
             write.who.require(*permission)?;
         }
         super::app::seen(parts, &write.who);
-        // An entry that waited on a phone goes under the member who made it, or not at all.
+        // An entry queued on a phone is accepted only from the member who made it.
         let made_by = parts.headers.get("x-rounds-who").and_then(|v| v.to_str().ok());
         if made_by.is_some_and(|made_by| write.who.member.is_none_or(|m| m.to_string() != made_by)) {
             return Err(Error::conflict("This was entered by someone who is not signed in now."));

@@ -1,10 +1,10 @@
-//! Small rules about words: emails, names, search words.
+//! Normalises text: email addresses, names, search words.
 
-/// Trims, lower-cases and checks an email address. `None` when no mail could be sent there.
+/// Trims, lower-cases and checks an email address. Returns `None` if it is not valid.
 pub fn email(typed: &str) -> Option<String> {
     let typed = typed.trim().trim_start_matches('\'');
     let typed = typed.strip_prefix("mailto:").unwrap_or(typed);
-    // `<ann@example.com>`, as mail programs copy it; a bracket alone is a slip.
+    // Mail programs copy `<ann@example.com>`; a single bracket is a typing error.
     let typed = typed.strip_prefix('<').map_or(Some(typed), |t| t.strip_suffix('>'))?.to_lowercase();
     let (local, domain) = typed.rsplit_once('@')?;
     let local_ok = !local.is_empty()
@@ -26,12 +26,13 @@ pub fn email(typed: &str) -> Option<String> {
     (local_ok && domain_ok).then_some(typed)
 }
 
-/// One space between words, none around.
+/// Reduces white space to one space between words, and none around them.
 pub fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// "Mary Ann van der Berg" → ("Mary Ann", "van der Berg"); "Berg, Mary" → ("Mary", "Berg"); one word is a first name.
+/// Splits into first and last name: "Mary Ann van der Berg" → ("Mary Ann", "van der Berg"); "Berg, Mary" → ("Mary", "Berg"). A single
+/// word is a first name.
 pub fn split_name(full: &str) -> (String, String) {
     let full = collapse(full);
     if let Some((last, first)) = full.split_once(',') {
@@ -65,7 +66,7 @@ pub fn initials(name: &str) -> String {
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
-/// Lower case, accents of Latin letters dropped: what search words and names are compared by.
+/// Lower-cases and removes the accents of Latin letters, to compare search words and names.
 pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -79,7 +80,7 @@ pub fn fold(text: &str) -> String {
     out
 }
 
-/// The folded words of a search, without punctuation around them.
+/// Returns the folded words of a search, without punctuation around them.
 pub fn search_words(query: &str) -> Vec<String> {
     fold(query)
         .split_whitespace()
@@ -89,7 +90,7 @@ pub fn search_words(query: &str) -> Vec<String> {
         .collect()
 }
 
-/// `Clear View Windows!` → `clear-view-windows`; "" when nothing is left.
+/// `Clear View Windows!` → `clear-view-windows`; empty if no ASCII letter or digit is left.
 pub fn slug(text: &str) -> String {
     fold(text).split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join("-")
 }

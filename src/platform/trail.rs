@@ -1,4 +1,4 @@
-//! Reads of the audit trail: who changed what, from what to what, when, how. Every slice's `include=audit_trail` and the history pages.
+//! Queries of the audit trail: who changed which values, when and how. For every slice's `include=audit_trail` and the history pages.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,21 +16,21 @@ pub struct Change {
     #[serde(rename = "table")]
     pub table_name: String,
     pub record_id: Uuid,
-    /// insert, update, delete.
+    /// One of insert, update, delete.
     pub op: String,
-    /// `{column: [old, new]}`; none where the values were erased.
+    /// `{column: [old, new]}`; `None` if the values were erased.
     pub changes: Option<Value>,
     pub actor: String,
-    /// The member's name where it was one.
+    /// The member's name, if a member or model made the change.
     pub by: Option<String>,
     pub action: Option<String>,
-    /// page, api, model, link, import, job.
+    /// One of page, api, model, link, import, job.
     pub source: Option<String>,
     pub request_id: Option<String>,
 }
 
 impl Change {
-    /// Who it was, in words.
+    /// The actor as people read it.
     pub fn who(&self) -> String {
         match (&self.by, self.actor.split(':').next().unwrap_or_default()) {
             (Some(name), "model") => format!("{name} (model)"),
@@ -42,7 +42,7 @@ impl Change {
         }
     }
 
-    /// Takes out what this member may not see: prices, where the business hides them from staff.
+    /// Removes the columns that hold prices, for members from whom the business hides them.
     fn hide_prices(&mut self) {
         if let Some(map) = self.changes.as_mut().and_then(Value::as_object_mut) {
             map.retain(|column, _| !["price", "total", "amount", "subtotal", "discount", "tip"].iter().any(|p| column.contains(p)));
@@ -50,7 +50,7 @@ impl Change {
     }
 }
 
-/// The entries of these records, newest first, from before the entry given.
+/// Returns up to `limit` entries of `records` older than the entry `before`, newest first, without prices that `who` may not see.
 pub async fn of(db: &mut PgConnection, who: &Who, records: &[Uuid], before: Option<i64>, limit: i64) -> Result<Vec<Change>> {
     let mut changes = sqlx::query_as!(
         Change,
@@ -74,13 +74,13 @@ pub async fn of(db: &mut PgConnection, who: &Who, records: &[Uuid], before: Opti
     Ok(changes)
 }
 
-/// What the searchable list asks for.
+/// Filters and page of the searchable list.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// In values, table, action or actor's name.
+    /// Text to find in values, table, action or the actor's name.
     pub search: Option<String>,
     pub table: Option<String>,
-    /// 'member:<id>' and the like.
+    /// Such as 'member:<id>' (`Who::actor`).
     pub actor: Option<String>,
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
@@ -88,7 +88,7 @@ pub struct Asked {
     pub limit: i64,
 }
 
-/// One page of all entries of the business, newest first; one row more than asked for tells that there is a next page.
+/// Returns one page of the business's entries, newest first, with one extra row if there is a next page. Prices are not hidden.
 pub async fn list(db: &mut PgConnection, asked: &Asked) -> Result<Vec<Change>> {
     let pattern = asked.search.as_deref().map(|s| format!("%{}%", s.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     Ok(sqlx::query_as!(

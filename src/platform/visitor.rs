@@ -1,4 +1,4 @@
-//! A customer at the door with a public link: no account, thirty requests a minute and network address, wrong tokens slowed down.
+//! Access by public link, without an account: thirty requests per minute and network address; wrong tokens are slowed down.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use super::{
     tenant::{Door, Origin, Read, Write, origin},
 };
 
-/// Requests a minute and network address.
+/// Requests allowed per minute and network address.
 const PER_MINUTE: i32 = 30;
-/// Wrong tokens in ten minutes and network address, before nothing is looked up any more.
+/// Wrong tokens allowed per ten minutes and network address; each further one is `RateLimited`.
 const WRONG: i32 = 20;
-/// What every wrong token costs: guessing stays hopeless, a mistyped link does not hurt.
+/// Delay after each wrong token: it makes guessing hopeless, but hardly matters to a person with a mistyped link.
 const WRONG_COSTS: Duration = Duration::from_millis(500);
 
-/// Whoever follows `/…/{token}`. Proves nothing yet; `read` and `write` do.
+/// A request to `/…/{token}`. Its token is not verified yet; `read` and `write` do that.
 pub struct Visitor {
     app: App,
     origin: Origin,
     pub token: String,
 }
 
-/// What the link opens.
+/// The record that a link opens.
 #[derive(Debug, Clone, Copy)]
 pub struct Opened {
     pub subject: Uuid,
-    /// Replaced by a newer link: a friendly page, no data.
+    /// Set if a newer link replaced this one: show an explanation and no data.
     pub is_revoked: bool,
 }
 
@@ -52,7 +52,7 @@ impl FromRequestParts<App> for Visitor {
 }
 
 impl Visitor {
-    /// A read of the link's business, and what it opens; `NotFound` for a wrong token or one of another kind.
+    /// Opens a read of the link's business; returns it with the link's record. Errors: `NotFound` for a wrong token or one of another kind.
     pub async fn read(&self, kind: LinkKind) -> Result<(Read, Opened)> {
         let mut read = match Read::through(&self.app, &self.door(), &self.origin, false).await {
             Err(Error::Unauthorized) => return self.wrong().await,
@@ -66,7 +66,7 @@ impl Visitor {
         Ok((read, Opened { subject: link.subject_id, is_revoked: link.revoked }))
     }
 
-    /// The right to run what customers may.
+    /// Opens a write limited to what customers may do. Errors: `NotFound` for a wrong token.
     pub async fn write(&self) -> Result<Write> {
         match Write::through(&self.app, self.door(), &self.origin).await {
             Err(Error::Unauthorized) => self.wrong().await,

@@ -1,22 +1,22 @@
-//! The shell around the words of every mail: one column, a real text part, buttons that are links, safe in dark mode, under 20 KB.
-//! Knows no slice; whoever has words and links makes an `Email` of them.
+//! The layout of every mail: one column, a real text part, buttons that are links, safe in dark mode, under 20 KB.
+//! Depends on no slice; each slice builds an `Email` from its own text and links.
 
 use askama::Template;
 
 use platform::error::{Error, Result};
 
-/// A mail's words, before they become text and HTML.
+/// The content of a mail, from which its text and HTML are rendered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Email {
     pub subject: String,
-    /// Who it is from, as the heading.
+    /// The sender's name, shown as the heading.
     pub from: String,
-    /// Plain text; empty lines part paragraphs.
+    /// Plain text; empty lines separate paragraphs.
     pub body: String,
-    /// "When", "Where", "Price".
+    /// Labelled values: "When", "Where", "Price".
     pub facts: Vec<Fact>,
     pub buttons: Vec<Button>,
-    /// Small print: the business's address and phone, why this was sent.
+    /// Small print: the business's address and phone, and why the mail was sent.
     pub footer: Vec<String>,
     pub unsubscribe: Option<String>,
 }
@@ -31,7 +31,7 @@ pub struct Fact {
 pub struct Button {
     pub label: String,
     pub url: String,
-    /// The one thing most readers want to do.
+    /// Set for the action that most recipients will take.
     pub is_main: bool,
 }
 

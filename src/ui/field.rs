@@ -17,13 +17,13 @@ enum Kind {
     Check,
 }
 
-/// One answer of a select or a radio group.
+/// One option of a select or a radio group.
 #[derive(Debug, Clone)]
 pub struct Choice {
     pub value: String,
     pub label: String,
     pub hint: String,
-    /// Shown, with its hint saying why not, and not to be chosen.
+    /// Shown but disabled; the hint says why.
     pub is_off: bool,
 }
 
@@ -38,14 +38,14 @@ impl Choice {
         self
     }
 
-    /// Not to be chosen, and why.
+    /// Disables the choice; `why` becomes its hint.
     #[must_use]
     pub fn off(self, why: impl Display) -> Self {
         Self { is_off: true, ..self.hint(why) }
     }
 }
 
-/// What can stand as a field's value: text, numbers, amounts, ids, or an `Option` of them (nothing shows as empty).
+/// A type that can be a field's value: text, numbers, amounts, ids, or an `Option` of them (`None` shows as empty).
 pub trait Value {
     fn text(&self) -> String;
 }
@@ -71,7 +71,7 @@ impl<T: Value + ?Sized> Value for &T {
     }
 }
 
-/// A field being described; `Display` renders it, escaped.
+/// A form field under construction; `Display` renders it as escaped HTML.
 #[derive(Template, Debug, Clone)]
 #[template(path = "components/field.html")]
 #[must_use]
@@ -132,12 +132,12 @@ pub fn tel(name: &str, label: &str) -> Field {
     field(Kind::Input("tel"), name, label).attr("inputmode", "tel").auto("tel")
 }
 
-/// A whole number; a text field with the numeric keypad, so that what was typed survives a refusal.
+/// A whole number: a text field with the numeric keypad, so that a refused form comes back with the text as typed.
 pub fn number(name: &str, label: &str) -> Field {
     field(Kind::Input("text"), name, label).attr("inputmode", "numeric").auto("off")
 }
 
-/// An amount or a quantity with decimals; give the currency's symbol with `prefix`.
+/// An amount or a quantity with decimals; set the currency's symbol with `prefix`.
 pub fn money(name: &str, label: &str) -> Field {
     field(Kind::Input("text"), name, label).attr("inputmode", "decimal").auto("off")
 }
@@ -167,7 +167,7 @@ pub fn radios(name: &str, label: &str) -> Field {
     field(Kind::Radios, name, label)
 }
 
-/// A box to tick; sends `on`, or nothing.
+/// A checkbox; sends `on` if ticked, else nothing.
 pub fn check(name: &str, label: &str) -> Field {
     field(Kind::Check, name, label).value("on")
 }
@@ -178,7 +178,7 @@ impl Field {
         self
     }
 
-    /// Looks up the field's own message.
+    /// Shows the field's message in `errors`, if there is one.
     pub fn errors(mut self, errors: &FieldErrors) -> Self {
         self.error = errors.of(&self.name).unwrap_or_default().into();
         self
@@ -194,7 +194,7 @@ impl Field {
         self
     }
 
-    /// Shown inside the box, before and after what is typed: `$`, `min`.
+    /// Text inside the box before the input, such as `$`; `suffix` comes after it, such as `min`.
     pub fn prefix(mut self, text: impl Display) -> Self {
         self.prefix = text.to_string();
         self
@@ -210,19 +210,19 @@ impl Field {
         self
     }
 
-    /// One more choice of a select or radio group.
+    /// Adds a choice to a select or radio group.
     pub fn choice(mut self, value: impl Display, label: impl Display) -> Self {
         self.choices.push(Choice::new(value, label));
         self
     }
 
-    /// Must be filled in; the browser says so before the server does.
+    /// Makes the field required; the browser checks it before the server does.
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Says "optional" beside the label.
+    /// Shows "optional" beside the label.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -233,28 +233,28 @@ impl Field {
         self
     }
 
-    /// `autocomplete`.
+    /// Sets `autocomplete`.
     pub fn auto(self, value: &str) -> Self {
         self.attr("autocomplete", value)
     }
 
-    /// `enterkeyhint`.
+    /// Sets `enterkeyhint`.
     pub fn enter(self, value: &str) -> Self {
         self.attr("enterkeyhint", value)
     }
 
-    /// Has the focus when the page opens.
+    /// Gives the field the focus when the page opens.
     pub fn focus(self) -> Self {
         self.attr("autofocus", "")
     }
 
-    /// The label is for screen readers only.
+    /// Hides the label from all but screen readers.
     pub fn quiet(mut self) -> Self {
         self.hidden_label = true;
         self
     }
 
-    /// Any further attribute (`maxlength`, `data-redact`, `min`, `list`); a second value replaces the first.
+    /// Sets any further attribute (`maxlength`, `data-redact`, `min`, `list`); a second value replaces the first.
     pub fn attr(mut self, name: &'static str, value: impl Display) -> Self {
         self.attrs.retain(|a| a.0 != name);
         self.attrs.push((name, value.to_string()));
@@ -275,7 +275,7 @@ impl Field {
     }
 }
 
-/// What every form that writes carries: its idempotency key, the business it was made for, the version it edits.
+/// The hidden fields of every form that writes: idempotency key, the business it is rendered for, the version it edits.
 #[derive(Template, Debug, Clone)]
 #[template(
     ext = "html",
@@ -290,19 +290,19 @@ pub struct Meta {
 
 impl askama::filters::HtmlSafe for Meta {}
 
-/// A fresh key for each form on the page.
+/// Returns hidden fields with a new idempotency key; call it once per form on the page.
 pub fn meta(head: &Head) -> Meta {
     Meta { key: Uuid::now_v7().to_string(), org: head.org, version: String::new() }
 }
 
 impl Meta {
-    /// The version of the record that the form edits.
+    /// Sets the version of the record that the form edits.
     pub fn version(mut self, version: impl Value) -> Self {
         self.version = version.text();
         self
     }
 
-    /// Keeps the key of the filling-in that was refused.
+    /// Reuses the idempotency key of the refused submission.
     pub fn key(mut self, key: impl Display) -> Self {
         self.key = key.to_string();
         self

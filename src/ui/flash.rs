@@ -1,16 +1,16 @@
-//! The line that says what just happened: a cookie of a minute, set by a redirect, shown and cleared by the next page.
+//! Flash messages: a redirect sets one in a cookie that lasts a minute; the next page shows and clears it.
 
 use axum::http::HeaderValue;
 
 use platform::form::percent_encode;
 
-/// `Set-Cookie` that carries the words to the next page; the read extractor takes them from there.
+/// Returns the `Set-Cookie` value that carries `words` to the next page, where the `Read` extractor reads them.
 pub fn set(words: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("flash={}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", percent_encode(words)))
         .expect("percent-encoded text is plain ASCII")
 }
 
-/// `Set-Cookie` that ends it; a page that shows the words answers with it.
+/// Returns the `Set-Cookie` value that removes the message; sent with the page that shows it.
 pub fn clear() -> HeaderValue {
     HeaderValue::from_static("flash=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
 }

@@ -1,11 +1,11 @@
-//! Dates, times, durations and addresses as people read them. All moments come in as UTC and are shown in the zone given.
+//! Formats dates, times, durations and addresses for people. All instants are given in UTC and shown in the `zone` given.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use platform::{form::percent_encode, phone};
 
-/// A value given as itself or through references: templates pass fields, loop variables and bindings with one `&` or several.
+/// A value passed directly or by reference: templates pass fields, loop variables and bindings with one `&` or several.
 pub trait Given<T> {
     fn given(&self) -> T;
 }
@@ -78,7 +78,7 @@ pub fn moment(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     at.given().with_timezone(&zone.given()).format("%a %-d %b, %-H:%M").to_string()
 }
 
-/// `Tue 24 Nov, 9:00`; in another year than now's `Wed 24 Nov 2027, 9:00`.
+/// `Tue 24 Nov, 9:00`, or `Wed 24 Nov 2027, 9:00` if the year is not that of `now`.
 pub fn moment_from(now: impl Given<DateTime<Utc>>, at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     let zone = &zone.given();
     let at = at.given().with_timezone(zone);
@@ -86,7 +86,7 @@ pub fn moment_from(now: impl Given<DateTime<Utc>>, at: impl Given<DateTime<Utc>>
     at.format(&format!("%a %-d %b{year}, %-H:%M")).to_string()
 }
 
-/// `Tue 24 Nov, 9:00–12:30`; names the second day when it ends on another.
+/// `Tue 24 Nov, 9:00–12:30`; names the second day if it ends on another.
 pub fn span(from: impl Given<DateTime<Utc>>, to: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     let zone = &zone.given();
     let (from, to) = (from.given().with_timezone(zone), to.given().with_timezone(zone));
@@ -94,18 +94,18 @@ pub fn span(from: impl Given<DateTime<Utc>>, to: impl Given<DateTime<Utc>>, zone
     format!("{}–{}", from.format("%a %-d %b, %-H:%M"), to.format(end))
 }
 
-/// The zone's name as the reader knows it, for times in a zone that is not theirs: `CST`, or `+03` where there is no name.
+/// The zone's abbreviation, for readers who may be in another zone: `CST`, or `+03` if it has none.
 pub fn zone(at: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     at.given().with_timezone(&zone.given()).format("%Z").to_string()
 }
 
-/// How far a day is from today in the zone: `today`, `in 2 days`, `3 weeks ago`.
+/// The distance between the days of `now` and `at` in `zone`: `today`, `in 2 days`, `3 weeks ago`.
 pub fn relative(at: impl Given<DateTime<Utc>>, now: impl Given<DateTime<Utc>>, zone: impl Given<Tz>) -> String {
     let zone = &zone.given();
     relative_day(at.given().with_timezone(zone).date_naive(), now.given().with_timezone(zone).date_naive())
 }
 
-/// The same for dates without a time.
+/// Like [`relative`], for dates without a time.
 pub fn relative_day(date: impl Given<NaiveDate>, today: impl Given<NaiveDate>) -> String {
     let days = (date.given() - today.given()).num_days();
     let (count, unit) = match days.abs() {
@@ -130,7 +130,7 @@ pub fn duration(minutes: impl Whole) -> String {
     }
 }
 
-/// Seconds as a running clock shows them: `1:12`.
+/// Seconds as hours and minutes of a running clock: `1:12`.
 pub fn clock(seconds: impl Whole) -> String {
     let minutes = seconds.whole().max(0) / 60;
     format!("{}:{:02}", minutes / 60, minutes % 60)
@@ -157,14 +157,14 @@ pub fn count(n: impl Whole, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-/// A key or an event's name in words: `property_screen_count` → "Property screen count", `ticket.clocked_in` → "Ticket clocked in".
+/// Turns a key or an event's name into words: `property_screen_count` → "Property screen count", `ticket.clocked_in` → "Ticket clocked in".
 pub fn sentence(key: &str) -> String {
     let words = key.replace(['_', '-', '.'], " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A phone number as typed, as one writes it in `country` (ISO 3166): "(256) 688-7695".
+/// Formats a typed phone number as people in `country` (ISO 3166) write it: "(256) 688-7695".
 pub fn phone(typed: &str, country: &str) -> String {
     phone::shown(typed, country)
 }
@@ -174,20 +174,20 @@ pub fn tel(number: &str) -> String {
     format!("tel:{}", phone::dialled(number))
 }
 
-/// A link that opens the phone's own messages with the text ready to send: `?&body=` is read by iOS (which wants `&`) and Android (`?`) alike. An extension
-/// has no text messages of its own: it is left out.
+/// Returns a link that opens the phone's messages app with `text` ready to send: `?&body=` works on both iOS (which needs `&`) and Android
+/// (`?`). The extension is left out, as it can't receive text messages.
 pub fn sms(number: &str, text: &str) -> String {
     let dialled = phone::dialled(number);
     format!("sms:{}?&body={}", dialled.split(',').next().unwrap_or_default(), percent_encode(text))
 }
 
-/// A link that opens the address in the phone's map application: iOS and Android both hand `google.com/maps/dir` to an
+/// Returns a link that opens `address` in the phone's map application: iOS and Android both pass `google.com/maps/dir` to an
 /// installed application, and a desktop browser shows it. (`geo:` does nothing on iOS, `maps.apple.com` little on Android.)
 pub fn maps(address: &str) -> String {
     format!("https://www.google.com/maps/dir/?api=1&destination={}", percent_encode(address))
 }
 
-/// The days of the week a date belongs to, Monday first.
+/// Returns the seven days of the week that contains `date`, Monday first.
 pub fn week_of(date: impl Given<NaiveDate>) -> Vec<NaiveDate> {
     date.given().week(chrono::Weekday::Mon).first_day().iter_days().take(7).collect()
 }

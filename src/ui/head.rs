@@ -1,4 +1,4 @@
-//! What every signed-in page needs around its content. Built by the read extractor, finished by the handler.
+//! The frame around the content of every signed-in page: built by `Read::head`, completed by the handler.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -17,38 +17,38 @@ pub struct Head {
     pub title: String,
     /// A line under the heading.
     pub sub: String,
-    /// Where "back" leads, and what is there.
+    /// Address and label of the "back" link.
     pub back: Option<(String, String)>,
-    /// Key of the active entry in the navigation: `today`, `calendar`, `customers`, `invoices`, `messages`, `catalogue`, `settings`, `more`.
+    /// Key of the active navigation entry: `today`, `calendar`, `customers`, `invoices`, `messages`, `catalogue`, `settings`, `more`.
     pub nav: &'static str,
     pub business: String,
     pub member: String,
-    /// The role in words: "owner".
+    /// The role's label: "Owner".
     pub role: String,
-    /// A demo or sandbox business: a strip says that nothing leaves it.
+    /// Set for a demo business: a banner says that nothing is really sent.
     pub demo: bool,
     pub current: Option<Current>,
-    /// One line about what just happened.
+    /// The flash message to show.
     pub flash: Option<String>,
     pub can: Can,
     pub counts: Counts,
-    /// The business the page's forms are made for.
+    /// The business the page's forms are rendered for.
     pub org: Uuid,
-    /// The member the page is made for: what their phone keeps is theirs alone.
+    /// The member's id, so that pages kept on a phone are shown to this member only.
     pub who: String,
     /// BCP 47 tag of the page's language.
     pub lang: String,
-    /// The business's zone; all times on the page are in it unless said otherwise.
+    /// The business's time zone, in which the page shows all times unless it says otherwise.
     pub zone: Tz,
-    /// The moment the page is made for.
+    /// The instant at which the page is rendered.
     pub now: DateTime<Utc>,
-    /// From which transaction on the page has to hear of changes (`/live`).
+    /// The transaction from which the page's live stream starts (`/live`).
     pub since: String,
-    /// The words in the search bar, on the page that shows its results.
+    /// The text of the search bar, on the page that shows its results.
     pub query: String,
 }
 
-/// The ticket of this hour, in every header.
+/// The current or next ticket, shown in the header of every page.
 #[derive(Debug, Clone)]
 pub struct Current {
     pub href: String,
@@ -56,11 +56,11 @@ pub struct Current {
     pub when: String,
     pub name: String,
     pub starts_at: DateTime<Utc>,
-    /// Since when the clock runs, if it does.
+    /// Start of the running clock; `None` if it does not run.
     pub running_since: Option<DateTime<Utc>>,
 }
 
-/// What the navigation offers this member of this business.
+/// What this member may open from the navigation.
 #[derive(Debug, Clone, Copy)]
 pub struct Can {
     pub scheduling: bool,
@@ -71,17 +71,17 @@ pub struct Can {
     pub create: bool,
 }
 
-/// Numbers beside the navigation's entries; absent ones are not shown.
+/// Counts beside the navigation's entries; `None` is not shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
-    /// What waits for a person.
+    /// Notices that need a person.
     pub today: Option<i64>,
     pub invoices: Option<i64>,
     pub messages: Option<i64>,
 }
 
 impl Head {
-    /// A frame with nothing in it yet; `nav` is the active entry's key.
+    /// Creates an empty frame; `nav` is the active entry's key.
     pub fn new(nav: &'static str, org: Uuid, zone: Tz, now: DateTime<Utc>) -> Self {
         Self {
             title: "Rounds".into(),
@@ -118,26 +118,26 @@ impl Head {
         self
     }
 
-    /// "‹ label", leading to `href`.
+    /// Sets the "back" link: "‹ label", leading to `href`.
     #[must_use]
     pub fn back(mut self, href: impl Into<String>, label: impl Into<String>) -> Self {
         self.back = Some((href.into(), label.into()));
         self
     }
 
-    /// Whether `key` is the active entry.
+    /// Whether `key` is the active entry of the navigation.
     pub fn at(&self, key: &str) -> bool {
         self.nav == key
     }
 
-    /// `h:mm` since the current ticket's clock was started.
+    /// Time since the current ticket's clock was started, as `h:mm`; `None` if it does not run.
     pub fn running(&self) -> Option<String> {
         let since = self.current.as_ref()?.running_since?;
         Some(super::format::clock((self.now - since).num_seconds()))
     }
 }
 
-/// What `app.page_header()` brings along with the read.
+/// The JSON of `app.page_header()` that comes with a read.
 #[derive(Debug, Default, Deserialize)]
 struct Header {
     current: Option<HeaderTicket>,

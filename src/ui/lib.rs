@@ -1,5 +1,5 @@
-//! What every page stands on: the frame (`Head`), the answers (`page`, `invalid`, `redirect`), form fields, small parts
-//! and the formatting of dates. Templates reach all of it through `use crate::ui;` beside the page's struct.
+//! The building blocks of every page: the frame (`Head`), responses (`page`, `invalid`, `redirect`), form fields, small parts
+//! and date formats. Templates reach them through `use crate::ui;` beside the page's struct.
 
 // Templates say `ui::…` wherever they are rendered, here too.
 extern crate self as ui;
@@ -25,7 +25,7 @@ pub use head::{Can, Counts, Current, Head};
 pub use more::more;
 pub use parts::{Empty, Icon, Pager, Pill, Steps, Summary, Tone, empty, icon, pager, pill, steps, summary};
 
-/// A rendered page. Never kept by caches: it belongs to whoever is signed in.
+/// A rendered page. Shared caches must not store it, as it belongs to the person signed in.
 #[derive(Debug)]
 pub struct Html {
     pub status: StatusCode,
@@ -39,7 +39,7 @@ impl IntoResponse for Html {
     }
 }
 
-/// A page that the browser loads again by itself after so many seconds (by header, without a script); for as long as work goes on.
+/// Makes the browser reload the page after `seconds`, by header rather than script, while a job is under way. `None` adds no header.
 pub fn again_in(seconds: Option<u16>, page: Html) -> Response {
     let mut response = page.into_response();
     if let Some(seconds) = seconds {
@@ -48,12 +48,12 @@ pub fn again_in(seconds: Option<u16>, page: Html) -> Response {
     response
 }
 
-/// Renders a page, 200.
+/// Renders a page with status 200.
 pub fn page(template: &impl Template) -> Result<Html> {
     with_status(StatusCode::OK, template)
 }
 
-/// Renders the form again with what was typed and what is wrong with it, 422.
+/// Renders a refused form, with its input and errors, with status 422.
 pub fn invalid(template: &impl Template) -> Result<Html> {
     with_status(StatusCode::UNPROCESSABLE_ENTITY, template)
 }
@@ -64,7 +64,7 @@ pub fn with_status(status: StatusCode, template: &impl Template) -> Result<Html>
     Ok(Html { status, body })
 }
 
-/// 303 to `to`; the next page shows `words` once. No words, no line.
+/// Redirects to `to` with status 303. The next page shows `words` once; empty `words` show nothing.
 pub fn redirect(to: &str, words: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response();
@@ -74,14 +74,14 @@ pub fn redirect(to: &str, words: &str) -> Response {
     response
 }
 
-/// What an error page says: `templates/error.html`.
+/// The error page, `templates/error.html`.
 #[derive(Template, Debug)]
 #[template(path = "error.html")]
 pub struct ErrorPage<'a> {
     pub status: u16,
-    /// What happened, in a person's words.
+    /// What happened, in plain words.
     pub message: &'a str,
-    /// What to tell us: the request's id.
+    /// The request's id, to quote to support.
     pub request_id: &'a str,
 }
 
@@ -116,7 +116,7 @@ impl ErrorPage<'_> {
         }
     }
 
-    /// Whether trying again may help.
+    /// Whether a retry may help.
     fn retry(&self) -> bool {
         matches!(self.status, 429 | 500..)
     }
@@ -126,10 +126,10 @@ impl ErrorPage<'_> {
 #[template(path = "offline.html")]
 struct Offline;
 
-/// `GET /offline`: kept by the service worker for pages that are not; says what is there without a link.
+/// `GET /offline`: the service worker shows it in place of pages it has not kept; it says what works without a connection.
 ///
 /// # Errors
-/// Only where the template fails.
+/// Only if the template fails.
 pub async fn offline() -> Result<Html> {
     page(&Offline)
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Head, Html, page};
 use platform::{error::Result, role::Permission, tenant::Read};
 
-/// A line of the page: address, word, what it is for, words it is found by.
+/// An entry of the page: address, label, icon, description and search words.
 struct Entry {
     href: &'static str,
     word: &'static str,
@@ -24,7 +24,7 @@ struct More {
 /// `GET /more`
 ///
 /// # Errors
-/// Only where the template fails.
+/// Only if the template fails.
 pub async fn more(r: Read) -> Result<Html> {
     let head = ui::Head::of(&r, "more").title("More");
     let groups = groups(&r, &head);

@@ -1,4 +1,4 @@
-//! Small pieces of a page that say something: state pills, icons, empty states, pagers, the error summary.
+//! Small parts of a page: state pills, icons, empty states, pagers, progress bars, the error summary.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use askama::{Template, filters::HtmlSafe};
 
 use platform::error::{FieldError, FieldErrors};
 
-/// How a state is told apart: each has a colour and a shape; the word says which state it is.
+/// The look of a state: each tone has a colour and a shape; the pill's word names the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Confirmed, paid, done. Tick, green.
     Good,
-    /// Waits for somebody: not confirmed, estimated, due. Ring, amber.
+    /// Waiting for someone: not confirmed, estimated, due. Ring, amber.
     Wait,
     /// Needs a person now: declined, overdue, failed. Exclamation mark, red.
     Bad,
-    /// Going on: in progress, sending. Arrow, the accent colour.
+    /// Under way: in progress, sending. Arrow, the accent colour.
     Info,
-    /// Neither here nor there: draft, cancelled, void. Grey.
+    /// Neutral: draft, cancelled, void. Grey.
     Idle,
 }
 
@@ -48,7 +48,7 @@ pub fn pill(word: impl fmt::Display, tone: impl super::format::Given<Tone>) -> P
     Pill { word: word.to_string(), tone: tone.given() }
 }
 
-/// A list with nothing in it teaches the first step:
+/// The state of an empty list, with the first step to take:
 /// `{{ ui::empty("customers", "No customers yet", "Add the first one, or import them.").action("/contacts/new", "Add a customer") }}`.
 #[derive(Template, Debug, Clone)]
 #[template(
@@ -76,7 +76,7 @@ impl Empty {
     }
 }
 
-/// Cursor paging: links to the first and the next page, where there are such.
+/// Cursor pagination: links to the first and the next page, if there are any.
 /// `{{ ui::pager(next_href, first_href) }}` with `Option<String>` each.
 #[derive(Template, Debug, Clone)]
 #[template(
@@ -94,7 +94,7 @@ pub fn pager(next: impl super::Value, first: impl super::Value) -> Pager {
     Pager { next: Some(next.text()).filter(|h| !h.is_empty()), first: Some(first.text()).filter(|h| !h.is_empty()) }
 }
 
-/// All messages of a refused form, with links to their fields; has the focus. Shows nothing without errors.
+/// All messages of a refused form, with links to their fields; takes the focus. Renders nothing if there are no errors.
 /// Put it first in the form: `{{ ui::summary(errors) }}`.
 #[derive(Template, Debug, Clone)]
 #[template(
@@ -117,7 +117,7 @@ pub fn summary(errors: &FieldErrors) -> Summary {
     Summary { errors: errors.0.clone() }
 }
 
-/// The steps of a wizard as a bar: `{{ ui::steps(1, 4) }}`; says "1 of 4" to screen readers.
+/// The steps of a wizard as a bar: `{{ ui::steps(1, 4) }}`. Screen readers read "Step 1 of 4".
 #[derive(Template, Debug, Clone)]
 #[template(
     ext = "html",
@@ -134,7 +134,7 @@ pub fn steps(at: impl super::format::Given<usize>, of: impl super::format::Given
     Steps { at: at.given(), of: of.given() }
 }
 
-/// A line drawing, decorative (the word beside it says what it is).
+/// A line drawing. It is decorative: the label beside it carries the meaning.
 #[derive(Debug, Clone, Copy)]
 pub struct Icon(&'static str);
 
@@ -146,7 +146,8 @@ impl fmt::Display for Icon {
     }
 }
 
-/// Icons: today, calendar, plus, customers, more, search, invoices, messages, catalogue, settings, pin, phone, mail, clock, check, warning, print, share.
+/// Returns the icon `name`: today, calendar, plus, customers, more, search, invoices, messages, catalogue, settings, pin, phone, mail,
+/// clock, check, print, share. Any other name is the warning sign.
 pub fn icon(name: impl AsRef<str>) -> Icon {
     Icon(match name.as_ref() {
         "today" => "M4 10.5 12 4l8 6.5V20h-5.5v-5.5h-5V20H4z",

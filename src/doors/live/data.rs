@@ -1,4 +1,4 @@
-//! Reads of the events table, as a stream follows it.
+//! Queries of the events table for live streams (`/live`).
 
 use sqlx::PgConnection;
 
@@ -9,35 +9,35 @@ use platform::{
     tenant::{Read, Who},
 };
 
-/// Changes told one by one in one look. More than that are told as one: the page fetches itself again all the same.
+/// Maximum number of events per look. A look that reaches it sends one `live.missed` event in their place, as the page reloads either way.
 const AT_ONCE: i64 = 100;
 
-/// What pages show of: the first word of an event's name.
+/// Kinds of events that pages show, by the first word of the event's name.
 const SHOWN: [&str; 8] = ["ticket", "closeout", "contact", "address", "note", "attribute", "message", "notice"];
 const MONEY: [&str; 2] = ["invoice", "payment"];
 
-/// What a look found.
+/// The result of one look at the events table.
 #[derive(Debug)]
 pub struct Look {
-    /// For this member, each with the place after it.
+    /// The changes that this member may see, each with the cursor that continues after it.
     pub changes: Vec<(Cursor, Change)>,
-    /// How far the look went, over changes that are not for this member, too.
+    /// The position of the last event read, whether or not this member may see it.
     pub cursor: Cursor,
-    /// Something is there that must wait for an older transaction to end: look again soon.
+    /// Set if an event was held back until an older transaction ends: look again soon.
     pub is_waiting: bool,
-    /// There was too much to tell it one by one; `cursor` is now.
+    /// Set if there were too many events to send one by one; `changes` is empty and `cursor` is the present.
     pub is_flood: bool,
 }
 
-/// Where a stream begins: at the place given, else now. A place that lies ahead is another database's, and means now.
+/// Returns the cursor at which a stream starts: `given`, or the present if it is `None` or lies ahead (the cursor of another database).
 pub async fn start(db: &mut PgConnection, given: Option<Cursor>) -> Result<Cursor> {
     let oldest = sqlx::query_scalar!(r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "xid!""#).fetch_one(db).await?;
     let now = Cursor { xid: oldest.parse().map_err(Error::internal)?, id: 0 };
     Ok(given.filter(|given| *given <= now).unwrap_or(now))
 }
 
-/// What this member may hear of since `after`. Stops at the oldest transaction still running: one that took its number early and commits
-/// late would otherwise be skipped.
+/// Returns the changes after the cursor `after` that this member may see. Stops at the oldest transaction still running: one that took its
+/// number early and commits late would otherwise be skipped.
 pub async fn look(read: &mut Read, after: Cursor) -> Result<Look> {
     let who = read.who.clone();
     let rows = sqlx::query!(

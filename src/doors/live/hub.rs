@@ -1,4 +1,4 @@
-//! Wakes the streams of a business when it changed: one listening connection a process, however many streams there are.
+//! Wakes the streams of a business when its data changes. Each process has one listening connection, however many streams it serves.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,13 +14,13 @@ use platform::{
     ids::{MemberId, OrgId},
 };
 
-/// The channel of the trigger on `events`.
+/// The channel that the trigger on `events` notifies.
 const CHANNEL: &str = "events";
-/// Streams of one member; one more ends the oldest, which is most likely a phone that lost its link.
+/// Streams per member. One more ends the oldest, which is most likely a phone that lost its connection.
 const SEATS: usize = 6;
-/// Looks at the database at once, over all streams: pages come first.
+/// Concurrent database reads of all streams together; few, so that pages come first.
 const LOOKS: usize = 4;
-/// Until a lost listener is tried again.
+/// Pause before a lost listener is restarted.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The streams of this process.
@@ -40,10 +40,10 @@ struct State {
     seats: HashMap<(OrgId, MemberId), VecDeque<Taken>>,
 }
 
-/// A place that is taken: its number, and how to have it given up.
+/// A seat in use: its number and the sender that ends its stream.
 type Taken = (u64, oneshot::Sender<()>);
 
-/// A stream's place: woken when its business changed, told when it has to make room. Given back when dropped.
+/// A stream's seat: `wake` changes when the business's data does, `replaced` resolves when a newer stream takes the seat. Freed on drop.
 pub(super) struct Seat {
     hub: Hub,
     number: u64,
@@ -60,7 +60,7 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Takes a place; the first one starts the listener.
+    /// Takes a seat for a stream of `member`, ending the member's oldest stream beyond `SEATS`. The first call starts the listener.
     pub(super) fn seat(&self, app: &App, org: OrgId, member: MemberId) -> Seat {
         let mut state = self.state();
         if !state.is_listening {
@@ -76,14 +76,14 @@ impl Hub {
         if mine.len() > SEATS
             && let Some((_, oldest)) = mine.pop_front()
         {
-            // It may have ended by itself a moment ago.
+            // The send fails if that stream has just ended by itself.
             let _told = oldest.send(());
         }
         metrics::gauge!("rounds_live_streams").increment(1);
         Seat { hub: self.clone(), number, org, member, wake, replaced }
     }
 
-    /// Waits for a turn at the database.
+    /// Waits for a permit to read the database.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.0.looks.acquire().await.ok()
     }
@@ -115,7 +115,7 @@ impl Drop for Seat {
                 state.seats.remove(&key);
             }
         }
-        // This seat's own receiver still counts.
+        // The count still includes this seat's own receiver.
         if state.wakes.get(&self.org).is_some_and(|wake| wake.receiver_count() <= 1) {
             state.wakes.remove(&self.org);
         }
@@ -123,7 +123,7 @@ impl Drop for Seat {
     }
 }
 
-/// Listens until the pool is closed. What was not heard while the listener was away is found by waking everybody.
+/// Listens until the pool is closed. Wakes every stream after a reconnect, as notifications may have been missed meanwhile.
 async fn listen(app: App, hub: Hub) {
     while !app.pool.is_closed() {
         if let Err(error) = hear(&app, &hub).await

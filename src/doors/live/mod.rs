@@ -1,5 +1,5 @@
-//! Open pages hear what others change: `/live`, server-sent events fed by the `events` table, by cursor. The stream says what happened to
-//! which record; the page then fetches itself again, so that every rule of what may be seen stays with the pages.
+//! Live pages: `/live` streams server-sent events from the `events` table, resumable by cursor. An event says only what happened to which
+//! record; the page then reloads itself, so that the rules of who may see what stay with the pages.
 
 pub mod data;
 mod hub;
@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 pub use hub::Hub;
 
-/// Tells the streams that this process was asked to stop; an extension of the router, as they would hold up its end.
+/// Signals to open streams that the process is shutting down, which they would otherwise delay. An extension of the router.
 #[derive(Debug, Clone)]
 pub struct Stop(pub watch::Receiver<bool>);
 
-/// A place in the events of a business: everything up to it was told. Events are followed by transaction, then number.
+/// A position in the events of a business: all events up to it have been sent. Events are ordered by transaction id, then event id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     pub xid: u64,
@@ -31,7 +31,7 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// `xid.id` as it is written, or a transaction alone: everything before it was told.
+/// Reads `xid.id`, or `xid` alone for the position before that transaction's first event.
 impl FromStr for Cursor {
     type Err = std::num::ParseIntError;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
@@ -40,17 +40,17 @@ impl FromStr for Cursor {
     }
 }
 
-/// What a page hears. Ids and names of events only: nothing about a person goes out here.
+/// A change as sent to a page: ids and event names only, no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The event's name: `ticket.moved`.
+    /// The event's name, such as `ticket.moved`.
     pub name: String,
-    /// The subject's kind and id.
+    /// The kind of record the event concerns, such as `ticket`; `id` is its id.
     pub kind: String,
     pub id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<Uuid>,
-    /// The member who did it; none for a customer or background work.
+    /// The member who made the change; `None` for a customer or background work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub who: Option<Uuid>,
     pub at: DateTime<Utc>,

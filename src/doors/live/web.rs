@@ -1,4 +1,4 @@
-//! `/live`
+//! The handler of `/live` and the stream it returns.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -23,28 +23,29 @@ use platform::{
     tenant::{Door, Origin, Read, door},
 };
 
-/// Between two signs of life, and the longest a lost notification or an ended session goes unnoticed. Proxies give up after a minute.
+/// Time between heartbeats, and the longest that a lost notification or an ended session goes unnoticed. Proxies cut idle connections
+/// after a minute.
 const HEARTBEAT: Duration = Duration::from_secs(45);
-/// Between two looks: what happens within it is found together.
+/// Shortest time between two looks; changes within it are found together.
 const TOGETHER: Duration = Duration::from_millis(100);
-/// While something waits for an older transaction: the first and the longest pause between looks.
+/// First and longest pause between looks while an event waits for an older transaction to end.
 const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(2);
-/// After a look that failed (database away).
+/// Pause after a look that failed (database away).
 const TROUBLE: Duration = Duration::from_secs(5);
-/// When a client comes back after its stream was cut; after it had to make room for a newer one.
+/// Reconnection delay sent to a client: normally, and when a newer stream took its seat.
 const BACK: Duration = Duration::from_secs(2);
 const BACK_REPLACED: Duration = Duration::from_mins(5);
-/// What more than a look can tell is told as.
+/// The event sent in place of more changes than one look may return.
 const FLOOD: &str = r#"{"name":"live.missed"}"#;
 
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
-    /// The cursor of the page that opens the stream (`data-since`): what was committed since it was made is told first.
+    /// The cursor of the page that opens the stream (`data-since`): the stream starts with the changes committed after it.
     after: Option<String>,
 }
 
-/// `GET /live`: what others change, as it happens. `Last-Event-ID`, else `after`, says where to go on; without either, now.
+/// `GET /live`: streams changes as they happen, from the cursor in `Last-Event-ID`, else in `after`, else from the present.
 pub async fn stream(
     mut read: Read,
     State(app): State<App>,
@@ -55,7 +56,7 @@ pub async fn stream(
 ) -> Result<Response> {
     let member = read.who.member.ok_or(Error::Unauthorized)?;
     let given = headers.get("last-event-id").and_then(|v| v.to_str().ok()).or(wanted.after.as_deref());
-    // Seated before the first look: nothing can happen unheard in between.
+    // The seat is taken before the first look, so that no change in between is missed.
     let seat = hub.seat(&app, read.who.org, member);
     let cursor = data::start(read.db(), given.and_then(|g| g.parse().ok())).await?;
     let follower = Follower {
@@ -75,12 +76,12 @@ pub async fn stream(
     };
     drop(read);
     let events = stream::unfold(follower, |mut f| async move { f.next().await.map(|event| (Ok::<_, Infallible>(event), f)) });
-    // A proxy that gathers an answer before it passes it on would pass nothing on.
+    // A proxy that buffers the whole response would never deliver an event.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
     Ok((unbuffered, Sse::new(events)).into_response())
 }
 
-/// One stream: waits to be woken, looks through the member's own door, tells.
+/// One stream: waits until woken, reads the changes with the member's own rights, and sends them.
 struct Follower {
     app: App,
     hub: Hub,
@@ -130,7 +131,7 @@ impl Follower {
         let Seat { wake, replaced, .. } = seat;
         let asked = async {
             tokio::select! {
-                // The hub keeps the sender as long as there is a seat.
+                // Never an error: the hub keeps the sender as long as there is a seat.
                 _changed = wake.changed() => {}
                 () = tokio::time::sleep_until(*due) => {}
             }
@@ -178,7 +179,8 @@ impl Follower {
         self.pause = if look.is_waiting { LATER.min(self.pause * 2) } else { SOON };
     }
 
-    /// One short transaction through the session's door. The session may have ended, the role changed, or the person entered another business.
+    /// Reads the changes in one short transaction. Errors: `Unauthorized` if the session ended or the person entered another business,
+    /// `Forbidden` if the role no longer allows it.
     async fn found(&self) -> Result<data::Look> {
         let _turn = self.hub.turn().await;
         let mut read = Read::through(&self.app, &self.door, &self.origin, false).await?;
@@ -196,6 +198,6 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
     {
         return;
     }
-    // Nobody says so, or nobody will any more.
+    // No stop signal exists, or its sender is gone: wait forever.
     std::future::pending::<()>().await;
 }

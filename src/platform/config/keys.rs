@@ -1,4 +1,4 @@
-//! The instance's own secrets: given by settings, or made once and kept in the data folder where only its owner can read.
+//! The instance's own secrets: given by settings, or generated once and kept in the data folder, readable by its owner only.
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -10,7 +10,7 @@ use crate::secrets::{Keyring, Secret, random_token};
 /// The names of the files in the data folder's `secrets`.
 pub const FILES: [&str; 2] = ["keys", "server_key"];
 
-/// What encrypts credentials in rows, and what public links are made from. Never shown.
+/// The instance's keys. Never shown.
 #[derive(Clone, Debug)]
 pub struct Keys {
     pub ring: Keyring,
@@ -19,13 +19,13 @@ pub struct Keys {
 }
 
 impl Config {
-    /// The folder of the secrets that were made here.
+    /// The folder of the generated secrets.
     pub fn secrets_dir(&self) -> PathBuf {
         self.data_dir.join("secrets")
     }
 
-    /// The instance's secrets. What no setting gives is made and written on the first call; the data folder must be
-    /// writable then.
+    /// Returns the instance's secrets. Those that no setting gives are generated and written on the first call, for which the
+    /// data folder must be writable.
     pub fn keys(&self) -> Result<Keys, ConfigError> {
         let dir = self.secrets_dir();
         let ring = match &self.secrets.keys {
@@ -46,8 +46,8 @@ impl Config {
     }
 }
 
-/// The file's text; made first if it is not there. Two processes starting at once end with the same text: the file
-/// appears whole, by a hard link that only one of them can make.
+/// Returns the file's text; generates the file first if it does not exist. Two processes that start at once get the same text:
+/// the file appears whole, by a hard link that only one of them can create.
 fn kept(dir: &Path, name: &str, make: impl FnOnce() -> Secret) -> Result<Secret, ConfigError> {
     let path = dir.join(name);
     let fail = |error: std::io::Error| {

@@ -1,4 +1,4 @@
-//! Settings. `config/rounds.toml` holds every one with its default and is built in; a file and `ROUNDS_…` variables override it.
+//! Settings. `config/rounds.toml`, which is built in, lists every setting with its default; a file and `ROUNDS_…` variables override it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub mod keys;
 mod variables;
 use variables::Variables;
 
-/// The file of defaults, as it is in the repository.
+/// The text of `config/rounds.toml`, which holds the defaults.
 pub const DEFAULTS: &str = include_str!("../../../config/rounds.toml");
 
 fn sign_up<'de, D: Deserializer<'de>>(from: D) -> Result<SignUp, D::Error> {
@@ -28,12 +28,12 @@ fn sign_up<'de, D: Deserializer<'de>>(from: D) -> Result<SignUp, D::Error> {
     }
 }
 
-/// A secret setting; an empty text is none.
+/// Reads a secret setting; an empty text is `None`.
 fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
     String::deserialize(from).map(|text| set(&text).map(Secret::from))
 }
 
-/// A setting that can't be used: which, why, and what to do.
+/// A setting that can't be used; the message names it, says why and what to do.
 #[derive(Debug)]
 pub struct ConfigError(String);
 
@@ -59,12 +59,12 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// Every setting; the words are in `config/rounds.toml`.
+/// Every setting; `config/rounds.toml` explains each.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub listen: SocketAddr,
-    /// Without a slash at the end.
+    /// Without a trailing slash; if not set, `http://` and `listen`.
     pub public_url: String,
     pub data_dir: PathBuf,
     #[serde(deserialize_with = "optional")]
@@ -91,11 +91,11 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
-    /// Holds a password.
+    /// May contain a password.
     #[serde(deserialize_with = "optional")]
     pub smtp_url: Option<Secret>,
     pub from: String,
-    /// Empty, or a PEM file.
+    /// Path of a PEM file, or empty.
     pub ca_file: String,
 }
 
@@ -106,7 +106,7 @@ pub struct Llm {
     #[serde(deserialize_with = "optional")]
     pub api_key: Option<Secret>,
     pub model: String,
-    /// Seconds.
+    /// In seconds.
     pub timeout: u64,
 }
 
@@ -158,7 +158,7 @@ pub struct Jobs {
 }
 
 impl Config {
-    /// Defaults, then `file` (or `rounds.toml` in the data folder, if there), then `variables`.
+    /// Loads the defaults, then `file` (or `rounds.toml` in the data folder, if it exists), then `variables` (the last one wins).
     pub fn load(file: Option<&Path>, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables = Variables::read(variables);
         let file = match file {
@@ -178,12 +178,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The defaults with everything kept under `data_dir`: for tests and tools.
+    /// Loads the settings with everything kept under `data_dir`, for tests and tools.
     pub fn in_folder(data_dir: &Path) -> Result<Self, ConfigError> {
         Self::load(None, [("ROUNDS_DATA_DIR".to_owned(), data_dir.display().to_string())])
     }
 
-    /// The internal address of `/metrics`.
+    /// Returns the internal address of `/metrics`, or `None` if the setting is empty.
     pub fn metrics_listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
         set(&self.metrics.listen)
             .map(|text| {
@@ -226,18 +226,18 @@ impl Config {
     }
 }
 
-/// Whether the secret begins with one of these; `None` if there is no secret.
+/// Whether the secret begins with one of `beginnings`; `None` if there is no secret.
 fn matches(secret: Option<&Secret>, beginnings: &[&str]) -> Option<bool> {
     secret.map(|secret| beginnings.iter().any(|beginning| secret.expose().starts_with(beginning)))
 }
 
-/// The text, if there is one.
+/// Returns the trimmed text, or `None` if it is empty.
 fn set(text: &str) -> Option<&str> {
     let text = text.trim();
     (!text.is_empty()).then_some(text)
 }
 
-/// The absolute data folder for what was given, or the default one of this user.
+/// Returns `given` as an absolute path or, if it is empty, this user's default data folder.
 fn data_dir(given: Option<&str>) -> Result<PathBuf, ConfigError> {
     let chosen = match given.and_then(set) {
         Some(given) => PathBuf::from(given),

@@ -1,9 +1,9 @@
-//! The layer of settings that comes from variables.
+//! The layer of settings that comes from environment variables.
 
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-/// Variables of the same prefix that are not settings.
+/// Names, or beginnings of names, of `ROUNDS_…` variables that are not settings.
 const NOT_SETTINGS: [&str; 2] = ["ROUNDS_CONFIG", "ROUNDS_TEST_"];
 
 /// `ROUNDS_…` and `DATABASE_URL` as a layer of settings.

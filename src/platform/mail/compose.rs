@@ -1,4 +1,4 @@
-//! A message's bytes (RFC 5322, MIME). Nothing that a person typed can become a header of its own.
+//! Composes messages (RFC 5322, MIME). No text that a person typed can add a header.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use lettre::{
 
 use super::{Attachment, MailError, Mailbox, Outgoing};
 
-/// Writes a message, or says which part of it cannot be written.
+/// Composes a message. Errors: `Permanent`, naming the part that cannot be written.
 pub(super) fn message(outgoing: &Outgoing) -> Result<Message, MailError> {
     let mut builder = Message::builder()
         .from(mailbox(&outgoing.from)?)

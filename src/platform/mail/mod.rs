@@ -1,7 +1,7 @@
-//! Mail out: one message to one person, and what became of it.
+//! Outgoing mail: sends one message to one person and reports the outcome.
 //!
-//! lettre speaks the protocol; the conversation is led here, because its transport cannot tell "never handed over"
-//! from "handed over, answer lost", and that is the difference between sending again and asking a person.
+//! lettre implements the SMTP commands, but the session is driven here: lettre's transport cannot distinguish "never handed over",
+//! after which a retry is safe, from "handed over, reply lost", after which a person must decide.
 
 mod compose;
 pub mod read;
@@ -47,7 +47,7 @@ impl Mailbox {
     }
 }
 
-/// A file that goes along.
+/// An attached file.
 #[derive(Clone, Debug)]
 pub enum Attachment {
     /// An invitation: shown by mail programs beside the text, and attached for the others.
@@ -70,30 +70,30 @@ pub struct Outgoing {
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// `<record id>@<host>`, the same in every attempt, so that a doubled message can be recognised.
+    /// `<record id>@<host>`, the same in every attempt, so that a duplicate can be recognised.
     pub message_id: String,
     /// The `Date` header.
     pub date: DateTime<Utc>,
     pub attachments: Vec<Attachment>,
-    /// Address of the one-click unsubscribe (RFC 8058); sets both headers. Only for what needs consent.
+    /// URL of the one-click unsubscribe (RFC 8058); sets both headers. Only for messages that need consent.
     pub list_unsubscribe: Option<String>,
 }
 
-/// The far side has taken responsibility.
+/// The mail server has accepted the message for delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The server's words, such as `2.0.0 queued as 7`.
+    /// The server's reply, such as `2.0.0 queued as 7`.
     pub reply: String,
 }
 
-/// What kept a message from being accepted. The text may quote the recipient's address: not for logs.
+/// Why a message was not accepted. The text may quote the recipient's address, so it must not be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailError {
-    /// Never send this message again as it is: refused for good (5xx), or it can't be written.
+    /// Refused for good (5xx), or the message can't be composed: do not retry it as it is.
     Permanent(String),
-    /// Not accepted; try later (4xx, no connection, sign-in refused).
+    /// Not accepted, but a retry may succeed (4xx, no connection, sign-in refused).
     Temporary(String),
-    /// Handed over, but the answer was lost: it may have been sent. A person decides.
+    /// Handed over, but the reply was lost, so it may have been sent. A person decides.
     InDoubt(String),
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for MailError {
 
 impl std::error::Error for MailError {}
 
-/// Where mail goes.
+/// The transport of outgoing mail.
 #[derive(Clone, Debug)]
 pub enum Mailer {
     Smtp(Smtp),
@@ -117,7 +117,7 @@ pub enum Mailer {
     None,
 }
 
-/// A mail server and how to speak to it.
+/// A mail server and its connection settings.
 #[derive(Clone, Debug)]
 pub struct Smtp {
     host: String,
@@ -126,7 +126,7 @@ pub struct Smtp {
     credentials: Option<(String, Secret)>,
     hello: ClientId,
     timeout: Duration,
-    /// Certificate authorities beside the public ones.
+    /// Certificate authorities trusted beside the public ones.
     authorities: Vec<Certificate>,
 }
 
@@ -138,7 +138,7 @@ enum Tls {
 }
 
 impl Mailer {
-    /// Sends one message, or says why not. Not a transaction's business: call it with none open.
+    /// Sends one message. Call it with no database transaction open, as it waits for the network.
     pub async fn send(&self, outgoing: &Outgoing) -> Result<Accepted, MailError> {
         let message = compose::message(outgoing)?;
         match self {
@@ -160,8 +160,8 @@ impl Mailer {
 impl Smtp {
     /// Reads `smtp://user:password@host:587`, `smtps://…:465`. Passwords are percent-encoded.
     ///
-    /// `smtp` insists on STARTTLS, except to this machine itself or with `?tls=none`. `hello` names us in EHLO.
-    /// `timeout` bounds each step; the answer to a message is waited for twice as long.
+    /// `smtp` requires STARTTLS, except to the local machine or with `?tls=none`. `hello` is our name in EHLO.
+    /// `timeout` limits each step; the reply to the message's body may take twice as long.
     pub fn from_url(url: &str, hello: &str, timeout: Duration) -> Result<Self, String> {
         let parsed = reqwest::Url::parse(url).map_err(|_| "mail.smtp_url is not a URL".to_owned())?;
         let host = parsed.host_str().ok_or("mail.smtp_url names no host")?.trim_matches(['[', ']']).to_owned();
@@ -186,7 +186,7 @@ impl Smtp {
         })
     }
 
-    /// Trusts the certificate authorities of a PEM file as well, for a mail server with a certificate of one's own authority.
+    /// Also trusts the certificate authorities in `pem`, for a mail server whose certificate comes from a private authority.
     pub fn trusting(mut self, pem: &[u8]) -> Result<Self, String> {
         if !pem.windows(11).any(|w| w == b"-----BEGIN ") {
             return Err("mail.ca_file holds no certificate in PEM form".to_owned());
@@ -195,7 +195,7 @@ impl Smtp {
         Ok(self)
     }
 
-    /// The certificate must be valid for the host's name.
+    /// Returns TLS parameters that require a certificate valid for the host's name.
     fn verified(&self) -> Result<TlsParameters, MailError> {
         let mut builder = TlsParameters::builder(self.host.clone());
         for authority in &self.authorities {
@@ -211,12 +211,12 @@ impl Smtp {
             Ok(()) => self.hand_over(&mut connection, &bytes).await,
             Err(failed) => Err(failed),
         };
-        // The outcome is known; a server that is slow to say goodbye must not change it.
+        // The outcome is known; a server that is slow to close the session must not change it.
         let _ = timeout(Duration::from_secs(2), connection.abort()).await;
         result
     }
 
-    /// Connects, encrypts and signs in. Nothing here is the message's fault, so all failures are temporary.
+    /// Connects, encrypts and signs in. No failure here concerns the message itself, so all are temporary.
     async fn connected(&self) -> Result<AsyncSmtpConnection, MailError> {
         let wrapped = if self.tls == Tls::Wrapped { Some(self.verified()?) } else { None };
         let address = (self.host.as_str(), self.port);
@@ -251,10 +251,10 @@ impl Smtp {
         Ok(())
     }
 
-    /// From here on only a reply settles it, once the whole body has left us.
+    /// Sends the body. Once all of it has been written, a failure without a reply is `InDoubt`.
     async fn hand_over(&self, connection: &mut AsyncSmtpConnection, bytes: &[u8]) -> Result<Accepted, MailError> {
         let body_sent = AtomicBool::new(false);
-        // The iterator is asked for more only after the body was written; what remains is the final dot.
+        // The iterator is advanced past the body only after it was written; only the final dot remains.
         let parts = std::iter::once(bytes).chain(std::iter::from_fn(|| {
             body_sent.store(true, Ordering::Relaxed);
             None
@@ -279,7 +279,7 @@ impl Smtp {
     }
 }
 
-/// A failure while nothing had been handed over, or a definite reply.
+/// Classifies a failure before the handover, or a definite reply.
 fn before_data(cause: SmtpError) -> MailError {
     if cause.is_permanent() {
         MailError::Permanent(format!("The mail server refused: {cause}"))

@@ -1,8 +1,8 @@
-//! Reads a mail that we wrote ourselves (`compose`), for the demo's outbox and for tests. No parser of the world's mail.
+//! Reads mail that `compose` wrote, for the demo's outbox and for tests. Not a parser for mail from elsewhere.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// What a reader sees of a mail.
+/// The parts of a mail that its recipient sees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mail {
     pub from: String,
@@ -11,15 +11,15 @@ pub struct Mail {
     pub date: String,
     pub text: String,
     pub html: String,
-    /// The invitation beside the text.
+    /// The invitation (`text/calendar`).
     pub calendar: String,
-    /// File names.
+    /// File names of the attachments.
     pub attachments: Vec<String>,
-    /// Every address in the HTML part, in order, each once.
+    /// Every URL linked in the HTML part, in order, without duplicates.
     pub links: Vec<String>,
 }
 
-/// Takes a mail apart: headers, the parts of `multipart`, their transfer encodings.
+/// Parses a mail: its headers, the parts of `multipart` and their transfer encodings.
 pub fn parse(raw: &str) -> Mail {
     let raw = raw.replace("\r\n", "\n");
     let (head, body) = raw.split_once("\n\n").unwrap_or((&raw, ""));
@@ -93,7 +93,7 @@ fn bytes(base64: &str) -> String {
     String::from_utf8_lossy(&STANDARD.decode(base64).unwrap_or_default()).into_owned()
 }
 
-/// `=E2=80=93` → `–`.
+/// Decodes hex pairs after `mark` as UTF-8: `=E2=80=93` → `–`.
 fn quoted(text: &str, mark: u8) -> String {
     let (mut out, bytes) = (Vec::with_capacity(text.len()), text.as_bytes());
     let mut at = 0;
@@ -105,7 +105,7 @@ fn quoted(text: &str, mark: u8) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// `=?utf-8?b?…?=` words (RFC 2047); spaces between two of them are not part of the text.
+/// Decodes the `=?utf-8?b?…?=` words of a header (RFC 2047); spaces between two of them are not part of the text.
 fn words(header: &str) -> String {
     let mut out = String::new();
     let mut rest = header;

@@ -20,8 +20,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The newest usable programs, or those of version `wanted` where a cluster of that version exists already.
-    /// `given` is the setting `postgres_bin`; only that folder is looked at unless it is empty.
+    /// Finds the newest usable programs, or those of version `wanted`, the version of an existing cluster.
+    /// `given` is the setting `postgres_bin`; if it is not empty, only that folder is searched.
     pub fn find(given: &str, wanted: Option<Version>) -> Result<Self> {
         let folders = if given.is_empty() { usual_folders() } else { vec![PathBuf::from(given)] };
         let mut found: Vec<Self> = folders.into_iter().filter_map(|folder| Self::in_folder(&folder)).collect();
@@ -44,7 +44,7 @@ impl Binaries {
     }
 }
 
-/// A client program (`pg_dump`, `pg_restore`) for a server elsewhere, the newest there is; no server need be installed.
+/// Finds the newest client program `name` (`pg_dump`, `pg_restore`), for a server elsewhere; no local server is needed.
 pub fn program(given: &str, name: &str) -> Result<PathBuf> {
     let folders = if given.is_empty() { candidates() } else { vec![PathBuf::from(given)] };
     let version = |program: &Path| {
@@ -69,7 +69,7 @@ fn missing(found: &[Binaries], given: &str, wanted: Option<Version>) -> String {
     )
 }
 
-/// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` and `postgres (PostgreSQL) 17beta1` alike.
+/// Reads `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` and `postgres (PostgreSQL) 17beta1`.
 fn parse_version(text: &str) -> Option<Version> {
     let number = text.split_once("(PostgreSQL) ")?.1;
     let major: String = number.chars().take_while(char::is_ascii_digit).collect();
@@ -82,7 +82,7 @@ fn usual_folders() -> Vec<PathBuf> {
     folders
 }
 
-/// PATH, and where package managers put Postgres.
+/// Returns the folders in PATH and those where package managers install Postgres.
 fn candidates() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::var_os("PATH").iter().flat_map(|path| std::env::split_paths(path).collect::<Vec<_>>()).collect();

@@ -1,4 +1,4 @@
-//! Makes, starts, adopts and stops the cluster.
+//! Creates, starts, takes over and stops the cluster.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -16,14 +16,14 @@ use super::folder::{Folder, denied};
 use super::memory::shared_buffers;
 use super::{Binaries, Error, PORT, Result, SUPERUSER};
 
-/// Recovery after a crash may take long; a live server is waited for, a dead one is not.
+/// Recovery after a crash may take long. Only a live server is waited for.
 const START_PATIENCE: Duration = Duration::from_mins(5);
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
-/// Bytes; the log begins anew above it.
+/// Size in bytes above which a start truncates the log.
 const LOG_LIMIT: u64 = 10_000_000;
 
-/// What each start sets, beside `shared_buffers`; the rest is Postgres's default.
+/// The settings of each start, beside `shared_buffers`; all others are Postgres's defaults.
 const SETTINGS: [&str; 13] = [
     "listen_addresses=",
     "unix_socket_permissions=0700",
@@ -33,27 +33,27 @@ const SETTINGS: [&str; 13] = [
     "timezone=UTC",
     "log_timezone=UTC",
     "log_min_messages=warning",
-    // Statements in the log would carry what customers typed.
+    // Logged statements would contain text that customers typed.
     "log_min_error_statement=panic",
     "log_parameter_max_length_on_error=0",
     "idle_in_transaction_session_timeout=60s",
-    // Records are in memory or on a disk without a head to move: looking one up by its key costs little more than reading on. At the default
-    // (4) lists read all customers of a business rather than the twenty they show.
+    // Rows are in memory or on an SSD, where a lookup by key costs little more than sequential reading. At the default (4), lists read all
+    // customers of a business rather than the twenty they show.
     "random_page_cost=1.1",
-    // Statements take a millisecond; compiling one takes a hundred.
+    // Statements take a millisecond; JIT-compiling one takes a hundred.
     "jit=off",
 ];
 
-/// A running postmaster that this process answers for.
+/// A running postmaster.
 #[derive(Debug)]
 pub struct Server {
     pub socket_dir: PathBuf,
     pid: Pid,
-    /// `None` for one that another process started and left.
+    /// `None` if another process started it.
     child: Option<Child>,
 }
 
-/// Brings the cluster up: takes over a live postmaster, else makes the cluster if there is none, and launches it.
+/// Starts the cluster: takes over a live postmaster, or launches one, after creating the cluster if there is none.
 pub async fn start(folder: &Folder, binaries: &Binaries) -> Result<Server> {
     if let Some((pid, socket_dir)) = live_postmaster(folder) {
         tracing::info!(pid = pid.as_raw(), "taking over the database that an earlier process left running");
@@ -61,7 +61,7 @@ pub async fn start(folder: &Folder, binaries: &Binaries) -> Result<Server> {
         if server.ready().await.is_ok() {
             return Ok(server);
         }
-        // It was on its way down.
+        // The postmaster was shutting down.
         server.gone(STOP_PATIENCE).await?;
     }
     if folder.version()?.is_none() {
@@ -77,7 +77,7 @@ pub async fn start(folder: &Folder, binaries: &Binaries) -> Result<Server> {
     }
 }
 
-/// The socket folder of the cluster another process runs.
+/// Waits for the cluster that another process runs, and returns its socket folder.
 pub async fn running_socket(folder: &Folder) -> Result<PathBuf> {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
@@ -92,7 +92,7 @@ pub async fn running_socket(folder: &Folder) -> Result<PathBuf> {
     }
 }
 
-/// `postmaster.pid`: line 1 the process, line 5 the socket folder. Only a process that still works in the data folder counts.
+/// Reads `postmaster.pid` (line 1: process id, line 5: socket folder). `None` unless that process is alive and works in the data folder.
 fn live_postmaster(folder: &Folder) -> Option<(Pid, PathBuf)> {
     let text = std::fs::read_to_string(folder.data.join("postmaster.pid")).ok()?;
     let lines: Vec<&str> = text.lines().collect();
@@ -105,7 +105,7 @@ fn alive(pid: Pid) -> bool {
     kill(pid, None) != Err(Errno::ESRCH) && !zombie(pid)
 }
 
-/// In a container without an init, a stopped process that lost its parent stays in the table.
+/// Whether the process has ended but was not reaped, which happens to orphans in a container without an init process.
 fn zombie(pid: Pid) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
@@ -113,7 +113,7 @@ fn zombie(pid: Pid) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
-/// The number may belong to a stranger by now; a postmaster's working folder is its data folder. Told only by Linux.
+/// Whether another program has this process id by now: a postmaster's working folder is its data folder. Detected on Linux only.
 fn works_elsewhere(pid: Pid, data: &Path) -> bool {
     match (std::fs::read_link(format!("/proc/{pid}/cwd")), std::fs::canonicalize(data)) {
         (Ok(cwd), Ok(data)) => cwd != data,
@@ -123,7 +123,7 @@ fn works_elsewhere(pid: Pid, data: &Path) -> bool {
 
 async fn initialise(folder: &Folder, binaries: &Binaries) -> Result<()> {
     tracing::info!(folder = %folder.data.display(), version = binaries.version.0, "making the database");
-    // A first start that was cut off leaves a folder without PG_VERSION, which holds nothing yet.
+    // An interrupted first start leaves a folder without PG_VERSION, which holds no data yet.
     if folder.data.exists() {
         std::fs::remove_dir_all(&folder.data).map_err(|error| denied(&folder.data, &error))?;
     }
@@ -166,8 +166,8 @@ fn launch(folder: &Folder, binaries: &Binaries) -> Result<Server> {
     Ok(Server { socket_dir, pid, child: Some(child) })
 }
 
-/// A program of the cluster as its user, in a process group of its own: Ctrl-C in a terminal must reach us alone, or the
-/// database would be gone before the last requests are answered.
+/// Returns a command that runs a program as the cluster's user, in its own process group: Ctrl-C in a terminal must reach Rounds
+/// alone, or the database would stop before the last requests are answered.
 fn command(folder: &Folder, binaries: &Binaries, program: &str) -> Command {
     let mut command = Command::new(binaries.program(program));
     command.process_group(0).current_dir("/").env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
@@ -178,7 +178,7 @@ fn command(folder: &Folder, binaries: &Binaries, program: &str) -> Command {
 }
 
 impl Server {
-    /// Waits until it answers, as long as it lives.
+    /// Waits until the server answers. Errors if it ends, refuses or takes longer than `START_PATIENCE`.
     async fn ready(&mut self) -> Result<()> {
         let until = Instant::now() + START_PATIENCE;
         loop {
@@ -205,14 +205,14 @@ impl Server {
         }
     }
 
-    /// Waits for its end, which nobody asked for.
+    /// Completes when the server ends without a call of `stop`.
     pub async fn end(&mut self) {
         while !self.ended() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
-    /// Fast shutdown: sessions are cut off, everything committed is written out.
+    /// Stops the server by a fast shutdown: sessions are aborted, committed changes are written to disk.
     pub async fn stop(mut self) -> Result<()> {
         if !self.ended() {
             kill(self.pid, Signal::SIGINT).map_err(|error| Error::Failed(format!("The embedded database can't be stopped: {error}")))?;
@@ -232,7 +232,7 @@ impl Server {
     }
 }
 
-/// No socket yet, or one that says "starting up": worth waiting for.
+/// Whether the server is still starting: it has no socket yet, or answers "starting up".
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
@@ -241,7 +241,7 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The end of Postgres's log, where the reason stands.
+/// Returns the last 2,000 bytes of Postgres's log, which name the reason of a failure.
 fn tail(log: &Path) -> String {
     let mut text = String::new();
     if let Ok(mut file) = File::open(log) {

@@ -1,4 +1,4 @@
-//! Where the cluster lives and as whom it runs.
+//! The cluster's folders and the user it runs as.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -11,7 +11,7 @@ use super::{Error, PORT, Result, Version};
 /// The longest path of a Unix socket, in bytes.
 const SOCKET_PATH_MAX: usize = 107;
 
-/// The folders of one cluster, made and given to the user it runs as.
+/// The folders of one cluster, created for and owned by the user it runs as.
 #[derive(Debug)]
 pub struct Folder {
     /// Postgres's own data folder.
@@ -21,16 +21,16 @@ pub struct Folder {
     pub run_as: RunAs,
 }
 
-/// As whom Postgres runs. It refuses root, so root gives up its rights to another user.
+/// The user Postgres runs as. Postgres refuses to run as root, so root starts it as another user.
 #[derive(Clone, Debug)]
 pub struct RunAs {
-    /// Where to change to; `None` runs it as the user we are.
+    /// The user and group id to change to; `None` to run as the current user.
     pub change_to: Option<(u32, u32)>,
     name: String,
 }
 
 impl Folder {
-    /// Makes the folders under `data_dir` and sees that Postgres's user reaches them.
+    /// Creates the folders under `data_dir` and ensures that Postgres's user can reach them.
     pub fn prepare(data_dir: &Path) -> Result<Self> {
         let root = data_dir.join("postgres");
         let data = root.join("data");
@@ -45,7 +45,7 @@ impl Folder {
         Ok(Self { data, log: root.join("postgres.log"), root, run_as })
     }
 
-    /// The version that made the cluster; `None` before the first start.
+    /// Returns the version that created the cluster; `None` before the first start.
     pub fn version(&self) -> Result<Option<Version>> {
         let path = self.data.join("PG_VERSION");
         if !path.exists() {
@@ -58,7 +58,7 @@ impl Folder {
             .map_err(|_| Error::Failed(format!("{} holds “{text}”, which is no version", path.display())))
     }
 
-    /// A folder for the socket that only Postgres's user may enter, short enough for the kernel.
+    /// Creates and returns a folder for the socket that only Postgres's user may enter, with a path short enough for the kernel.
     pub fn socket_dir(&self) -> Result<PathBuf> {
         let beside = self.root.join("run");
         if fits(&beside) {
@@ -69,7 +69,7 @@ impl Folder {
         let short = std::env::temp_dir().join(format!("rounds-{:016x}", fingerprint(&self.data)));
         let short = if fits(&short) { short } else { Path::new("/tmp").join(short.file_name().expect("made with a name above")) };
         make(&short, 0o700)?;
-        // Somebody else may have put a folder or a link of that name into the shared /tmp.
+        // Another user may have put a folder or a symbolic link of that name into the shared /tmp.
         let found = std::fs::symlink_metadata(&short).map_err(|error| denied(&short, &error))?;
         let owner = self.run_as.change_to.map_or(geteuid().as_raw(), |(uid, _)| uid);
         if !found.is_dir() || (found.uid() != geteuid().as_raw() && found.uid() != owner) {
@@ -90,7 +90,7 @@ impl Folder {
 }
 
 impl RunAs {
-    /// The owner of the cluster that is there already, or `postgres`, or `nobody`.
+    /// Chooses the current user or, for root, the owner of an existing cluster, else `postgres`, else `nobody`.
     fn choose(data: &Path) -> Result<Self> {
         let me = geteuid();
         if !me.is_root() {
@@ -109,7 +109,7 @@ impl RunAs {
     }
 }
 
-/// Makes the folder with this mode; leaves one that is there as it is.
+/// Creates the folder with `mode`; leaves an existing one unchanged.
 fn make(path: &Path, mode: u32) -> Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -121,7 +121,7 @@ fn give(path: &Path, uid: u32, gid: u32) -> Result<()> {
     std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(|error| denied(path, &error))
 }
 
-/// Lets other users pass through our own data folder (not list it); what is private in it has modes of its own.
+/// Lets other users traverse, but not list, the data folder; private files in it have modes of their own.
 fn open_to(data_dir: &Path, uid: u32) -> Result<()> {
     let found = std::fs::metadata(data_dir).map_err(|error| denied(data_dir, &error))?;
     let mode = found.mode() & 0o7777;
@@ -131,7 +131,7 @@ fn open_to(data_dir: &Path, uid: u32) -> Result<()> {
     std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(mode | 0o001)).map_err(|error| denied(data_dir, &error))
 }
 
-/// Every folder above must let the user pass.
+/// Errors if `path` or a folder above it does not let the user traverse it.
 fn reachable(path: &Path, uid: u32, gid: u32, name: &str) -> Result<()> {
     let path = std::fs::canonicalize(path).map_err(|error| denied(path, &error))?;
     for folder in path.ancestors() {
@@ -157,7 +157,7 @@ fn fits(folder: &Path) -> bool {
     folder.as_os_str().as_bytes().len() + format!("/.s.PGSQL.{PORT}").len() <= SOCKET_PATH_MAX
 }
 
-/// FNV-1a: the same folder always gets the same short name.
+/// The FNV-1a hash of a path, so that the same folder always gets the same short name.
 fn fingerprint(path: &Path) -> u64 {
     path.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

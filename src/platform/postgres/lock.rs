@@ -1,4 +1,4 @@
-//! One process a data folder.
+//! The lock that admits one process per data folder.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -6,18 +6,18 @@ use std::path::Path;
 
 use super::{Error, Result};
 
-/// Holds the data folder until dropped; the kernel lets go of it when the process dies, however it dies.
+/// Locks the data folder until dropped; the kernel releases the lock when the process ends, even if it is killed.
 #[derive(Debug)]
 pub struct Lock {
-    /// Kept open for the lock on it.
+    /// Kept open to keep the lock.
     _file: File,
 }
 
 impl Lock {
-    /// Takes the folder.
+    /// Locks the folder.
     ///
     /// # Errors
-    /// [`Error::Running`] with the other process's id.
+    /// [`Error::Running`] with the other process's id if the folder is locked.
     pub fn take(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join("rounds.lock");
         let fail = |error: std::io::Error| Error::Setup(format!("{}: {error}", path.display()));

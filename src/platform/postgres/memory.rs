@@ -1,16 +1,16 @@
-//! How much memory the embedded database keeps pages in.
+//! The size of the embedded database's page cache.
 
 use std::fs;
 
-/// `shared_buffers` in MB: a quarter of the machine's memory (of the container's, where that is less), as Postgres's manual advises for a
-/// start, from 128 to 8,192. It is taken page by page as records are read; a small business never fills it.
+/// Returns `shared_buffers` in MB: a quarter of the memory of the machine or container, whichever is less, as Postgres's manual advises to
+/// begin with, from 128 to 8,192. Postgres takes it page by page as rows are read; a small business never fills it.
 pub fn shared_buffers() -> u64 {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text)).unwrap_or(0);
     let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
     share(machine.min(container))
 }
 
-/// Bytes of memory, from `MemTotal: 24615188 kB`.
+/// Returns the machine's memory in bytes, from a line such as `MemTotal: 24615188 kB`.
 fn total(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

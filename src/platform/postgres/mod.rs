@@ -26,7 +26,7 @@ const DATABASE: &str = "rounds";
 /// The socket's file is named after it; nothing listens on the network.
 const PORT: u16 = 5432;
 
-/// Why the embedded database is not there, in words that say what to do.
+/// Why the embedded database is not available; the message says what to do.
 #[derive(Debug)]
 pub enum Error {
     /// Another process holds the data folder.
@@ -57,17 +57,17 @@ impl std::error::Error for Error {}
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A running embedded cluster. Dropped without [`Embedded::stop`], the cluster goes on; the next start takes it over.
+/// A running embedded cluster. If dropped without [`Embedded::stop`], the cluster keeps running, and the next start takes it over.
 #[derive(Debug)]
 pub struct Embedded {
     socket_dir: PathBuf,
     binaries: Binaries,
-    /// Set where this process holds the data folder and answers for the cluster's end.
+    /// Set if this process holds the data folder and is responsible for stopping the cluster.
     held: Option<(Server, Lock)>,
 }
 
 impl Embedded {
-    /// Takes the data folder for this process and brings its cluster up: makes it on the first start, takes a live one over.
+    /// Locks the data folder for this process and starts its cluster: creates it on the first start, takes over one that still runs.
     ///
     /// # Errors
     /// [`Error::Running`] if another process has the folder, [`Error::Setup`] if there is no usable Postgres.
@@ -77,7 +77,7 @@ impl Embedded {
         Self::bring_up(config, &folder, lock).await
     }
 
-    /// For commands beside a running server: connects to the cluster it runs, or brings it up for the command's duration.
+    /// For commands that may run beside a server: connects to the server's cluster or, if none runs, starts it for the command's duration.
     pub async fn join(config: &Config) -> Result<Self> {
         let folder = Folder::prepare(&config.data_dir)?;
         match Lock::take(&config.data_dir) {
@@ -114,12 +114,12 @@ impl Embedded {
         db.close().await.map_err(fail)
     }
 
-    /// The cluster's superuser, for migrations, backup and restore alone.
+    /// The URL of the cluster's superuser, for migrations, backup and restore only.
     pub fn admin_url(&self) -> String {
         self.url(SUPERUSER)
     }
 
-    /// The role that serves requests.
+    /// The URL of the role that serves requests.
     pub fn app_url(&self) -> String {
         self.url("rounds_app")
     }
@@ -134,7 +134,7 @@ impl Embedded {
         format!("postgres://{role}@localhost:{PORT}/{DATABASE}?host={host}")
     }
 
-    /// Ends when the cluster does; never for one that another process holds.
+    /// Completes when the cluster ends; never if another process holds it.
     pub async fn ended(&mut self) {
         match &mut self.held {
             Some((server, _)) => server.end().await,
@@ -142,7 +142,7 @@ impl Embedded {
         }
     }
 
-    /// Stops the cluster if this process holds it: fast, after which every committed change is on disk.
+    /// Stops the cluster if this process holds it, by a fast shutdown: every committed change is on disk afterwards.
     pub async fn stop(self) -> Result<()> {
         match self.held {
             Some((server, lock)) => {
@@ -155,7 +155,7 @@ impl Embedded {
     }
 }
 
-/// A connection as superuser to the maintenance database.
+/// Connects to the maintenance database as superuser.
 async fn connect(socket_dir: &Path) -> sqlx::Result<PgConnection> {
     let options = PgConnectOptions::new_without_pgpass()
         .socket(socket_dir)

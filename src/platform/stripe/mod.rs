@@ -1,9 +1,9 @@
-//! Stripe over its plain HTTP interface.
+//! A client of Stripe's HTTP API.
 //!
 //! Plain `reqwest` rather than async-stripe, on purpose: that client has no timeout, no retry and no idempotency key by
-//! default, its idempotent strategy never retries and its retrying ones make a random key each; and its typed event
-//! parser fails on correctly signed events of older API versions. Here one logical act has one key through all its
-//! attempts, and only the fields that are needed are read, from plain JSON.
+//! default; its idempotent strategy never retries, and its retrying ones use a new random key per call; and its typed
+//! event parser fails on correctly signed events of older API versions. Here one operation keeps one key through all
+//! its attempts, and only the fields that are needed are read, from plain JSON.
 
 mod types;
 mod webhook;
@@ -21,16 +21,16 @@ pub use webhook::{Event, TOLERANCE_SECS, WebhookError, verify};
 /// Stripe's own address; tests and simulations set another.
 pub const BASE_URL: &str = "https://api.stripe.com";
 
-/// Pinned, so that answers keep their shape whatever the account's default is.
+/// Pinned, so that responses keep their shape whichever version is the account's default.
 const API_VERSION: &str = "2025-03-31.basil";
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often and how patiently one act is tried.
+/// Retries and timeout of one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     pub attempts: u32,
-    /// Before the second attempt; doubles each time.
+    /// Pause before the second attempt; doubles with each further one.
     pub first_wait: Duration,
     pub timeout: Duration,
 }
@@ -49,39 +49,39 @@ pub struct StripeApi {
     patience: Patience,
 }
 
-/// Stripe as one business: its secret key.
+/// The API with the secret key of one business.
 #[derive(Clone, Debug)]
 pub struct Stripe {
     api: StripeApi,
     key: Secret,
 }
 
-/// What can be done about a failure.
+/// The kinds of failure, by what the caller can do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StripeErrorKind {
-    /// Surely not done; trying later, with the same key, may succeed.
+    /// Certainly not done; a later retry with the same key may succeed.
     Retryable,
-    /// The bank or card said no.
+    /// The bank or card declined.
     Declined,
     /// The key is wrong, revoked or lacks a right.
     BadKey,
-    /// Stripe refuses the request itself; trying again changes nothing.
+    /// Stripe refuses the request itself; a retry would fail as well.
     Invalid,
-    /// The answer was lost: it may have been done. Only the same key is safe.
+    /// The response was lost, so it may have been done. A retry is safe only with the same key.
     InDoubt,
 }
 
-/// A failed call. `message` is for a person and holds no key.
+/// A failed call. `message` is for people and does not contain the secret key.
 #[derive(Clone, Debug)]
 pub struct StripeError {
     pub kind: StripeErrorKind,
     pub message: String,
-    /// Stripe's code, such as `card_declined` or `resource_missing`.
+    /// Stripe's error code, such as `card_declined` or `resource_missing`.
     pub code: Option<String>,
 }
 
 impl StripeError {
-    /// The account knows nothing of what the request names.
+    /// Whether the account has no object with the requested id.
     pub fn is_missing(&self) -> bool {
         self.code.as_deref() == Some("resource_missing")
     }
@@ -98,9 +98,9 @@ impl std::error::Error for StripeError {}
 type Form = Vec<(String, String)>;
 
 impl StripeApi {
-    /// A client for `base_url` ([`BASE_URL`], or where a stand-in listens).
+    /// Creates a client for `base_url` ([`BASE_URL`], or the address of a simulation).
     pub fn new(base_url: &str, patience: Patience) -> Result<Self, StripeError> {
-        // The process may already have its TLS provider; then this changes nothing.
+        // This has no effect if the process already installed a TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(patience.timeout)
@@ -111,24 +111,24 @@ impl StripeApi {
         Ok(Self { http, base: base_url.trim_end_matches('/').to_owned(), patience })
     }
 
-    /// Where calls go, without a slash at the end.
+    /// The base URL of calls, without a trailing slash.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// The same connections, as the business that owns `key`.
+    /// Returns a client that acts as the business that owns `key`, over the same connections.
     pub fn with_key(&self, key: Secret) -> Stripe {
         Stripe { api: self.clone(), key }
     }
 }
 
 impl Stripe {
-    /// The account behind the key: what "Test connection" shows.
+    /// Retrieves the account of the key, which "Test connection" shows.
     pub async fn retrieve_account(&self) -> Result<Account, StripeError> {
         self.get("/v1/account").await
     }
 
-    /// Makes a customer, once per `idempotency_key`.
+    /// Creates a customer, once per `idempotency_key`.
     pub async fn create_customer(&self, new: &NewCustomer, idempotency_key: &str) -> Result<Customer, StripeError> {
         self.post("/v1/customers", &new.form(), idempotency_key).await
     }
@@ -137,7 +137,7 @@ impl Stripe {
         self.get(&format!("/v1/customers/{}", segment(id)?)).await
     }
 
-    /// Makes a Checkout Session in payment mode, once per `idempotency_key`.
+    /// Creates a Checkout Session in payment mode, once per `idempotency_key`.
     pub async fn create_session(&self, new: &NewSession, idempotency_key: &str) -> Result<Session, StripeError> {
         self.post("/v1/checkout/sessions", &new.form(), idempotency_key).await
     }
@@ -146,7 +146,7 @@ impl Stripe {
         self.get(&format!("/v1/checkout/sessions/{}", segment(id)?)).await
     }
 
-    /// Closes an open session, so that it can't be paid any more. One that is complete or expired is `Invalid`.
+    /// Closes an open session, so that it can't be paid any more. Errors: `Invalid` if it is complete or expired.
     pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
         let path = format!("/v1/checkout/sessions/{}/expire", segment(id)?);
         self.post(&path, &Form::new(), &format!("expire-{id}")).await
@@ -169,7 +169,7 @@ impl Stripe {
         read(self.call(Method::POST, path, Some(form), Some(key)).await?)
     }
 
-    /// One logical act: the same key in every attempt.
+    /// Performs one operation, with the same key in every attempt.
     async fn call(&self, method: Method, path: &str, form: Option<&Form>, key: Option<&str>) -> Result<Value, StripeError> {
         let patience = self.api.patience;
         let mut doubtful = false;
@@ -206,14 +206,14 @@ impl Stripe {
         let json = serde_json::from_slice::<Value>(&body);
         match json {
             Ok(answer) if status.is_success() => Ok(answer),
-            // A success whose words were cut off has been done.
+            // A success status with an unreadable body still means that it was done.
             Err(_) if status.is_success() => Err(Failed::unreadable()),
             json => Err(Failed::answered(status, &json.unwrap_or_default(), should_retry.as_deref(), retry_after)),
         }
     }
 }
 
-/// One attempt that did not work out.
+/// A failed attempt.
 struct Failed {
     again: bool,
     may_have_arrived: bool,
@@ -266,7 +266,8 @@ impl Failed {
         }
     }
 
-    /// A definite answer settles earlier doubt, as the key is the same; otherwise doubt stays.
+    /// Returns `InDoubt` if an earlier attempt may have arrived and this failure is not definite. A definite answer settles the
+    /// doubt, as the key is the same.
     fn into_error(self, doubtful: bool) -> StripeError {
         let mut error = self.error;
         if doubtful && error.kind == StripeErrorKind::Retryable {
@@ -281,14 +282,14 @@ fn error(kind: StripeErrorKind, message: &str) -> StripeError {
     StripeError { kind, message: message.to_owned(), code: None }
 }
 
-/// Doubles from the first wait, up to half as much again so that many clients do not return together, at most 10 s.
+/// Exponential backoff with up to 50 % jitter, so that clients do not retry together; at least `retry_after`, at most 10 s.
 fn wait(patience: Patience, attempt: u32, retry_after: Option<Duration>) -> Duration {
     let doubled = patience.first_wait * 2_u32.pow(attempt.min(6) - 1);
     let spread = doubled.mul_f64(1.0 + rand::random::<f64>() / 2.0);
     spread.max(retry_after.unwrap_or_default()).min(Duration::from_secs(10))
 }
 
-/// Provider ids go into a path only if they look like ids.
+/// Returns `id` for use in a path. Errors: `Invalid` if it does not look like an id of Stripe's.
 fn segment(id: &str) -> Result<&str, StripeError> {
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         Ok(id)

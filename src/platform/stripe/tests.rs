@@ -1,4 +1,4 @@
-//! The client against a stand-in over real HTTP.
+//! Tests of the client against a mock server over real HTTP.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -65,7 +65,7 @@ async fn a_lost_answer_is_in_doubt_and_bounded() {
 #[tokio::test]
 async fn what_never_left_may_be_tried_later() {
     let patience = Patience { attempts: 2, first_wait: Duration::from_millis(1), ..Patience::default() };
-    // A port that was just given back: nobody listens.
+    // A port that was just released, so nothing listens on it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let api = StripeApi::new(&format!("http://{free}"), patience).unwrap();
     let failed = api.with_key(Secret::from("sk")).create_refund(&refund(), "k").await.unwrap_err();

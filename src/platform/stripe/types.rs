@@ -1,4 +1,4 @@
-//! What is sent to Stripe and the few fields that are read back. Amounts are minor units, currencies ISO codes.
+//! Requests to Stripe, and the few fields that are read from its responses. Amounts are in minor units, currencies ISO 4217 codes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Form;
 use crate::money::Currency;
 
-/// A customer to be made at Stripe. `metadata` carries our business and contact ids.
+/// A customer to create at Stripe. `metadata` carries our business and contact ids.
 #[derive(Clone, Debug, Default)]
 pub struct NewCustomer {
     pub name: Option<String>,
@@ -29,7 +29,7 @@ pub struct SessionLine {
 pub struct NewSession {
     pub currency: Currency,
     pub lines: Vec<SessionLine>,
-    /// Stripe's customer id; without one `email` fills the form.
+    /// Stripe's customer id; if `None`, `email` prefills the form.
     pub customer: Option<String>,
     pub email: Option<String>,
     pub client_reference_id: String,
@@ -37,11 +37,11 @@ pub struct NewSession {
     pub cancel_url: String,
     /// 30 minutes to 24 hours from now.
     pub expires_at: DateTime<Utc>,
-    /// Put on the session and on its payment, so that either event leads back to the invoice.
+    /// Set on the session and on its payment, so that an event of either identifies the invoice.
     pub metadata: BTreeMap<String, String>,
 }
 
-/// A refund of a payment intent, in full when `amount_minor` is empty.
+/// A refund of a payment intent, in full if `amount_minor` is `None`.
 #[derive(Clone, Debug)]
 pub struct NewRefund {
     pub payment_intent: String,
@@ -61,7 +61,7 @@ pub struct Customer {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Session {
     pub id: String,
-    /// Where the customer pays; empty once the session is no longer open.
+    /// URL of the payment page; `None` once the session is no longer open.
     #[serde(default)]
     pub url: Option<String>,
     /// `open`, `complete`, `expired`
@@ -125,7 +125,7 @@ pub struct BusinessProfile {
     pub name: Option<String>,
 }
 
-/// Stripe gives an id, or the whole object where a field was expanded.
+/// Returns the id of a field, which holds the id itself or, if expanded, the whole object.
 pub(super) fn id_of(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["id"].as_str()).map(str::to_owned)
 }

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::types::id_of;
 use crate::secrets::{Secret, hmac_matches, unhex};
 
-/// How far the signature's time may be from ours, either way.
+/// Largest difference, either way, between the signature's time and ours, in seconds.
 pub const TOLERANCE_SECS: i64 = 300;
 
-/// Why a delivery is not believed.
+/// Why a delivery is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookError {
-    /// No or no well-formed `Stripe-Signature`.
+    /// The `Stripe-Signature` header is missing or malformed.
     Malformed,
     /// Signed correctly, but too long ago (or in the future): a replay or a wrong clock.
     Old,
@@ -37,7 +37,7 @@ impl fmt::Display for WebhookError {
 
 impl std::error::Error for WebhookError {}
 
-/// Checks `Stripe-Signature` (`t=…,v1=…[,v1=…]`) over the raw body against each secret; several while one is rotated.
+/// Checks `Stripe-Signature` (`t=…,v1=…[,v1=…]`) over the raw body against each secret (several while one is rotated); returns the body.
 pub fn verify(raw_body: &[u8], header: &str, secrets: &[Secret], now: DateTime<Utc>) -> Result<Value, WebhookError> {
     let mut time = None;
     let mut tags = Vec::new();
@@ -61,7 +61,7 @@ pub fn verify(raw_body: &[u8], header: &str, secrets: &[Secret], now: DateTime<U
     serde_json::from_slice(raw_body).map_err(|_| WebhookError::NotJson)
 }
 
-/// The fields of an event that Rounds acts on. What an event's object lacks is `None`.
+/// The fields of an event that Rounds acts on; `None` if the event's object lacks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub id: String,
@@ -75,7 +75,7 @@ pub struct Event {
     pub payment_intent: Option<String>,
     pub charge: Option<String>,
     pub client_reference_id: Option<String>,
-    /// Minor units, as are the next three.
+    /// In minor units, as are the next three.
     pub amount: Option<i64>,
     pub amount_received: Option<i64>,
     pub amount_total: Option<i64>,
@@ -85,13 +85,13 @@ pub struct Event {
     /// Of a session: `paid`, `unpaid`, `no_payment_required`.
     pub payment_status: Option<String>,
     pub status: Option<String>,
-    /// Of a dispute: why; of a failed payment: what the bank said.
+    /// The reason of a dispute, or the bank's message about a failed payment.
     pub reason: Option<String>,
     pub metadata: BTreeMap<String, String>,
 }
 
 impl Event {
-    /// Reads a verified body; `None` if it is no event at all.
+    /// Reads a verified body. Returns `None` if it is not an event.
     pub fn read(body: &Value) -> Option<Self> {
         let object = &body["data"]["object"];
         let text = |key: &str| object[key].as_str().map(str::to_owned);
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(check(br#"{"id":"evt_2"}"#, &header, &both, now), Err(WebhookError::Mismatch));
         // The time is signed too.
         assert_eq!(check(body, &header.replace("t=1", "t=2"), &both, now), Err(WebhookError::Mismatch));
-        // Several signatures while Stripe rolls a secret: one that fits is enough.
+        // Stripe sends several signatures while it rolls a secret: one match is enough.
         let several = format!("t={now},v1={},v1={tag}", "0".repeat(64));
         assert_eq!(check(body, &several, &both, now), Ok(()));
         for bad in ["", "t=1", &format!("v1={tag}"), &format!("t={now},v1=zz"), &format!("t=x,v1={tag}")] {

@@ -1,8 +1,22 @@
 //! Which tables a piece of SQL reads and writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use regex::Regex;
+
+static COMMENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"--[^\n]*").unwrap());
+static VERB: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(select|insert\s+into|delete\s+from|update\s+\w+(\s+\w+)?\s+set|with\s+\w+\s+as)\b").unwrap());
+static WRITE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b(insert\s+into|delete\s+from|update(?:\s+only)?|merge\s+into|truncate(?:\s+table)?)\s+(?:public\.)?(\w+)").unwrap()
+});
+static READ: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(from|join|using)\s+((?:(?:public\.)?\w+(?:\s+(?:as\s+)?\w+)?\s*,\s*)*(?:public\.)?\w+)").unwrap());
+static CREATE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^create table (?:if not exists )?(\w+) \(").unwrap());
+static OWNER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^comment on table (\w+) is '([\w/]+)").unwrap());
 
 /// The tables that a piece of SQL touches.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,23 +28,18 @@ pub struct Touched {
 /// Reads `sql` for the tables of `owners`. Text that is no SQL touches nothing.
 pub fn touched(sql: &str, owners: &BTreeMap<String, String>) -> Touched {
     let mut found = Touched::default();
-    let comments = Regex::new(r"--[^\n]*").unwrap();
-    let text = comments.replace_all(&sql.to_lowercase(), " ").into_owned();
-    let is_sql = Regex::new(r"\b(select|insert\s+into|delete\s+from|update\s+\w+(\s+\w+)?\s+set|with\s+\w+\s+as)\b").unwrap();
+    let text = COMMENT.replace_all(&sql.to_lowercase(), " ").into_owned();
     let starts = text.trim_start();
-    if !is_sql.is_match(&text) && !["from ", "join ", "left join ", "where ", "and ", "or "].iter().any(|w| starts.starts_with(w)) {
+    if !VERB.is_match(&text) && !["from ", "join ", "left join ", "where ", "and ", "or "].iter().any(|w| starts.starts_with(w)) {
         return found;
     }
     let known = |name: &str| owners.contains_key(name);
-    let writes =
-        Regex::new(r"\b(insert\s+into|delete\s+from|update(?:\s+only)?|merge\s+into|truncate(?:\s+table)?)\s+(?:public\.)?(\w+)").unwrap();
-    for m in writes.captures_iter(&text).filter(|m| known(&m[2])) {
+    for m in WRITE.captures_iter(&text).filter(|m| known(&m[2])) {
         // `for update of t` and `on conflict do update set` name no table.
         found.writes.insert(m[2].to_owned());
     }
     // `from a, b as c, lateral (…)`, `join a`, `using a`.
-    let reads = Regex::new(r"\b(from|join|using)\s+((?:(?:public\.)?\w+(?:\s+(?:as\s+)?\w+)?\s*,\s*)*(?:public\.)?\w+)").unwrap();
-    for m in reads.captures_iter(&text) {
+    for m in READ.captures_iter(&text) {
         for part in m[2].split(',') {
             let name = part.trim().trim_start_matches("public.").split_whitespace().next().unwrap_or_default();
             if known(name) {
@@ -45,17 +54,15 @@ pub fn touched(sql: &str, owners: &BTreeMap<String, String>) -> Touched {
 /// The owner of each table, from the migrations: every `create table` there is followed, in the same or a later one, by
 /// `comment on table … is 'area/slice'`. Also returns the tables without an owner.
 pub fn owners(migrations: &[String]) -> (BTreeMap<String, String>, Vec<String>) {
-    let create = Regex::new(r"(?m)^create table (?:if not exists )?(\w+) \(").unwrap();
-    let comment = Regex::new(r"(?m)^comment on table (\w+) is '([\w/]+)").unwrap();
     let mut owners = BTreeMap::new();
     for text in migrations {
-        for m in comment.captures_iter(text) {
+        for m in OWNER.captures_iter(text) {
             owners.insert(m[1].to_owned(), m[2].to_owned());
         }
     }
     let orphans = migrations
         .iter()
-        .flat_map(|text| create.captures_iter(text).map(|m| m[1].to_owned()).collect::<Vec<_>>())
+        .flat_map(|text| CREATE.captures_iter(text).map(|m| m[1].to_owned()).collect::<Vec<_>>())
         .filter(|t| !owners.contains_key(t))
         .collect();
     (owners, orphans)
