@@ -17,9 +17,9 @@ comment on table sign_ins is 'office/identity';
 comment on table users is 'office/identity';
 comment on table api_tokens is 'office/business';
 comment on table connections is 'office/business';
-comment on table files is 'office/business';
+comment on table files is 'office/files';
 comment on table members is 'office/business';
-comment on table notices is 'office/business';
+comment on table notices is 'office/notices';
 comment on table orgs is 'office/business';
 
 comment on table addresses is 'customers/contacts';

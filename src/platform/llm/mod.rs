@@ -4,6 +4,8 @@
 //! strictly as the requested type: even a malicious text can cause nothing worse than a wrong proposal.
 //! Neither the key nor any text is logged.
 
+pub mod usage;
+
 use std::{fmt, time::Duration};
 
 use reqwest::{StatusCode, header::RETRY_AFTER};

@@ -1,5 +1,6 @@
 //! Writes of exports: `export.create`, and the steps that its job records.
 
+use office::files::{self, NewFile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -135,17 +136,5 @@ impl Action for AdvanceExport {
 }
 
 async fn keep(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<FileId> {
-    let id = FileId::new();
-    let sum = digest(bytes);
-    sqlx::query!(
-        "insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'export', $2, 'text/csv', $3, $4, $5)",
-        id.0,
-        name,
-        i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        sum.as_slice(),
-        bytes
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(id)
+    files::store(cx, NewFile { kind: "export", name, mime: "text/csv", bytes, sha256: None }).await
 }

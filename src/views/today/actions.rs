@@ -1,5 +1,6 @@
 //! Writes of the home page: resolves a notice, retries a failed job.
 
+use office::notices;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -26,16 +27,9 @@ impl Action for ResolveNotice {
     type Output = NoticeId;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<NoticeId> {
-        let (who, now, actor) = (cx.who, cx.now(), cx.who.actor());
+        let who = cx.who;
         data::notice(cx.db(), who, self.notice_id).await?;
-        sqlx::query!(
-            "update notices set resolved_at = $2, resolved_by = $3 where id = $1 and resolved_at is null",
-            self.notice_id.0,
-            now,
-            actor
-        )
-        .execute(cx.db())
-        .await?;
+        notices::resolve(cx, self.notice_id).await?;
         cx.event("notice.resolved", Subject { kind: "notice", id: self.notice_id.0, contact: None }, json!({})).await?;
         Ok(self.notice_id)
     }

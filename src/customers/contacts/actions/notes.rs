@@ -1,5 +1,6 @@
 //! `note.create`, and what a model reads in a note afterwards. Notes are not rewritten: what was wrong is said in a new one.
 
+use platform::llm::usage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -114,15 +115,7 @@ impl Action for RecordNoteExtraction {
     type Output = u64;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
-        sqlx::query!(
-            "insert into llm_usage (id, purpose, model, prompt_tokens, completion_tokens) values ($1, 'extraction', $2, $3, $4)",
-            Uuid::now_v7(),
-            self.model,
-            self.prompt_tokens,
-            self.completion_tokens
-        )
-        .execute(cx.db())
-        .await?;
+        usage::record(cx, "extraction", &self.model, self.prompt_tokens, self.completion_tokens).await?;
         let contact = sqlx::query_scalar!(r#"select contact_id as "contact: ContactId" from notes where id = $1"#, self.note_id.0)
             .fetch_optional(cx.db())
             .await?

@@ -1,6 +1,7 @@
 //! What a model read from the notes comes after the fact, through an action of its own.
 
 use garde::Validate;
+use platform::llm::usage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -40,15 +41,7 @@ impl Action for RecordExtraction {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
         if !self.model.is_empty() {
-            sqlx::query!(
-                "insert into llm_usage (id, purpose, model, prompt_tokens, completion_tokens) values ($1, 'extraction', $2, $3, $4)",
-                Uuid::now_v7(),
-                self.model,
-                self.prompt_tokens,
-                self.completion_tokens
-            )
-            .execute(cx.db())
-            .await?;
+            usage::record(cx, "extraction", &self.model, self.prompt_tokens, self.completion_tokens).await?;
         }
         let Some(live) = data::live(cx.db(), self.ticket_id).await?.filter(|l| l.id == self.closeout_id) else { return Ok(false) };
         let Some(found) = self.found else {

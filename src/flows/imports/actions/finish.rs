@@ -1,5 +1,6 @@
 //! Ends an import: proposes duplicates and marks it as done, or records why it failed.
 
+use office::notices::{self, NewNotice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -133,26 +134,15 @@ impl Action for FailImport {
 /// Adds a notice about a failed import for the owner, or reopens the existing one.
 async fn notice(cx: &mut Cx<'_>, id: ImportId, reason: &str) -> Result<()> {
     let import = data::import(cx.db(), id).await?;
-    sqlx::query!(
-        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, 'import_failed', 'import', $2, $3, $4)
-         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
-        NoticeId::new().0,
-        id.0,
-        format!("The import of {} stopped: {reason}", import.file_name),
-        format!("import_failed:{id}")
-    )
-    .execute(cx.db())
-    .await?;
+    let body = format!("The import of {} stopped: {reason}", import.file_name);
+    let new =
+        NewNotice { kind: "import_failed", subject_kind: "import", subject: id.0, body: &body, dedup_key: &format!("import_failed:{id}") };
+    notices::add_or_reopen(cx, new).await?;
     Ok(())
 }
 
 /// Resolves the import's notices, as it is running again.
 pub async fn settled(cx: &mut Cx<'_>, id: ImportId) -> Result<()> {
-    sqlx::query!(
-        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'import' and subject_id = $1 and resolved_at is null",
-        id.0
-    )
-    .execute(cx.db())
-    .await?;
+    notices::resolve_of(cx, "import", &[id.0]).await?;
     Ok(())
 }

@@ -20,6 +20,7 @@ pub use map::{ColumnChoice, MapImport};
 pub use undo::UndoPortion;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use office::files::{self, NewFile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -92,18 +93,10 @@ impl Action for PreviewImport {
         drop(bytes);
         let reading = reading::read(kept.text.as_bytes(), kept.kind, &cx.who.country, &Choices::default()).map_err(refuse)?;
         let name = file_name(&self.file_name);
-        let (id, file) = (self.id.unwrap_or_default(), FileId::new());
+        let id = self.id.unwrap_or_default();
         let total = i32::try_from(reading.total).unwrap_or(i32::MAX);
-        sqlx::query!(
-            r#"insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'import', $2, 'text/csv', $3, $4, $5)"#,
-            file.0,
-            name,
-            i64::try_from(kept.text.len()).unwrap_or_default(),
-            kept.sha256.as_slice(),
-            kept.text.as_bytes()
-        )
-        .execute(cx.db())
-        .await?;
+        let sha256 = Some(kept.sha256.as_slice());
+        let file = files::store(cx, NewFile { kind: "import", name: &name, mime: "text/csv", bytes: kept.text.as_bytes(), sha256 }).await?;
         sqlx::query!(
             "insert into imports (id, kind, file_id, file_name, original_sha256, rows_total) values ($1, $2, $3, $4, $5, $6)",
             id.0,

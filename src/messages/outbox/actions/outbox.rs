@@ -3,6 +3,7 @@
 
 use chrono::Duration;
 use garde::Validate;
+use office::notices::{self, NewNotice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -274,27 +275,13 @@ async fn set_state(cx: &mut Cx<'_>, id: MessageId, state: MessageState, error: &
 
 /// Tells the business, once a message and trouble.
 async fn notice(cx: &mut Cx<'_>, id: MessageId, kind: &str, body: &str) -> Result<()> {
-    sqlx::query!(
-        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'message', $3, $4, $5)
-         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
-        NoticeId::new().0,
-        kind,
-        id.0,
-        body,
-        format!("{kind}:{id}")
-    )
-    .execute(cx.db())
-    .await?;
+    let new = NewNotice { kind: kind, subject_kind: "message", subject: id.0, body: body, dedup_key: &format!("{kind}:{id}") };
+    notices::add_or_reopen(cx, new).await?;
     Ok(())
 }
 
 /// The trouble with a message is over.
 pub(super) async fn resolve(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
-    sqlx::query!(
-        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'message' and subject_id = $1 and resolved_at is null",
-        id.0
-    )
-    .execute(cx.db())
-    .await?;
+    notices::resolve_of(cx, "message", &[id.0]).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
 use chrono::Days;
+use office::files::{self, NewFile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -113,18 +114,7 @@ async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Is
 async fn store(cx: &mut Cx<'_>, document: InvoiceDocument) -> Result<FileId> {
     let name = format!("{}.pdf", file_name(&document.number));
     let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
-    let (file, hash) = (FileId::new(), digest(&bytes));
-    sqlx::query!(
-        "insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'invoice_pdf', $2, 'application/pdf', $3, $4, $5)",
-        file.0,
-        name,
-        i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        hash.as_slice(),
-        bytes
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(file)
+    files::store(cx, NewFile { kind: "invoice_pdf", name: &name, mime: "application/pdf", bytes: &bytes, sha256: None }).await
 }
 
 /// Makes an invoice number safe as a file name; other characters of its prefix become hyphens.

@@ -19,6 +19,7 @@ pub use update::UpdateInvoice;
 pub use void::{VoidInvoice, Voided};
 
 use super::data::Invoice;
+use office::notices::{self, NewNotice};
 use platform::{
     action::{Cx, Subject},
     error::Result,
@@ -31,17 +32,8 @@ pub fn about(invoice: &Invoice) -> Subject {
 
 /// Adds a notice about the invoice for the owner; does nothing if `dedup_key` was used before.
 pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str, dedup_key: &str) -> Result<()> {
-    sqlx::query!(
-        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'invoice', $3, $4, $5)
-         on conflict (org_id, dedup_key) do nothing",
-        NoticeId::new().0,
-        kind,
-        invoice.0,
-        body,
-        dedup_key
-    )
-    .execute(cx.db())
-    .await?;
+    let new = NewNotice { kind: kind, subject_kind: "invoice", subject: invoice.0, body: body, dedup_key: dedup_key };
+    notices::add(cx, new).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Processing of Stripe's events: each once, in one transaction with the event's own state. Events may arrive twice, late and in any order;
 //! the result is the same. One payment intent is one payment, whichever of its events arrives first.
 
+use office::notices;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -289,12 +290,7 @@ async fn wake(cx: &mut Cx<'_>, intent: &str) -> Result<()> {
     .fetch_all(cx.db())
     .await?;
     let ids: Vec<_> = waiting.iter().map(|id| id.0).collect();
-    sqlx::query!(
-        "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'webhook_event' and subject_id = any ($1) and resolved_at is null",
-        &ids
-    )
-    .execute(cx.db())
-    .await?;
+    notices::resolve_of(cx, "webhook_event", &ids).await?;
     for id in waiting {
         queue(cx, id).await?;
     }

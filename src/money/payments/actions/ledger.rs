@@ -1,5 +1,6 @@
 //! Effects of payments and refunds: the sums stored with payment and invoice, receipts, and notices to the owner.
 
+use office::notices::{self, NewNotice};
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -21,17 +22,8 @@ use platform::{
 
 /// Adds a notice about the payment for the owner; does nothing if `dedup_key` was used before.
 pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body: &str, dedup_key: &str) -> Result<()> {
-    sqlx::query!(
-        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'payment', $3, $4, $5)
-         on conflict (org_id, dedup_key) do nothing",
-        NoticeId::new().0,
-        kind,
-        payment.0,
-        body,
-        dedup_key
-    )
-    .execute(cx.db())
-    .await?;
+    let new = NewNotice { kind: kind, subject_kind: "payment", subject: payment.0, body: body, dedup_key: dedup_key };
+    notices::add(cx, new).await?;
     Ok(())
 }
 

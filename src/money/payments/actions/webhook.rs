@@ -1,4 +1,5 @@
 use chrono::{DateTime, Utc};
+use office::notices::{self, NewNotice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -72,16 +73,15 @@ pub(super) async fn queue(cx: &mut Cx<'_>, id: WebhookEventId) -> Result<()> {
 /// Marks the event as failed and raises a notice; `ReprocessEvent` can retry it.
 pub(super) async fn give_up(cx: &mut Cx<'_>, id: WebhookEventId, error: &str) -> Result<()> {
     sqlx::query!("update webhook_events set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
-    sqlx::query!(
-        "insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, 'webhook_failed', 'webhook_event', $2, $3, $4)
-         on conflict (org_id, dedup_key) do update set resolved_at = null, resolved_by = null, body = excluded.body",
-        NoticeId::new().0,
-        id.0,
-        format!("A message from Stripe could not be worked off: {error}"),
-        format!("webhook_failed:{id}")
-    )
-    .execute(cx.db())
-    .await?;
+    let body = format!("A message from Stripe could not be worked off: {error}");
+    let new = NewNotice {
+        kind: "webhook_failed",
+        subject_kind: "webhook_event",
+        subject: id.0,
+        body: &body,
+        dedup_key: &format!("webhook_failed:{id}"),
+    };
+    notices::add_or_reopen(cx, new).await?;
     Ok(())
 }
 
@@ -137,12 +137,7 @@ impl Action for ReprocessEvent {
         sqlx::query!("update webhook_events set state = 'received', attempts = 0, error = null where id = $1", self.event_id.0)
             .execute(cx.db())
             .await?;
-        sqlx::query!(
-            "update notices set resolved_at = app.now(), resolved_by = app.actor() where subject_kind = 'webhook_event' and subject_id = $1 and resolved_at is null",
-            self.event_id.0
-        )
-        .execute(cx.db())
-        .await?;
+        notices::resolve_of(cx, "webhook_event", &[self.event_id.0]).await?;
         queue(cx, self.event_id).await?;
         Ok(self.event_id)
     }

@@ -1,5 +1,6 @@
 //! Writes of the business's details, hours, logo and checklist.
 
+use crate::files::{self, NewFile};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::NaiveTime;
 use schemars::JsonSchema;
@@ -288,7 +289,7 @@ impl Action for SetLogo {
         let version =
             sqlx::query_scalar!("update orgs set logo_file_id = $1 returning version", file.map(|f| f.0)).fetch_one(cx.db()).await?;
         if let Some(old) = old {
-            sqlx::query!("delete from files where id = $1 and kind = 'logo'", old).execute(cx.db()).await?;
+            files::delete(cx, FileId(old), "logo").await?;
         }
         written(cx, "business.logo_set", version).await
     }
@@ -299,20 +300,9 @@ async fn store(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<FileId> {
         return Err(FieldErrors::one("logo", "The logo may have at most 1 MB."));
     }
     let mime = image_type(bytes).ok_or_else(|| FieldErrors::one("logo", "The logo must be a PNG or JPEG image."))?;
-    let id = FileId::new();
     let name: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
-    sqlx::query!(
-        "insert into files (id, kind, name, mime, size, sha256, bytes) values ($1, 'logo', $2, $3, $4, $5, $6)",
-        id.0,
-        if name.is_empty() { "logo".to_owned() } else { name },
-        mime,
-        i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        digest(bytes).to_vec(),
-        bytes
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(id)
+    let name = if name.is_empty() { "logo" } else { &name };
+    files::store(cx, NewFile { kind: "logo", name, mime, bytes, sha256: None }).await
 }
 
 /// Skips a step of the first-day checklist, or undoes the skipping.

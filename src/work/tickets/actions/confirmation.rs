@@ -1,4 +1,5 @@
 use chrono::{DateTime, NaiveTime, Utc};
+use office::notices::{self, NewNotice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -174,17 +175,8 @@ async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) ->
         Answer::ChangeRequested => ("wants_another_time", format!("{} wants another time for T-{}.", ticket.contact_name, ticket.number)),
     };
     let body = if wish.is_empty() { body } else { format!("{body} “{wish}”") };
-    sqlx::query!(
-        r#"insert into notices (id, kind, subject_kind, subject_id, body, dedup_key) values ($1, $2, 'ticket', $3, $4, $5)
-           on conflict (org_id, dedup_key) do update set kind = excluded.kind, body = excluded.body, resolved_at = null, resolved_by = null"#,
-        NoticeId::new().0,
-        kind,
-        ticket.id.0,
-        body,
-        notice_key(ticket.id)
-    )
-    .execute(cx.db())
-    .await?;
+    let new = NewNotice { kind: kind, subject_kind: "ticket", subject: ticket.id.0, body: &body, dedup_key: &notice_key(ticket.id) };
+    notices::add_or_reopen(cx, new).await?;
     Ok(())
 }
 
@@ -194,16 +186,7 @@ fn notice_key(ticket: TicketId) -> String {
 
 /// Resolves the notice about the customer's answer: they accepted after all, or the visit was moved, closed or cancelled.
 pub(super) async fn settle_notice(cx: &mut Cx<'_>, ticket: TicketId) -> Result<()> {
-    let (now, actor) = (cx.now(), cx.who.actor());
-    sqlx::query!(
-        "update notices set resolved_at = $2, resolved_by = $3 where dedup_key = $1 and resolved_at is null",
-        notice_key(ticket),
-        now,
-        actor
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(())
+    notices::resolve_key(cx, &notice_key(ticket)).await
 }
 
 /// Resets the confirmation after a change of customer: revokes the former customer's link and resolves their notice. Returns the new
