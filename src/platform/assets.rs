@@ -97,12 +97,12 @@ mod tests {
 
     #[test]
     fn brotli_only_when_it_is_accepted() {
+        static FILE: Asset = Asset { name: "a.css", url: "/assets/a.css", kind: "text/css; charset=utf-8", body: b"a{}", br: Some(b"br") };
         let with = |v: &str| HeaderMap::from_iter([(header::ACCEPT_ENCODING, v.parse().unwrap())]);
         assert!(accepts_br(&with("gzip, deflate, br")));
         assert!(accepts_br(&with("br;q=0.5")));
         assert!(!accepts_br(&with("br;q=0, gzip")));
         assert!(!accepts_br(&HeaderMap::new()));
-        static FILE: Asset = Asset { name: "a.css", url: "/assets/a.css", kind: "text/css; charset=utf-8", body: b"a{}", br: Some(b"br") };
         let sent = send(&FILE, "no-store", &with("br"));
         assert_eq!(sent.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(sent.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");

@@ -44,7 +44,7 @@ async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> 
     // Also where prices are hidden from this member.
     let is_free = tickets::data::ticket(r.db(), id).await?.total.is_zero();
     Ok(Money {
-        head: ui::Head::of(&r, "today").title(format!("T-{} is closed", ticket.number)).sub(contact.name).back("/calendar", "Calendar"),
+        head: ui::Head::of(r, "today").title(format!("T-{} is closed", ticket.number)).sub(contact.name).back("/calendar", "Calendar"),
         total: tickets::currency(&who).format(ticket.total),
         email: contact.email,
         can_invoice: !is_free && who.has(Capability::Invoices) && who.can(Permission::Send),

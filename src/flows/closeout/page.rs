@@ -355,7 +355,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     };
     let page = Wizard {
         next_choices: [ui::Choice::new("book", "Book it now"), later, ui::Choice::new("no", "No next visit")],
-        head: ui::Head::of(&r, "today")
+        head: ui::Head::of(r, "today")
             .title(shown.step.title())
             .back(format!("/tickets/{id}"), format!("{} · T-{}", contact.name, ticket.number)),
         step: shown.step,
@@ -388,7 +388,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
 pub(super) async fn given_up(r: &mut Read, id: TicketId) -> Result<Response> {
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
-    let head = ui::Head::of(&r, "today")
+    let head = ui::Head::of(r, "today")
         .title("Close-out given up")
         .sub(ticket.contact_name)
         .back(format!("/tickets/{id}"), format!("T-{}", ticket.number));

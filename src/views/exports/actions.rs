@@ -11,7 +11,6 @@ use platform::{
     error::{Error, Result},
     ids::{ExportId, FileId},
     role::{ModelLevel, Permission},
-    secrets::digest,
 };
 
 /// The largest export file, in bytes.

@@ -32,7 +32,7 @@ pub async fn index(mut r: Read) -> Result<Response> {
 
 async fn list(r: &mut Read, errors: FieldErrors) -> Result<Index> {
     let made = data::exports(r.db()).await?;
-    Ok(Index { head: ui::Head::of(&r, "settings").title("Export").back("/settings", "Settings"), made, errors })
+    Ok(Index { head: ui::Head::of(r, "settings").title("Export").back("/settings", "Settings"), made, errors })
 }
 
 #[derive(Debug, Deserialize)]

@@ -100,6 +100,9 @@ fn every_slice_has_a_floor() {
     assert_eq!(strangers, BTreeSet::new(), "give a new slice its floor");
 }
 
+/// (slice, table) pairs.
+type Pairs = BTreeSet<(String, String)>;
+
 fn migrations() -> Vec<String> {
     let mut files: Vec<_> = fs::read_dir(root().join("migrations")).unwrap().flatten().map(|e| e.path()).filter(|p| p.is_file()).collect();
     files.sort();
@@ -107,7 +110,7 @@ fn migrations() -> Vec<String> {
 }
 
 /// What a file does to tables: (slice, table) pairs read from a floor above, and pairs written that another slice owns.
-fn trespasses(source: &Source, owners: &BTreeMap<String, String>) -> (BTreeSet<(String, String)>, BTreeSet<(String, String)>) {
+fn trespasses(source: &Source, owners: &BTreeMap<String, String>) -> (Pairs, Pairs) {
     let slice = source.slice();
     let own = floor(source.area()).unwrap_or_default();
     let (mut reads, mut writes) = (BTreeSet::new(), BTreeSet::new());
@@ -120,7 +123,7 @@ fn trespasses(source: &Source, owners: &BTreeMap<String, String>) -> (BTreeSet<(
     (reads, writes)
 }
 
-fn written(pairs: &[(&str, &str, &str)]) -> BTreeSet<(String, String)> {
+fn written(pairs: &[(&str, &str, &str)]) -> Pairs {
     pairs.iter().flat_map(|(slice, tables, _)| tables.split(' ').map(|t| ((*slice).to_owned(), t.to_owned())).collect::<Vec<_>>()).collect()
 }
 
@@ -136,7 +139,7 @@ fn tables_are_read_from_above_and_written_by_their_owner() {
         writes.extend(w);
     }
     // Both ways: a new trespass fails, and so does an exception that is no longer needed.
-    let faults = |now: BTreeSet<(String, String)>, allowed: &[(&str, &str, &str)]| {
+    let faults = |now: Pairs, allowed: &[(&str, &str, &str)]| {
         let allowed = written(allowed);
         (now.difference(&allowed).cloned().collect::<Vec<_>>(), allowed.difference(&now).cloned().collect::<Vec<_>>())
     };

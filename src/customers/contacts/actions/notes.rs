@@ -4,7 +4,6 @@ use platform::llm::usage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{Written, about, active, free, index};
 use crate::contacts::extract::{Found, extract};

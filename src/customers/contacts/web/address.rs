@@ -49,7 +49,7 @@ impl Form {
             zones.push(ui::Choice::new(set, set));
         }
         Ok(Self {
-            head: ui::Head::of(&r, "customers").title(title).sub(name.clone()).back(format!("/contacts/{contact}"), name),
+            head: ui::Head::of(r, "customers").title(title).sub(name.clone()).back(format!("/contacts/{contact}"), name),
             contact,
             id,
             form,

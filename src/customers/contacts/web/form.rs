@@ -52,8 +52,8 @@ impl Form {
         let mut technicians = vec![ui::Choice::new("", "Anyone")];
         technicians.extend(data::technicians(r.db()).await?.into_iter().map(|(id, name)| ui::Choice::new(id, name)));
         let head = match id {
-            None => ui::Head::of(&r, "customers").title("New customer").back("/contacts", "Customers"),
-            Some(id) => ui::Head::of(&r, "customers").title("Change customer").back(format!("/contacts/{id}"), "Customer"),
+            None => ui::Head::of(r, "customers").title("New customer").back("/contacts", "Customers"),
+            Some(id) => ui::Head::of(r, "customers").title("Change customer").back(format!("/contacts/{id}"), "Customer"),
         };
         Ok(Self {
             head,

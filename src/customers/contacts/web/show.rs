@@ -84,7 +84,7 @@ pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show>
     let (stream, next) = timeline::page(r.db(), &who, id, None, STREAM).await?;
     let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
     Ok(Show {
-        head: ui::Head::of(&r, "customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
+        head: ui::Head::of(r, "customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
         country: who.country.clone(),
         emails,
         phones,

@@ -4,7 +4,6 @@ use garde::Validate;
 use platform::llm::usage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::closeout::{CloseoutState, Origin, data};
 use customers::contacts::{actions::SetAttribute, extract::Found};

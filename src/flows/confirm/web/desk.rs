@@ -87,7 +87,7 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
     let is_open = ticket.state == TicketState::Scheduled;
     let number = ticket.number;
     Ok(Desk {
-        head: ui::Head::of(&read, "calendar")
+        head: ui::Head::of(read, "calendar")
             .title("Confirmation")
             .sub(format!("{} · {when}", contact.name))
             .back(format!("/tickets/{id}"), format!("T-{number}")),

@@ -182,7 +182,7 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
         _ => None,
     };
     Ok(Show {
-        head: ui::Head::of(&read, "messages")
+        head: ui::Head::of(read, "messages")
             .title(m.row.kind.word())
             .sub(m.row.contact_name.clone().or_else(|| m.row.to_address.clone()).unwrap_or_default())
             .back("/messages", "Messages"),

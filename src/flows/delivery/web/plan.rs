@@ -91,7 +91,7 @@ async fn page(read: &mut Read, mut form: Plan, errors: FieldErrors) -> Result<Ne
         form.customer = contact.name;
     }
     Ok(New {
-        head: ui::Head::of(&read, "messages").title("Reach out").back("/messages", "Messages"),
+        head: ui::Head::of(read, "messages").title("Reach out").back("/messages", "Messages"),
         form,
         variables: templates::variables(MessageKind::ReachOut),
         asks_basis,

@@ -100,7 +100,7 @@ async fn page(read: &mut Read, kind: MessageKind, form: Words, errors: FieldErro
     let is_own = templates::of(read.db(), kind).await?.is_own;
     let (sample, vars) = sample(read, form.contact_id.parse().ok()).await?;
     Ok(Page {
-        head: ui::Head::of(&read, "settings").title(kind.word()).back("/settings/messages", "Words of your messages"),
+        head: ui::Head::of(read, "settings").title(kind.word()).back("/settings/messages", "Words of your messages"),
         kind,
         is_own,
         variables: templates::variables(kind),

@@ -12,7 +12,7 @@ use customers::contacts::likeness::{self, Person};
 use platform::{
     action::{Action, Cx},
     error::Result,
-    ids::{DuplicateId, ImportId, NoticeId},
+    ids::{DuplicateId, ImportId},
     role::Permission,
 };
 

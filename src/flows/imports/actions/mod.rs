@@ -32,7 +32,7 @@ use super::{Choices, ImportState, data, dates::DateOrder, reading, recognise::Ki
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
-    ids::{FileId, ImportId},
+    ids::ImportId,
     role::{ModelLevel, Permission},
 };
 

@@ -75,7 +75,7 @@ async fn list(read: &mut Read, asked: ListQuery, errors: FieldErrors) -> Result<
         |cursor: &str| format!("/imports?state={}&search={}&cursor={cursor}", asked.state, platform::form::percent_encode(&asked.search));
     let next = query::next_cursor(&mut imports, PAGE / 2, |i| i.id)?.map(|c| link(&c));
     let first = asked.cursor.is_some().then(|| link("").trim_end_matches("&cursor=").to_owned());
-    let head = ui::Head::of(&read, "settings")
+    let head = ui::Head::of(read, "settings")
         .title("Import")
         .sub("Bring your customers, services and history from Square.")
         .back("/settings", "Settings");
@@ -215,7 +215,7 @@ async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, typed: Typed, erro
     let undo = if import.state.can_undo() { Some(data::undo_plan(read.db(), id).await?) } else { None };
     let twin = if import.state == ImportState::Previewed { data::twin(read.db(), id).await? } else { None };
     let preview = if import.state.can_run() { preview(read, &import, &typed).await? } else { None };
-    let head = ui::Head::of(&read, "settings").title(import.label()).sub(import.file_name.clone()).back("/imports", "Import");
+    let head = ui::Head::of(read, "settings").title(import.label()).sub(import.file_name.clone()).back("/imports", "Import");
     let first = (asked.after > 0).then(|| link(0));
     Ok(Show { head, import, preview, twin, rows, outcome: asked.outcome, next, first, undo, typed, errors })
 }

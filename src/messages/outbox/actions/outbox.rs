@@ -13,7 +13,7 @@ use super::super::{MessageKind, MessageState, NewMessage};
 use platform::{
     action::{Action, Cx, Subject},
     error::Result,
-    ids::{ContactId, LinkId, MessageId, NoticeId},
+    ids::{ContactId, LinkId, MessageId},
     links::{self, LinkKind},
     role::Permission,
 };
@@ -275,7 +275,7 @@ async fn set_state(cx: &mut Cx<'_>, id: MessageId, state: MessageState, error: &
 
 /// Tells the business, once a message and trouble.
 async fn notice(cx: &mut Cx<'_>, id: MessageId, kind: &str, body: &str) -> Result<()> {
-    let new = NewNotice { kind: kind, subject_kind: "message", subject: id.0, body: body, dedup_key: &format!("{kind}:{id}") };
+    let new = NewNotice { kind, subject_kind: "message", subject: id.0, body, dedup_key: &format!("{kind}:{id}") };
     notices::add_or_reopen(cx, new).await?;
     Ok(())
 }

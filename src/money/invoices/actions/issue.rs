@@ -19,7 +19,6 @@ use platform::{
     links::{self, LinkKind},
     numbers::{self, Counter},
     role::{Capability, ModelLevel, Permission},
-    secrets::digest,
 };
 
 /// Issues a draft: assigns number and dates, freezes lines and taxes, stores the PDF and creates the customer's link.

@@ -23,7 +23,7 @@ use office::notices::{self, NewNotice};
 use platform::{
     action::{Cx, Subject},
     error::Result,
-    ids::{InvoiceId, NoticeId},
+    ids::InvoiceId,
 };
 
 pub fn about(invoice: &Invoice) -> Subject {
@@ -32,7 +32,7 @@ pub fn about(invoice: &Invoice) -> Subject {
 
 /// Adds a notice about the invoice for the owner; does nothing if `dedup_key` was used before.
 pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str, dedup_key: &str) -> Result<()> {
-    let new = NewNotice { kind: kind, subject_kind: "invoice", subject: invoice.0, body: body, dedup_key: dedup_key };
+    let new = NewNotice { kind, subject_kind: "invoice", subject: invoice.0, body, dedup_key };
     notices::add(cx, new).await?;
     Ok(())
 }

@@ -155,7 +155,7 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: Fie
         Some(id) => ("Edit the draft", (format!("/invoices/{id}"), "Draft")),
     };
     Ok(Form {
-        head: ui::Head::of(&r, "invoices").title(title).back(back.0, back.1),
+        head: ui::Head::of(r, "invoices").title(title).back(back.0, back.1),
         typed,
         rows,
         blank: Row::empty("__i__"),

@@ -76,7 +76,7 @@ async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: Fiel
     let title = format!("Send {}", if invoice.number.is_some() { invoice.title() } else { "the invoice".into() });
     let back = way_back(&who, &invoice);
     Ok(SendPage {
-        head: ui::Head::of(&r, "invoices").title(title).sub(contact.name).back(back.0, back.1),
+        head: ui::Head::of(r, "invoices").title(title).sub(contact.name).back(back.0, back.1),
         printed: who.sees_prices().then(|| printed(&invoice, &lines, &taxes)),
         email: contact.email.unwrap_or_default(),
         subject: templates::render(&template.subject, &vars),
@@ -237,7 +237,7 @@ async fn void_page(r: &mut Read, id: InvoiceId, typed: VoidTyped, errors: FieldE
     let invoice = data::visible(r.db(), &who, id).await?;
     let title = if invoice.number.is_some() { format!("Void {}", invoice.title()) } else { "Discard the draft".into() };
     Ok(VoidPage {
-        head: ui::Head::of(&r, "invoices").title(title).back(format!("/invoices/{id}"), invoice.title()),
+        head: ui::Head::of(r, "invoices").title(title).back(format!("/invoices/{id}"), invoice.title()),
         invoice,
         typed,
         key: None,

@@ -17,12 +17,12 @@ use messages::outbox::{self, MessageKind, NewMessage};
 use platform::{
     action::Cx,
     error::Result,
-    ids::{InvoiceId, NoticeId, PaymentId},
+    ids::{InvoiceId, PaymentId},
 };
 
 /// Adds a notice about the payment for the owner; does nothing if `dedup_key` was used before.
 pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body: &str, dedup_key: &str) -> Result<()> {
-    let new = NewNotice { kind: kind, subject_kind: "payment", subject: payment.0, body: body, dedup_key: dedup_key };
+    let new = NewNotice { kind, subject_kind: "payment", subject: payment.0, body, dedup_key };
     notices::add(cx, new).await?;
     Ok(())
 }

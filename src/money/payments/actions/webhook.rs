@@ -9,7 +9,7 @@ use super::PROCESS_WEBHOOK;
 use platform::{
     action::{Action, Cx},
     error::{Error, Result},
-    ids::{NoticeId, WebhookEventId},
+    ids::WebhookEventId,
     role::{Capability, Permission},
 };
 

@@ -73,7 +73,7 @@ async fn record_page(r: &mut Read, id: InvoiceId, typed: Option<Typed>, errors: 
         ..Typed::default()
     };
     Ok(RecordPage {
-        head: ui::Head::of(&r, "invoices").title("Record a payment").sub(contact.name).back(back.0, back.1),
+        head: ui::Head::of(r, "invoices").title("Record a payment").sub(contact.name).back(back.0, back.1),
         due: who.sees_prices().then(|| money.format(due)),
         symbol: money.symbol(),
         methods: PaymentMethod::ALL.into_iter().map(|m| ui::Choice::new(m.name(), m.word())).collect(),
@@ -185,7 +185,7 @@ async fn payment_page(r: &mut Read, id: PaymentId, typed: Option<RefundTyped>, e
     let refunds =
         payments::refunds(r.db(), id).await?.into_iter().map(|f| RefundRow { amount: money.format(f.amount), refund: f }).collect();
     let name = payment.contact_name.clone().unwrap_or_else(|| "Unknown customer".into());
-    let head = ui::Head::of(&r, "invoices").title(format!("Payment of {}", money.format(payment.whole()))).sub(name);
+    let head = ui::Head::of(r, "invoices").title(format!("Payment of {}", money.format(payment.whole()))).sub(name);
     let plain = money.plain(payment.refundable);
     Ok(Show {
         head: head.back("/payments", "Payments"),

@@ -15,7 +15,6 @@ use platform::{
     ids::{FileId, OrgId},
     money::Currency,
     role::{Capability, Permission},
-    secrets::digest,
     text,
 };
 

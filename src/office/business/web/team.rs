@@ -102,7 +102,7 @@ struct Invite {
 
 fn invite_page(read: &Read, form: Form, errors: FieldErrors) -> Invite {
     Invite {
-        head: ui::Head::of(&read, "settings").title("Invite somebody").back("/settings/team", "Team"),
+        head: ui::Head::of(read, "settings").title("Invite somebody").back("/settings/team", "Team"),
         form,
         roles: roles(&read.who),
         errors,

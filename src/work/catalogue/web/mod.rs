@@ -191,7 +191,7 @@ impl Form {
         taxes.extend(rates.iter().map(|t| ui::Choice::new(t.id, format!("{} {} %", t.name, t.percent.normalize()))));
         let title = if service.is_some() { "Change service" } else { "New service" };
         Ok(Self {
-            head: ui::Head::of(&r, "catalogue").title(title).back("/catalogue", "Catalogue"),
+            head: ui::Head::of(r, "catalogue").title(title).back("/catalogue", "Catalogue"),
             id: service.map(|s| s.id),
             is_archived: service.is_some_and(|s| s.is_archived),
             form,

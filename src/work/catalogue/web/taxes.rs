@@ -69,7 +69,7 @@ impl Taxes {
         };
         let rates = if editing.is_some() { Vec::new() } else { data::tax_rates(r.db()).await? };
         Ok(Self {
-            head: ui::Head::of(&r, "settings").title(title).back(back.0, back.1),
+            head: ui::Head::of(r, "settings").title(title).back(back.0, back.1),
             rates,
             editing,
             form,

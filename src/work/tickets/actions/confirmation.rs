@@ -12,7 +12,7 @@ use crate::tickets::{
 use platform::{
     action::{Action, Cx},
     error::{Error, FieldErrors, Result},
-    ids::{AnswerId, LinkId, NoticeId, TicketId},
+    ids::{AnswerId, LinkId, TicketId},
     links::{self, LinkKind},
     localtime::{local_date, to_utc},
     redact::redact,
@@ -175,7 +175,7 @@ async fn notify(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str) ->
         Answer::ChangeRequested => ("wants_another_time", format!("{} wants another time for T-{}.", ticket.contact_name, ticket.number)),
     };
     let body = if wish.is_empty() { body } else { format!("{body} “{wish}”") };
-    let new = NewNotice { kind: kind, subject_kind: "ticket", subject: ticket.id.0, body: &body, dedup_key: &notice_key(ticket.id) };
+    let new = NewNotice { kind, subject_kind: "ticket", subject: ticket.id.0, body: &body, dedup_key: &notice_key(ticket.id) };
     notices::add_or_reopen(cx, new).await?;
     Ok(())
 }

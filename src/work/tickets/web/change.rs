@@ -25,7 +25,7 @@ use platform::{
 /// The page head of a small form of the ticket.
 pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
     let words = format!("{} · T-{}", t.contact_name, t.number);
-    ui::Head::of(&r, "calendar")
+    ui::Head::of(r, "calendar")
         .title(title)
         .sub(ui::format::span(t.starts_at, t.ends_at, t.zone()))
         .back(format!("/tickets/{}", t.id), words)

@@ -90,7 +90,7 @@ pub async fn correct_form(mut r: Read, Path((id, clock)): Path<(TicketId, ClockI
 
 fn page(r: &Read, t: &Ticket, e: &ClockEntry, typed: &Fields, errors: &FieldErrors) -> SmallForm {
     let title = format!("{}'s clock", e.member_name);
-    let head = ui::Head::of(&r, "calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number));
+    let head = ui::Head::of(r, "calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number));
     let mut form = SmallForm::new(head, format!("/tickets/{}/clock/{}", t.id, e.id), "Save");
     form.version = Some(e.version);
     let field = |field: ui::Field, name: &str| field.value(typed.get(name)).errors(errors);

@@ -72,7 +72,7 @@ async fn add_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors
 }
 
 fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
-    ui::Head::of(&r, "calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number))
+    ui::Head::of(r, "calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number))
 }
 
 /// `POST /tickets/{id}/lines/new`

@@ -97,7 +97,7 @@ async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
         asked.0.iter().filter(|(n, v)| ["date", "time", "technician"].contains(&n.as_str()) && !v.is_empty()).cloned().collect();
     let query = kept.iter().fold(String::new(), |query, (n, v)| query + &format!("{n}={}&", percent_encode(v)));
     ui::page(&Pick {
-        head: ui::Head::of(&r, "calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"),
+        head: ui::Head::of(r, "calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"),
         search,
         kept,
         query,
@@ -181,7 +181,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     shown.iter_mut().enumerate().for_each(|(i, r)| r.name = format!("lines[{i}]"));
     let prefers = booking.contact.preferred_time.clone().map(|p| format!("{p}s")).unwrap_or_default();
     Ok(New {
-        head: ui::Head::of(&r, "calendar")
+        head: ui::Head::of(r, "calendar")
             .title("New ticket")
             .sub(&booking.contact.name)
             .back(format!("/contacts/{contact}"), &booking.contact.name),

@@ -101,7 +101,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
     let (answer, answer_tone) = answer_words(&t, &parts, zone);
     let back = ui::format::input_date(t.starts_at, who.zone);
     let is_today = who.today() == platform::localtime::local_date(t.starts_at, who.zone);
-    let head = ui::Head::of(&r, if is_today { "today" } else { "calendar" }).title(&t.contact_name);
+    let head = ui::Head::of(r, if is_today { "today" } else { "calendar" }).title(&t.contact_name);
     let mut head = head;
     // The head does not repeat the running clock on the page of its own ticket.
     head.current = head.current.filter(|c| c.href != format!("/tickets/{id}"));
