@@ -11,9 +11,21 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// The application's stylesheet, in cascade order.
-const APP_CSS: &[&str] = &["tokens", "base", "layout", "components", "form", "calendar", "print"];
-/// The customer's small pages.
+/// The application's stylesheet, one file a component. `tokens` comes first because it declares the order of the layers; inside a layer,
+/// a later file wins over an earlier one where two selectors are equally specific.
+#[rustfmt::skip]
+const APP_CSS: &[&str] = &[
+    "tokens", "base",
+    // layout
+    "page", "nav", "bar", "lone", "split",
+    // components
+    "button", "now", "card", "note", "pill", "rows", "list", "text", "visit", "stack", "table", "empty", "qr", "tools", "segment", "menu", "fold",
+    "progress", "live", "kbd", "timeline", "tile", "dialog", "queue", "diff",
+    // components of forms
+    "field", "redact", "check", "fieldset", "columns", "errors", "search", "pick", "line", "keep", "step",
+    "calendar", "utilities", "print",
+];
+/// The stylesheet of the customer's small pages.
 const PUBLIC_CSS: &[&str] = &["tokens", "public"];
 /// Every page's script: these first, the others follow by name.
 const FIRST_JS: &[&str] = &["dom", "redact", "store"];
@@ -126,29 +138,24 @@ fn kind(ext: &str) -> &'static str {
     }
 }
 
-/// Joins stylesheets without comments and needless white space.
+/// Joins stylesheets.
 fn css(dir: &Path, names: &[&str]) -> String {
-    let mut all = String::new();
-    for name in names {
-        let path = dir.join("css").join(format!("{name}.css"));
-        all.push_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
-    }
-    let mut bare = String::with_capacity(all.len());
-    let mut rest = all.as_str();
-    while let Some((before, after)) = rest.split_once("/*") {
-        bare.push_str(before);
-        rest = after.split_once("*/").expect("a comment ends").1;
-    }
-    bare.push_str(rest);
-    let mut tight = String::with_capacity(bare.len());
-    for word in bare.split_whitespace() {
-        if !tight.is_empty() && !tight.ends_with(['{', '}', ';', ',']) && !word.starts_with(['{', '}']) {
-            tight.push(' ');
+    names.iter().map(|name| code(&read(&dir.join("css").join(format!("{name}.css"))))).collect()
+}
+
+/// A script or stylesheet without its comment lines, empty lines and indentation. A comment has lines of its own.
+fn code(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut is_comment = false;
+    for line in text.lines().map(str::trim) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.is_empty() && !line.starts_with("//") {
+            code.push_str(line);
+            code.push('\n');
         }
-        tight.push_str(word);
+        is_comment &= !line.ends_with("*/");
     }
-    // A declaration's colon is always followed by a space here, a selector's never.
-    tight.replace(": ", ":").replace(";}", "}")
+    code
 }
 
 /// `t0…t95`: the quarter hour a block starts at; `s1…s96`: how many it lasts.
@@ -231,6 +238,10 @@ fn joined(paths: &[PathBuf]) -> String {
         }
     }
     joined
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The files of a folder, by name.
