@@ -180,62 +180,70 @@ fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let stem = |p: &PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let mut app: Vec<PathBuf> = files(dir).into_iter().filter(|p| !own.iter().any(|(_, parts)| parts.contains(p))).collect();
     app.sort_by_key(|p| (FIRST_JS.iter().position(|f| *f == stem(p)).unwrap_or(FIRST_JS.len()), stem(p)));
+    let all_exported: Vec<String> = files(dir).iter().flat_map(|p| exported(p)).collect();
+    let unique: BTreeSet<&String> = all_exported.iter().collect();
+    assert_eq!(unique.len(), all_exported.len(), "two scripts export the same name: {all_exported:?}");
     let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| parts.iter().flat_map(|p| imported(p))).collect();
-    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
-    let app = format!("{}export{{{}}};\n", joined(&app), names(&wanted)).into_bytes();
+    // Without names nothing is imported or exported.
+    let list = |word: &str, names: &BTreeSet<String>, from: &str| {
+        if names.is_empty() { String::new() } else { format!("{word}{{{}}}{from};\n", names.iter().cloned().collect::<Vec<_>>().join(",")) }
+    };
+    let app = (joined(&app) + &list("export", &wanted, "")).into_bytes();
     let from = address("app.js", &app);
     let mut all = vec![("app.js".to_owned(), app)];
     for (name, parts) in own {
         let wanted = parts.iter().flat_map(|p| imported(p)).collect();
         let given = parts.iter().flat_map(|p| exported(p)).collect();
-        let body = format!("import{{{}}}from{from:?};\n{}export{{{}}};\n", names(&wanted), joined(&parts), names(&given));
+        let body = list("import", &wanted, &format!("from{from:?}")) + &joined(&parts) + &list("export", &given, "");
         all.push((name.to_owned(), body.into_bytes()));
     }
     all
 }
 
-/// What a script gives to others.
+/// The names that a script exports.
 fn exported(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("static file is readable");
-    let name = |l: &str| l.strip_prefix("export ")?.trim_start_matches("async ").split_once(' ').map(|(_, rest)| rest.to_owned());
-    text.lines().filter_map(name).map(|l| l.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect()).collect()
+    read(path).lines().filter_map(|line| Some(export(line)?.1.to_owned())).collect()
 }
 
-/// What a script takes from its neighbours.
+/// An exporting line as keyword (`const`, `function`, `async function`), name and rest.
+fn export(line: &str) -> Option<(&str, &str, &str)> {
+    let declared = line.strip_prefix("export ")?;
+    let keyword = ["const", "function", "async function"].into_iter().find(|k| declared.starts_with(*k));
+    let keyword = keyword.unwrap_or_else(|| panic!("only constants and functions are exported, not `{line}`"));
+    let declared = declared[keyword.len()..].trim_start();
+    let end = declared.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '$')).unwrap_or(declared.len());
+    Some((keyword, &declared[..end], &declared[end..]))
+}
+
+/// The names that a script imports from its neighbours.
 fn imported(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("static file is readable");
+    let text = read(path);
     let lines = text.lines().filter_map(|l| l.strip_prefix("import {")?.split_once('}'));
     lines.flat_map(|(names, _)| names.split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>()).collect()
 }
 
-/// Joins scripts into one. Each file is a module of its own as well (tests import it), so `import` lines of neighbours and
-/// the word `export` go; top-level names are therefore unique across the files of one script.
+/// Joins scripts into one. Each file is a module of its own as well (tests import it). Here it becomes a block, so that its top-level names
+/// stay its own, and what it exports becomes a `var`, which is seen outside the block; lines that import from neighbours go.
 fn joined(paths: &[PathBuf]) -> String {
     let mut joined = String::new();
-    let mut names = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(path).expect("static file is readable");
-        let mut comment = false;
-        for line in text.lines() {
-            let line = line.trim();
-            comment |= line.starts_with("/*");
-            let skip = comment || line.is_empty() || line.starts_with("//") || line.starts_with("import ");
-            comment &= !line.ends_with("*/");
-            if skip {
-                continue;
+        let mut block = String::new();
+        let mut is_exported_function = false;
+        for line in read(path).lines() {
+            if let Some((keyword, name, rest)) = export(line) {
+                is_exported_function = keyword != "const";
+                let value = if is_exported_function { format!(" = {keyword}") } else { String::new() };
+                writeln!(block, "var {name}{value}{rest}").expect("a String takes it");
+            } else if line == "}" && is_exported_function {
+                // The end of a function is now the end of a statement.
+                is_exported_function = false;
+                block.push_str("};\n");
+            } else if !line.starts_with("import ") {
+                block.push_str(line);
+                block.push('\n');
             }
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            joined.push_str(line);
-            joined.push('\n');
         }
-        joined.push_str(";\n");
-        for line in text.lines() {
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            let Some(rest) = ["const ", "let ", "function ", "async function "].iter().find_map(|k| line.strip_prefix(k)) else { continue };
-            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect();
-            assert!(name.is_empty() || !names.contains(&name), "{}: top-level name `{name}` is taken by another script", path.display());
-            names.push(name);
-        }
+        write!(joined, "{{\n{}}}\n", code(&block)).expect("a String takes it");
     }
     joined
 }
