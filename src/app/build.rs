@@ -11,9 +11,21 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// The application's stylesheet, in cascade order.
-const APP_CSS: &[&str] = &["tokens", "base", "layout", "components", "form", "calendar", "print"];
-/// The customer's small pages.
+/// The application's stylesheet, one file a component. `tokens` comes first because it declares the order of the layers; inside a layer,
+/// a later file wins over an earlier one where two selectors are equally specific.
+#[rustfmt::skip]
+const APP_CSS: &[&str] = &[
+    "tokens", "base",
+    // layout
+    "page", "nav", "bar", "lone", "split",
+    // components
+    "button", "now", "card", "note", "pill", "rows", "list", "text", "visit", "stack", "table", "empty", "qr", "tools", "segment", "menu", "fold",
+    "progress", "live", "kbd", "timeline", "tile", "dialog", "queue", "diff",
+    // components of forms
+    "field", "redact", "check", "fieldset", "columns", "errors", "search", "pick", "line", "keep", "step",
+    "calendar", "utilities", "print",
+];
+/// The stylesheet of the customer's small pages.
 const PUBLIC_CSS: &[&str] = &["tokens", "public"];
 /// Every page's script: these first, the others follow by name.
 const FIRST_JS: &[&str] = &["dom", "redact", "store"];
@@ -126,29 +138,24 @@ fn kind(ext: &str) -> &'static str {
     }
 }
 
-/// Joins stylesheets without comments and needless white space.
+/// Joins stylesheets.
 fn css(dir: &Path, names: &[&str]) -> String {
-    let mut all = String::new();
-    for name in names {
-        let path = dir.join("css").join(format!("{name}.css"));
-        all.push_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
-    }
-    let mut bare = String::with_capacity(all.len());
-    let mut rest = all.as_str();
-    while let Some((before, after)) = rest.split_once("/*") {
-        bare.push_str(before);
-        rest = after.split_once("*/").expect("a comment ends").1;
-    }
-    bare.push_str(rest);
-    let mut tight = String::with_capacity(bare.len());
-    for word in bare.split_whitespace() {
-        if !tight.is_empty() && !tight.ends_with(['{', '}', ';', ',']) && !word.starts_with(['{', '}']) {
-            tight.push(' ');
+    names.iter().map(|name| code(&read(&dir.join("css").join(format!("{name}.css"))))).collect()
+}
+
+/// A script or stylesheet without its comment lines, empty lines and indentation. A comment has lines of its own.
+fn code(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut is_comment = false;
+    for line in text.lines().map(str::trim) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.is_empty() && !line.starts_with("//") {
+            code.push_str(line);
+            code.push('\n');
         }
-        tight.push_str(word);
+        is_comment &= !line.ends_with("*/");
     }
-    // A declaration's colon is always followed by a space here, a selector's never.
-    tight.replace(": ", ":").replace(";}", "}")
+    code
 }
 
 /// `t0…t95`: the quarter hour a block starts at; `s1…s96`: how many it lasts.
@@ -173,64 +180,76 @@ fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let stem = |p: &PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let mut app: Vec<PathBuf> = files(dir).into_iter().filter(|p| !own.iter().any(|(_, parts)| parts.contains(p))).collect();
     app.sort_by_key(|p| (FIRST_JS.iter().position(|f| *f == stem(p)).unwrap_or(FIRST_JS.len()), stem(p)));
+    let all_exported: Vec<String> = files(dir).iter().flat_map(|p| exported(p)).collect();
+    let unique: BTreeSet<&String> = all_exported.iter().collect();
+    assert_eq!(unique.len(), all_exported.len(), "two scripts export the same name: {all_exported:?}");
     let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| parts.iter().flat_map(|p| imported(p))).collect();
-    let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(",");
-    let app = format!("{}export{{{}}};\n", joined(&app), names(&wanted)).into_bytes();
+    // Without names nothing is imported or exported.
+    let list = |word: &str, names: &BTreeSet<String>, from: &str| {
+        if names.is_empty() { String::new() } else { format!("{word}{{{}}}{from};\n", names.iter().cloned().collect::<Vec<_>>().join(",")) }
+    };
+    let app = (joined(&app) + &list("export", &wanted, "")).into_bytes();
     let from = address("app.js", &app);
     let mut all = vec![("app.js".to_owned(), app)];
     for (name, parts) in own {
         let wanted = parts.iter().flat_map(|p| imported(p)).collect();
         let given = parts.iter().flat_map(|p| exported(p)).collect();
-        let body = format!("import{{{}}}from{from:?};\n{}export{{{}}};\n", names(&wanted), joined(&parts), names(&given));
+        let body = list("import", &wanted, &format!("from{from:?}")) + &joined(&parts) + &list("export", &given, "");
         all.push((name.to_owned(), body.into_bytes()));
     }
     all
 }
 
-/// What a script gives to others.
+/// The names that a script exports.
 fn exported(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("static file is readable");
-    let name = |l: &str| l.strip_prefix("export ")?.trim_start_matches("async ").split_once(' ').map(|(_, rest)| rest.to_owned());
-    text.lines().filter_map(name).map(|l| l.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect()).collect()
+    read(path).lines().filter_map(|line| Some(export(line)?.1.to_owned())).collect()
 }
 
-/// What a script takes from its neighbours.
+/// An exporting line as keyword (`const`, `function`, `async function`), name and rest.
+fn export(line: &str) -> Option<(&str, &str, &str)> {
+    let declared = line.strip_prefix("export ")?;
+    let keyword = ["const", "function", "async function"].into_iter().find(|k| declared.starts_with(*k));
+    let keyword = keyword.unwrap_or_else(|| panic!("only constants and functions are exported, not `{line}`"));
+    let declared = declared[keyword.len()..].trim_start();
+    let end = declared.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '$')).unwrap_or(declared.len());
+    Some((keyword, &declared[..end], &declared[end..]))
+}
+
+/// The names that a script imports from its neighbours.
 fn imported(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("static file is readable");
+    let text = read(path);
     let lines = text.lines().filter_map(|l| l.strip_prefix("import {")?.split_once('}'));
     lines.flat_map(|(names, _)| names.split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>()).collect()
 }
 
-/// Joins scripts into one. Each file is a module of its own as well (tests import it), so `import` lines of neighbours and
-/// the word `export` go; top-level names are therefore unique across the files of one script.
+/// Joins scripts into one. Each file is a module of its own as well (tests import it). Here it becomes a block, so that its top-level names
+/// stay its own, and what it exports becomes a `var`, which is seen outside the block; lines that import from neighbours go.
 fn joined(paths: &[PathBuf]) -> String {
     let mut joined = String::new();
-    let mut names = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(path).expect("static file is readable");
-        let mut comment = false;
-        for line in text.lines() {
-            let line = line.trim();
-            comment |= line.starts_with("/*");
-            let skip = comment || line.is_empty() || line.starts_with("//") || line.starts_with("import ");
-            comment &= !line.ends_with("*/");
-            if skip {
-                continue;
+        let mut block = String::new();
+        let mut is_exported_function = false;
+        for line in read(path).lines() {
+            if let Some((keyword, name, rest)) = export(line) {
+                is_exported_function = keyword != "const";
+                let value = if is_exported_function { format!(" = {keyword}") } else { String::new() };
+                writeln!(block, "var {name}{value}{rest}").expect("a String takes it");
+            } else if line == "}" && is_exported_function {
+                // The end of a function is now the end of a statement.
+                is_exported_function = false;
+                block.push_str("};\n");
+            } else if !line.starts_with("import ") {
+                block.push_str(line);
+                block.push('\n');
             }
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            joined.push_str(line);
-            joined.push('\n');
         }
-        joined.push_str(";\n");
-        for line in text.lines() {
-            let line = line.strip_prefix("export ").unwrap_or(line);
-            let Some(rest) = ["const ", "let ", "function ", "async function "].iter().find_map(|k| line.strip_prefix(k)) else { continue };
-            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect();
-            assert!(name.is_empty() || !names.contains(&name), "{}: top-level name `{name}` is taken by another script", path.display());
-            names.push(name);
-        }
+        write!(joined, "{{\n{}}}\n", code(&block)).expect("a String takes it");
     }
     joined
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The files of a folder, by name.

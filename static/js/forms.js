@@ -3,7 +3,6 @@
 import { $, $$, on, say, freshKey } from './dom.js';
 import { mended, queued } from './queue.js';
 
-const keyOf = (form) => form.elements._key;
 const here = () => location.pathname + location.search;
 
 // A page reached without an error means that the filling-in before it has arrived.
@@ -20,7 +19,7 @@ export function rest(form) {
   form.removeAttribute('aria-busy');
   delete form.dataset.sent;
   for (const b of $$('.sending', form)) b.classList.remove('sending');
-  const key = keyOf(form);
+  const key = form.elements._key;
   if (key && key.value === sessionStorage.arrived) key.value = freshKey();
 }
 
@@ -71,15 +70,15 @@ const enhanced = (form) => navigator.serviceWorker?.controller && form.enctype !
   && !/^\/(sign-|businesses|demo)/.test(new URL(form.action).pathname) && document.body.dataset.who;
 
 on('submit', async (e) => {
-  const form = e.target;
-  const { submitter } = e;
+  const { target: form, submitter } = e;
   if (e.defaultPrevented || form.method !== 'post') return;
   if (form.dataset.sent) return e.preventDefault();
   form.dataset.sent = 1;
   form.setAttribute('aria-busy', 'true');
   (submitter || form.querySelector('.btn'))?.classList.add('sending');
   if (!enhanced(form)) {
-    if (keyOf(form)) sessionStorage.sent = `${keyOf(form).value} ${here()}`;
+    const key = form.elements._key;
+    if (key) sessionStorage.sent = `${key.value} ${here()}`;
     return;
   }
   e.preventDefault();

@@ -6,12 +6,11 @@ import { entries } from './store.js';
 
 const wizard = $('form[data-wizard]');
 const signal = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
-const draftName = (name) => `draft:${document.body.dataset.who}:${name}`;
-// `bar`, `head` and the like stay inside: top-level names are shared by all scripts.
+
 function startWizard(form) {
   const steps = $$('[data-step]', form);
   const names = steps.map((s) => s.dataset.step);
-  const key = draftName(form.dataset.draft);
+  const key = `draft:${document.body.dataset.who}:${form.dataset.draft}`;
   const { about } = form.dataset;
   const back = $('[data-back]', form);
   const next = $('[data-next]', form);
@@ -127,8 +126,10 @@ function startWizard(form) {
     const from = at;
     at = Math.max(0, Math.min(to, steps.length - 1));
     reached = Math.max(reached, at);
-    steps.forEach((s, i) => { s.hidden = i !== at; });
-    [...bar.children].forEach((b, i) => b.classList.toggle('on', i <= at));
+    steps.forEach((s, i) => {
+      s.hidden = i !== at;
+      bar.children[i].classList.toggle('on', i <= at);
+    });
     bar.setAttribute('aria-label', `Step ${at + 1} of ${steps.length}`);
     const last = at === steps.length - 1;
     back.hidden = at === 0;

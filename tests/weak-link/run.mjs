@@ -1,7 +1,7 @@
 // Measures the close-out and the pages around it on the weak link, and prints the budgets with what was measured beside them.
 //   --runs N      loads behind each figure (10)
 //   --only NAME   first, pages, cold or closeout
-//   --markdown    the table as it stands in the README
+//   --markdown    the table as it stands in docs/measured.md
 //   --seed N      of the packets lost (1)
 // Exit code 1 when a budget is missed, 2 when it could not be measured.
 import { parseArgs } from 'node:util';
