@@ -1,17 +1,23 @@
-//! Bytes of a spreadsheet export → rows: encodings, delimiters, spreadsheet wrapping, ragged rows.
+//! Bytes of a spreadsheet export → rows: encodings, delimiters, open quotes, spreadsheet wrapping, ragged rows.
 
+mod records;
+
+use self::records::{Fault, Records};
 use super::RowProblem;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-/// A file read as a table. Every line of it is in `rows`, in `problems`, or counted as blank.
+/// A file read as a table. Every line of it is in `rows`, in `refused`, or counted as blank.
 #[derive(Debug, Clone)]
 pub struct Sheet {
     pub headers: Vec<String>,
     pub rows: Vec<Row>,
     /// Ragged rows; they are in `rows` too, filled up or with their surplus in `Row::surplus`.
     pub problems: Vec<RowProblem>,
+    /// Lines that are no row because a quote is opened and not closed (the rule stands in `records`), each with its reason.
+    pub refused: Vec<(Row, RowProblem)>,
+    /// Lines without text, and rows without a cell that has any.
     pub blank_lines: u64,
     pub encoding: &'static str,
     pub delimiter: char,
@@ -72,6 +78,7 @@ pub enum FileProblem {
     Empty,
     NotText,
     NoRows,
+    OpenQuote,
 }
 
 impl std::fmt::Display for FileProblem {
@@ -80,6 +87,9 @@ impl std::fmt::Display for FileProblem {
             Self::Empty => "The file is empty",
             Self::NotText => "This is not a CSV file. Export it again as CSV (a text file), not as Excel or PDF",
             Self::NoRows => "The file has a header but no rows",
+            Self::OpenQuote => {
+                "The line with the names of the columns opens a quote (\") and does not close it. Mend that line and bring the file again"
+            }
         })
     }
 }
@@ -89,38 +99,44 @@ impl std::error::Error for FileProblem {}
 pub fn read(bytes: &[u8]) -> Result<Sheet, FileProblem> {
     let (text, encoding) = decode(bytes)?;
     let delimiter = sniff(&text);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut sheet = Sheet {
         headers: Vec::new(),
         rows: Vec::new(),
         problems: Vec::new(),
+        refused: Vec::new(),
         blank_lines: 0,
         encoding: encoding.name(),
         delimiter: char::from(delimiter),
         sha256: Sha256::digest(bytes).into(),
         keys: Vec::new(),
     };
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|_| FileProblem::NotText)? {
-        let line = record.position().map_or(0, |at| first_line(&text, at));
-        let cells: Vec<&str> = record.iter().map(clean).collect();
-        if cells.iter().all(|c| c.is_empty()) {
-            sheet.blank_lines += 1;
-        } else if sheet.headers.is_empty() {
-            sheet.keys = cells.iter().map(|h| header_key(h)).collect();
-            sheet.headers = cells.into_iter().map(str::to_owned).collect();
-        } else {
-            sheet.push(line, &cells);
+    let mut records = Records::new(&text, sheet.delimiter);
+    while let Some(record) = records.next(&sheet.headers) {
+        let cells: Vec<&str> = record.cells.iter().map(|cell| clean(cell)).collect();
+        match record.fault {
+            Some(_) if sheet.headers.is_empty() => return Err(FileProblem::OpenQuote),
+            Some(fault) => sheet.refuse(record.line, &cells, fault),
+            None if cells.iter().all(|c| c.is_empty()) => sheet.blank_lines += 1,
+            None if sheet.headers.is_empty() => {
+                sheet.keys = cells.iter().map(|h| header_key(h)).collect();
+                sheet.headers = cells.into_iter().map(str::to_owned).collect();
+            }
+            None => sheet.push(record.line, &cells),
         }
     }
-    match (sheet.headers.is_empty(), sheet.rows.is_empty()) {
+    match (sheet.headers.is_empty(), sheet.total()) {
         (true, _) => Err(FileProblem::Empty),
-        (_, true) => Err(FileProblem::NoRows),
+        (_, 0) => Err(FileProblem::NoRows),
         _ => Ok(sheet),
     }
 }
 
 impl Sheet {
+    /// Rows and refused lines: what an import has to account for.
+    pub fn total(&self) -> usize {
+        self.rows.len() + self.refused.len()
+    }
+
     /// Index of a column by its name, in whatever case and punctuation; the first if there are several.
     pub fn column(&self, name: &str) -> Option<usize> {
         let key = header_key(name);
@@ -139,17 +155,36 @@ impl Sheet {
     }
 
     fn push(&mut self, line: u64, cells: &[&str]) {
-        let wanted = self.headers.len();
-        let had = cells.len();
-        let surplus: Vec<String> = cells.iter().skip(wanted).map(|&s| s.to_owned()).collect();
+        let (wanted, had) = (self.headers.len(), cells.len());
+        let row = self.row(line, cells);
         if had < wanted {
             let message = format!("The row has {had} of {wanted} columns; the rest was taken as empty");
             self.problems.push(RowProblem::new(line, None, message));
-        } else if surplus.iter().any(|s| !s.is_empty()) {
+        } else if row.surplus.iter().any(|s| !s.is_empty()) {
             let message = format!("The row has {had} columns where the header has {wanted}; check for a comma without quotes");
             self.problems.push(RowProblem::new(line, None, message));
         }
-        self.rows.push(Row { line, cells: Cells::new(cells, wanted), surplus });
+        self.rows.push(row);
+    }
+
+    fn refuse(&mut self, line: u64, cells: &[&str], fault: Fault) {
+        let problem = match fault {
+            Fault::OpenQuote { column } => {
+                let name = self.headers.get(column).map(String::as_str);
+                RowProblem::new(line, name, "A quote is opened here and not closed; close it or take it out")
+            }
+            Fault::Rest { opened } => RowProblem::new(
+                line,
+                None,
+                format!("No whole row, and the quote opened in line {opened} is not closed; it may belong there"),
+            ),
+        };
+        self.refused.push((self.row(line, cells), problem));
+    }
+
+    fn row(&self, line: u64, cells: &[&str]) -> Row {
+        let wanted = self.headers.len();
+        Row { line, cells: Cells::new(cells, wanted), surplus: cells.iter().skip(wanted).map(|&s| s.to_owned()).collect() }
     }
 }
 
@@ -166,13 +201,6 @@ pub fn clean(cell: &str) -> &str {
     let cell = cell.strip_prefix("=\"").and_then(|c| c.strip_suffix('"')).unwrap_or(cell);
     let guarded = cell.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@(".contains(c)));
     guarded.unwrap_or(cell).trim()
-}
-
-/// The reader's position may lie before blank lines that it skipped.
-fn first_line(text: &str, at: &csv::Position) -> u64 {
-    let start = usize::try_from(at.byte()).map_or(text.len(), |b| b.min(text.len()));
-    let skipped = text.as_bytes()[start..].iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-    at.line() + skipped.filter(|b| **b == b'\n').count() as u64
 }
 
 fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, &'static Encoding), FileProblem> {
@@ -279,5 +307,6 @@ mod tests {
         assert_eq!(read(b"PK\x03\x04rest").err(), Some(FileProblem::NotText));
         assert_eq!(read(b"a,b\n").err(), Some(FileProblem::NoRows));
         assert_eq!(read(b"\n \n").err(), Some(FileProblem::Empty));
+        assert_eq!(read(b"a,\"b\n1,2\n").err(), Some(FileProblem::OpenQuote));
     }
 }

@@ -113,7 +113,7 @@ pub fn read(bytes: &[u8], kind: Kind, country: &str, choices: &Choices) -> Resul
     let sheet = csv::read(bytes).map_err(|e| e.to_string())?;
     let mapping = choices.mapping.clone().unwrap_or_else(|| Mapping::guess(kind, &sheet));
     let options = Options { region: country.to_owned(), date_orders: choices.date_orders.clone(), date_order: choices.date_order };
-    let total = sheet.rows.len();
+    let total = sheet.total();
     let (rows, rest) = match kind {
         Kind::SquareCustomers => take(square::customers(&sheet, &mapping, &options), Rows::Customers),
         Kind::SquareCatalogue => take(square::catalogue(&sheet, &mapping), Rows::Catalogue),
@@ -173,7 +173,9 @@ pub fn refused_csv(bytes: &[u8], reasons: &BTreeMap<u64, String>) -> Result<Stri
     let mut out = ::csv::Writer::from_writer(Vec::new());
     let mut write = |cells: Vec<String>| out.write_record(cells.iter().map(|c| harmless(c))).map_err(|e| e.to_string());
     write(sheet.headers.iter().cloned().chain(["Line".into(), "Reason".into()]).collect())?;
-    for row in &sheet.rows {
+    let mut rows: Vec<&csv::Row> = sheet.rows.iter().chain(sheet.refused.iter().map(|(row, _)| row)).collect();
+    rows.sort_by_key(|row| row.line);
+    for row in rows {
         if let Some(reason) = reasons.get(&row.line) {
             write(row.cells.iter().map(str::to_owned).chain([row.line.to_string(), reason.clone()]).collect())?;
         }

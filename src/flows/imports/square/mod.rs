@@ -113,10 +113,14 @@ impl<'s> Cells<'s> {
     }
 }
 
-/// Reads each row with `read`, which may add warnings; an error refuses the row.
+/// Reads each row with `read`, which may add warnings; an error refuses the row. Lines that are no rows are refused already.
 fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &mut Vec<RowProblem>) -> Result<T, RowProblem>) -> Parsed<T> {
-    let mut parsed =
-        Parsed { rows: Vec::with_capacity(sheet.rows.len()), refused: Vec::new(), warnings: sheet.problems.clone(), questions: Vec::new() };
+    let mut parsed = Parsed {
+        rows: Vec::with_capacity(sheet.rows.len()),
+        refused: sheet.refused.iter().map(|(_, problem)| problem.clone()).collect(),
+        warnings: sheet.problems.clone(),
+        questions: Vec::new(),
+    };
     for row in &sheet.rows {
         let cells = Cells { mapping, row };
         match read(&cells, &mut parsed.warnings) {
@@ -124,6 +128,7 @@ fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &m
             Err(problem) => parsed.refused.push(problem),
         }
     }
+    parsed.refused.sort_by_key(|p| p.line);
     parsed
 }
 
