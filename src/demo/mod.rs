@@ -17,6 +17,7 @@ use crate::{
     platform::{
         action::Meta,
         app::App,
+        commit::commit,
         error::Result,
         ids::{MemberId, OrgId, UserId},
         role::{MemberState, Role},
@@ -137,6 +138,6 @@ async fn make(app: &App) -> Result<OrgId> {
         .execute(&mut *tx)
         .await?;
     }
-    tx.commit().await?;
+    commit(tx).await?;
     Ok(org)
 }

@@ -34,7 +34,7 @@ impl TaskHandler for RunExport {
             // It was deleted meanwhile.
             Ok(()) | Err(Error::NotFound) => Ok(()),
             // A database that is away is tried again.
-            Err(e @ Error::Unavailable(_)) => Err(e),
+            Err(e) if e.is_passing() => Err(e),
             Err(e) => {
                 tracing::error!(error = %e, export = %self.export, "an export stopped");
                 let reason = match e {

@@ -25,12 +25,27 @@ pub enum Proof<'a> {
     },
 }
 
+/// The session that a sign-in is to open. Made before its transaction, so that it is found again if the answer to COMMIT is lost.
+pub struct NewSession {
+    pub id: SessionId,
+    /// For the cookie; nothing else knows it.
+    pub token: String,
+}
+
+impl NewSession {
+    pub fn random() -> Self {
+        Self { id: SessionId::new(), token: random_token() }
+    }
+
+    /// Whether it was opened.
+    pub async fn is_open(&self, db: &mut PgConnection) -> Result<bool> {
+        Ok(sqlx::query_scalar!(r#"select exists (select from sessions where id = $1) as "open!""#, self.id.0).fetch_one(db).await?)
+    }
+}
+
 /// A person who has just signed in.
 pub struct Redeemed {
     pub user: UserId,
-    pub session: SessionId,
-    /// For the cookie; nothing else knows it.
-    pub token: String,
     pub next: Option<String>,
     /// The business to make now that the address is proven.
     pub sign_up: Option<Value>,
@@ -42,9 +57,16 @@ struct Row {
     sign_up: Option<Value>,
 }
 
-/// Uses the proof up and opens a session. `None`: it is wrong, used, too old, or another browser's. The caller commits either way,
+/// Uses the proof up and opens `session`. `None`: it is wrong, used, too old, or another browser's. The caller commits either way,
 /// so that wrong codes are counted.
-pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Redeemed>> {
+pub async fn redeem(
+    db: &mut PgConnection,
+    app: &App,
+    proof: Proof<'_>,
+    session: &NewSession,
+    origin: &Origin,
+    user_agent: &str,
+) -> Result<Option<Redeemed>> {
     let row = match proof {
         Proof::Link(token) => by_link(db, app, token).await?,
         Proof::Code { code, browser } => by_code(db, app, code, browser).await?,
@@ -56,8 +78,8 @@ pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: 
         (None, Some(_)) => user_of(db, app, &row.email).await?,
         (None, None) => return Ok(None),
     };
-    let (session, token) = open_session(db, app, user, origin, user_agent).await?;
-    Ok(Some(Redeemed { user, session, token, next: row.next_path, sign_up: row.sign_up }))
+    open_session(db, app, user, session, origin, user_agent).await?;
+    Ok(Some(Redeemed { user, next: row.next_path, sign_up: row.sign_up }))
 }
 
 async fn by_link(db: &mut PgConnection, app: &App, token: &str) -> Result<Option<Row>> {
@@ -111,8 +133,15 @@ pub async fn user_of(db: &mut PgConnection, app: &App, email: &str) -> Result<Us
 }
 
 /// Opens a session in the business the person was in last, else in the first of theirs.
-async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &Origin, user_agent: &str) -> Result<(SessionId, String)> {
-    let (id, token, now) = (SessionId::new(), random_token(), app.clock.now());
+async fn open_session(
+    db: &mut PgConnection,
+    app: &App,
+    user: UserId,
+    session: &NewSession,
+    origin: &Origin,
+    user_agent: &str,
+) -> Result<()> {
+    let now = app.clock.now();
     let user_agent: String = user_agent.chars().take(300).collect();
     sqlx::query!(
         r#"
@@ -122,9 +151,9 @@ async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &O
             order by b.org_id is not distinct from (select s.org_id from sessions s where s.user_id = $2 and s.org_id is not null order by s.created_at desc limit 1) desc,
                      b.name limit 1))
         "#,
-        id.0,
+        session.id.0,
         user.0,
-        token_hash(&token),
+        token_hash(&session.token),
         now,
         now + SESSION_LIFE,
         user_agent,
@@ -132,5 +161,5 @@ async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &O
     )
     .execute(db)
     .await?;
-    Ok((id, token))
+    Ok(())
 }

@@ -9,10 +9,11 @@ use crate::{
     platform::{
         action::{Action, Cx, Subject},
         app::App,
+        commit::{commit, settle},
         error::{Error, Result},
         ids::{OrgId, SessionId, UserId},
         role::Permission,
-        tenant::SignedIn,
+        tenant::{SignedIn, begin_whole},
     },
 };
 
@@ -82,10 +83,14 @@ async fn tell(cx: &mut Cx<'_>, ended: u64) -> Result<Revoked> {
 
 /// Ends the session that asks.
 pub async fn sign_out(app: &App, who: &SignedIn) -> Result<()> {
-    sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
-        .execute(&app.pool)
-        .await?;
-    Ok(())
+    settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
+            .execute(&mut *tx)
+            .await?;
+        commit(tx).await
+    })
+    .await
 }
 
 /// Makes another of the person's businesses the session's current one. Not theirs, or not entered yet: `NotFound`.
