@@ -25,7 +25,8 @@ use crate::{assets, routes};
 use doors::{api, live, replay};
 use office::{business::web::tokens, identity};
 use platform::{
-    app::{App, RequestId, Seen},
+    app::{App, RequestId, Seen, Sent},
+    commit::kept,
     error::{Error, Failure, FieldErrors},
     form::percent_encode,
     observe,
@@ -111,17 +112,20 @@ async fn name_refusals(request: Request, next: Next) -> Response {
 }
 
 /// Renders a failure as a page for people or an envelope for programs. An unauthenticated request for a page is redirected to sign-in.
-async fn render_failures(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn render_failures(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let wants_json = request.uri().path().starts_with("/api/") || accepts_json(request.headers());
     let is_get = request.method() == Method::GET;
     let path = request.uri().path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default();
     let id = request.extensions().get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
+    let sent = Sent::default();
+    request.extensions_mut().insert(sent.clone());
     let response = next.run(request).await;
     let failure = match response.extensions().get::<Failure>() {
         Some(failure) => failure.clone(),
-        None if response.status() == StatusCode::PAYLOAD_TOO_LARGE => failure_of(&Error::TooLarge),
+        None if response.status() == StatusCode::PAYLOAD_TOO_LARGE => Failure::from(&Error::TooLarge),
         None if response.status() == StatusCode::SERVICE_UNAVAILABLE && response.headers().get(header::CONTENT_TYPE).is_none() => {
-            failure_of(&Error::Unavailable("That took too long. Please try again; nothing happens twice.".into()))
+            // A write that was given up may have been at its COMMIT.
+            Failure::from(&if is_get { Error::Unavailable("That took too long. Please try again.".into()) } else { Error::InDoubt })
         }
         None => return response,
     };
@@ -135,7 +139,15 @@ async fn render_failures(State(app): State<App>, request: Request, next: Next) -
     let mut rendered = if wants_json {
         api::failure(&app, &id, &failure).into_response()
     } else {
-        let page = ui::ErrorPage { status: failure.status.as_u16(), message: &failure.message, request_id: &id };
+        let fields: Vec<(String, String)> = serde_html_form::from_bytes(&kept(&sent.0)).unwrap_or_default();
+        let form = ui::SameForm { path: &path, fields: &fields };
+        let page = ui::ErrorPage {
+            status: failure.status.as_u16(),
+            message: &failure.message,
+            request_id: &id,
+            is_in_doubt: failure.is_in_doubt,
+            form: (failure.status == StatusCode::SERVICE_UNAVAILABLE && !fields.is_empty()).then_some(form),
+        };
         Html(page.render().unwrap_or(failure.message.clone())).into_response()
     };
     *rendered.status_mut() = failure.status;
@@ -146,10 +158,6 @@ async fn render_failures(State(app): State<App>, request: Request, next: Next) -
     }
     rendered.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     rendered
-}
-
-fn failure_of(e: &Error) -> Failure {
-    Failure { status: e.status(), code: e.code(), message: e.message(), details: FieldErrors::default(), current: None }
 }
 
 fn accepts_json(headers: &HeaderMap) -> bool {

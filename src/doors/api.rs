@@ -195,6 +195,13 @@ fn tagged(headers: &HeaderMap, who: &Who, data: Value, cursor: Option<String>) -
 /// The envelope of a failure.
 pub fn failure(app: &App, request_id: &str, f: &platform::error::Failure) -> Json<Value> {
     let mut error = json!({ "code": f.code, "message": f.message, "details": f.details.0 });
+    if f.is_in_doubt {
+        error["in_doubt"] = Value::Bool(true);
+        error["message"] = json!(format!(
+            "{} Send it again with the same Idempotency-Key: it is done once. If it had no key, read the record before you send anything.",
+            f.message
+        ));
+    }
     if let Some(current) = &f.current {
         error["current"] = current.clone();
     }

@@ -26,7 +26,11 @@ pub async fn answer(app: Router, request: Request) -> Response {
         *next.uri_mut() = to.clone();
         let cookies = cookies(next.headers(), response.headers());
         next.headers_mut().insert(header::COOKIE, cookies);
-        response = joined(response, run(&app, next).await, &to);
+        let page = run(&app, next).await;
+        // The write is done: a page that can't be shown right now must not look like its failure. The browser follows by itself.
+        if !page.status().is_server_error() {
+            response = joined(response, page, &to);
+        }
     }
     if let Some(key) = key {
         response.headers_mut().insert(KEY, key);

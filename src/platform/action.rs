@@ -1,7 +1,7 @@
 //! Every write is an action, and every action goes through one dispatcher: role, capability, validation, idempotency, version, run, commit.
 //! Pages, `/api/actions`, jobs and (later) models all come through here, so that no caller can skip a check.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Mutex};
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     app::App,
+    commit::{commit, kept, settle},
     error::{Error, FieldErrors, Result},
     ids::{ContactId, OrgId},
     role::{Capability, May, ModelLevel, Permission},
@@ -21,7 +22,7 @@ use super::{
 };
 
 /// A write: the type is its input, `NEEDS` the permission it requires, `run` its effect.
-pub trait Action: Serialize + DeserializeOwned + JsonSchema + Validate<Context = ()> + Send + Sync + 'static {
+pub trait Action: Clone + Serialize + DeserializeOwned + JsonSchema + Validate<Context = ()> + Send + Sync + 'static {
     /// `domain.verb`, as in `api.md`.
     const NAME: &'static str;
     const NEEDS: Permission;
@@ -155,55 +156,132 @@ impl Write {
                 ModelLevel::RequiresAuthorization => return self.denied(A::NAME).await,
             }
         }
+        let key = Key::of(meta, &action)?;
+        let lost = Mutex::new(None);
+        settle(|| self.attempt(&who, meta, &key, action.clone(), &lost)).await
+    }
+
+    /// The action's one transaction. If the answer to its COMMIT is lost, `lost` keeps what it would have returned: the next attempt returns
+    /// that if it finds the key taken, and replaces it if the key is free, for then this one was rolled back.
+    async fn attempt<A: Action>(&self, who: &Who, meta: &Meta, key: &Key, action: A, lost: &Mutex<Option<A::Output>>) -> Result<A::Output> {
         let mut tx = open(&self.app, &self.door, &who.origin, who.now, false).await?;
-        if let Some(first) = begin(&mut tx, &who, A::NAME, meta, &action).await? {
-            return Ok(serde_json::from_value(first)?);
+        let is_repeat = kept(lost).is_some();
+        let is_open = !is_repeat || enter_again(&mut tx, who).await?;
+        if !take(&mut tx, who, A::NAME, key).await? {
+            let lost = kept(lost).take();
+            return match lost {
+                Some(output) if key.is_ours() => Ok(output),
+                _ => Ok(serde_json::from_value(first_answer(&mut tx, who, A::NAME, key).await?)?),
+            };
         }
-        let meanwhile = match (meta.if_version, action.versioned()) {
-            (Some(version), Some((table, id))) => changed_meanwhile(&mut tx, table, id, version).await?,
-            _ => None,
-        };
-        let mut cx = Cx { tx: &mut tx, who: &who, app: &self.app };
-        let done = action.run(&mut cx).await;
-        // The action runs even on a stale version, as only it knows whether this member may see the record; the conflict rolls it back.
-        let output = match (done, meanwhile) {
-            (Err(e @ (Error::NotFound | Error::Forbidden)), _) => return Err(e),
-            (_, Some(conflict)) => return Err(conflict),
-            (done, None) => done?,
-        };
-        if let Some(key) = &meta.key {
+        if !is_open {
+            // Somebody else closed the door between two attempts.
+            return Err(Error::Unauthorized);
+        }
+        let output = self.work(&mut tx, who, meta, action).await?;
+        if !key.is_ours() {
             let response = json!({ "answer": serde_json::to_value(&output)? });
-            sqlx::query!("update idempotency_keys set response = $3 where actor = $1 and key = $2", who.actor(), key, response)
+            sqlx::query!("update idempotency_keys set response = $3 where actor = $1 and key = $2", who.actor(), key.name, response)
                 .execute(&mut *tx)
                 .await?;
         }
-        tx.commit().await?;
-        metrics::counter!("rounds_actions_total", "action" => A::NAME).increment(1);
-        Ok(output)
+        match commit(tx).await {
+            Ok(()) => {
+                metrics::counter!("rounds_actions_total", "action" => A::NAME).increment(1);
+                Ok(output)
+            }
+            Err(e) => {
+                *kept(lost) = Some(output);
+                Err(e)
+            }
+        }
+    }
+
+    /// Checks the version and runs the action.
+    async fn work<A: Action>(&self, tx: &mut Transaction<'static, Postgres>, who: &Who, meta: &Meta, action: A) -> Result<A::Output> {
+        let meanwhile = match (meta.if_version, action.versioned()) {
+            (Some(version), Some((table, id))) => changed_meanwhile(tx, table, id, version).await?,
+            _ => None,
+        };
+        let mut cx = Cx { tx, who, app: &self.app };
+        let done = action.run(&mut cx).await;
+        // Only the action knows whether this member may see the record at all; what it made of an old version is rolled back.
+        match (done, meanwhile) {
+            (Err(e @ (Error::NotFound | Error::Forbidden)), _) => Err(e),
+            (_, Some(conflict)) => Err(conflict),
+            (done, None) => done,
+        }
     }
 
     /// Records a refused action as an event, in a transaction of its own, and returns `Forbidden`.
     async fn denied<T>(&self, action: &'static str) -> Result<T> {
-        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
-        let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app };
-        let about = Subject { kind: "member", id: self.who.member.map_or(self.who.org.0, |m| m.0), contact: None };
-        cx.event("security.permission_denied", about, json!({ "action": action })).await?;
-        tx.commit().await?;
+        let key = Key::ours();
+        settle(|| self.note_denied(action, &key)).await?;
         metrics::counter!("rounds_permission_denied_total").increment(1);
         Err(Error::Forbidden)
     }
+
+    async fn note_denied(&self, action: &'static str, key: &Key) -> Result<()> {
+        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
+        if !take(&mut tx, &self.who, action, key).await? {
+            return Ok(());
+        }
+        let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app };
+        let about = Subject { kind: "member", id: self.who.member.map_or(self.who.org.0, |m| m.0), contact: None };
+        cx.event("security.permission_denied", about, json!({ "action": action })).await?;
+        commit(tx).await
+    }
 }
 
-/// Names the action for the audit trail and takes the idempotency key. Returns the first response if the key was used before.
-async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &Meta, action: &A) -> Result<Option<Value>> {
-    let Some(key) = &meta.key else {
-        sqlx::query!("select set_config('app.action', $1, true)", name).fetch_one(tx).await?;
-        return Ok(None);
-    };
-    if key.is_empty() || key.len() > 255 {
-        return Err(FieldErrors::one("idempotency_key", "A key has 1 to 255 characters."));
+/// The idempotency key an action runs under. Without one from its sender it gets one of ours, so that an attempt whose COMMIT was not answered
+/// is found by the next. Ours is known to nobody else: it keeps no answer.
+struct Key {
+    name: String,
+    /// Of the sender's data. Empty: the key is ours.
+    hash: Vec<u8>,
+}
+
+impl Key {
+    fn of<A: Action>(meta: &Meta, action: &A) -> Result<Self> {
+        match &meta.key {
+            None => Ok(Self::ours()),
+            Some(key) if key.is_empty() || key.len() > 255 => Err(FieldErrors::one("idempotency_key", "A key has 1 to 255 characters.")),
+            Some(key) => Ok(Self { name: key.clone(), hash: digest(serde_json::to_vec(action)?.as_slice()).to_vec() }),
+        }
     }
-    let hash = digest(serde_json::to_vec(action)?.as_slice());
+
+    fn ours() -> Self {
+        Self { name: Uuid::now_v7().to_string(), hash: Vec::new() }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.hash.is_empty()
+    }
+}
+
+/// Enters as who was let in before: the attempt before this one may itself have closed the door, as the end of a session does.
+/// False: the door is closed by now, so there is only an answer to look up.
+async fn enter_again(tx: &mut PgConnection, who: &Who) -> Result<bool> {
+    let is_open = sqlx::query_scalar!(r#"select app.org() is not null as "open!""#).fetch_one(&mut *tx).await?;
+    if !is_open {
+        sqlx::query!(
+            "select app.enter($1, $2, $3, $4, $5, $6, $7)",
+            who.org.0,
+            who.member.map(|m| m.0),
+            who.actor(),
+            who.now,
+            who.origin.request_id,
+            who.origin.network,
+            who.source
+        )
+        .fetch_one(tx)
+        .await?;
+    }
+    Ok(is_open)
+}
+
+/// Names the action for the audit trail and takes the key, as the first row of the transaction: a twin waits here. False: it was taken before.
+async fn take(tx: &mut PgConnection, who: &Who, name: &str, key: &Key) -> Result<bool> {
     let taken = sqlx::query!(
         r#"
         with taken as (
@@ -213,23 +291,26 @@ async fn begin<A: Action>(tx: &mut PgConnection, who: &Who, name: &str, meta: &M
         select set_config('app.action', $3, true) as action, exists (select from taken) as "is_first!"
         "#,
         who.actor(),
-        key,
+        key.name,
         name,
-        hash.as_slice()
+        key.hash
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(tx)
     .await?;
-    if taken.is_first {
-        return Ok(None);
-    }
-    let first = sqlx::query!("select action, request_hash, response from idempotency_keys where actor = $1 and key = $2", who.actor(), key)
-        .fetch_one(&mut *tx)
-        .await?;
-    if first.action != name || first.request_hash != hash {
+    Ok(taken.is_first)
+}
+
+/// What was answered under the key.
+async fn first_answer(tx: &mut PgConnection, who: &Who, name: &str, key: &Key) -> Result<Value> {
+    let first =
+        sqlx::query!("select action, request_hash, response from idempotency_keys where actor = $1 and key = $2", who.actor(), key.name)
+            .fetch_one(tx)
+            .await?;
+    if first.action != name || first.request_hash != key.hash {
         return Err(Error::conflict("This was already sent with other content. Reload the page to send a new one."));
     }
     match first.response.and_then(|mut r| r.get_mut("answer").map(Value::take)) {
-        Some(answer) => Ok(Some(answer)),
+        Some(answer) => Ok(answer),
         None => Err(Error::conflict("This is being worked on right now.")),
     }
 }

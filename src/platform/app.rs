@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use axum::http::request::Parts;
+use axum::{body::Bytes, http::request::Parts};
 use sqlx::PgPool;
 
 use super::{
@@ -104,6 +104,10 @@ pub type Asker = (OrgId, Option<MemberId>);
 /// The asker for the request's log line, filled in once the request is authenticated.
 #[derive(Debug, Clone, Default)]
 pub struct Seen(pub Arc<std::sync::Mutex<Option<Asker>>>);
+
+/// The form of this request as it came, for the page that offers to send it again.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(pub Arc<std::sync::Mutex<Bytes>>);
 
 pub(super) fn seen(parts: &Parts, who: &Who) {
     if let Some(seen) = parts.extensions.get::<Seen>()

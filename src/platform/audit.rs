@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::{
     app::App,
+    commit::commit,
     error::Result,
     ids::OrgId,
     secrets::{digest, hmac_matches, hmac_sha256},
@@ -99,7 +100,7 @@ async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     loop {
         let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
         let sealed = seal_batch(&mut tx, &app.server_key, org, &mut done).await?;
-        tx.commit().await?;
+        commit(tx).await?;
         total += sealed;
         if i64::try_from(sealed).unwrap_or(i64::MAX) < BATCH {
             return Ok(total);

@@ -34,6 +34,8 @@ pub enum Error {
     Provider(String),
     /// The request can't be served at the moment (database away, shutting down); the message is shown to people.
     Unavailable(String),
+    /// The answer to COMMIT was lost and the database stays away: nobody knows whether it was saved. Only `commit` makes it.
+    InDoubt,
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -102,6 +104,11 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// Whether a job should simply run again later: the database is away.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::InDoubt)
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -112,7 +119,7 @@ impl Error {
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Provider(_) => StatusCode::BAD_GATEWAY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -129,7 +136,7 @@ impl Error {
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::TooLarge => "TOO_LARGE",
             Self::Provider(_) => "PROVIDER_ERROR",
-            Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Unavailable(_) | Self::InDoubt => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -146,6 +153,7 @@ impl Error {
             Self::Invalid(_) => "Some fields need another look.".into(),
             Self::RateLimited { .. } => "That was too often. Please wait a moment.".into(),
             Self::TooLarge => "That is larger than we accept.".into(),
+            Self::InDoubt => "The database went away while this was being saved. We don't know whether it was saved.".into(),
             Self::Internal(_) => "Something went wrong on our side. Nothing was changed.".into(),
         }
     }
@@ -189,7 +197,7 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
                 tracing::warn!(error = %e, "database unavailable");
-                Self::Unavailable("The database does not answer at the moment. Nothing was changed; please try again.".into())
+                Self::Unavailable("The database does not answer at the moment. Please try again.".into())
             }
             sqlx::Error::Database(d) => match d.constraint() {
                 Some("tickets_closed_immutable") => Self::conflict("This ticket is closed and can't be changed any more."),
@@ -213,7 +221,7 @@ impl From<sqlx::Error> for Error {
                 None => match d.code().as_deref().and_then(unfit) {
                     Some(message) => FieldErrors::one("", message),
                     None if matches!(d.code().as_deref(), Some("57P01" | "57P03")) => {
-                        Self::Unavailable("The database is restarting. Nothing was changed; please try again.".into())
+                        Self::Unavailable("The database is restarting. Please try again.".into())
                     }
                     None => Self::Internal(Box::new(e)),
                 },
@@ -237,6 +245,20 @@ pub struct Failure {
     pub message: String,
     pub details: FieldErrors,
     pub current: Option<serde_json::Value>,
+    pub is_in_doubt: bool,
+}
+
+impl From<&Error> for Failure {
+    fn from(e: &Error) -> Self {
+        Self {
+            status: e.status(),
+            code: e.code(),
+            message: e.message(),
+            details: if let Error::Invalid(e) = e { e.clone() } else { FieldErrors::default() },
+            current: if let Error::Conflict { current, .. } = e { current.clone() } else { None },
+            is_in_doubt: matches!(e, Error::InDoubt),
+        }
+    }
 }
 
 /// A bare response that carries the failure; `http::render_failures` turns it into a page for people or an envelope for programs.
@@ -245,17 +267,11 @@ impl IntoResponse for Error {
         if let Self::Internal(cause) = &self {
             tracing::error!(%cause, "internal error");
         }
-        let failure = Failure {
-            status: self.status(),
-            code: self.code(),
-            message: self.message(),
-            details: if let Self::Invalid(e) = &self { e.clone() } else { FieldErrors::default() },
-            current: if let Self::Conflict { current, .. } = &self { current.clone() } else { None },
-        };
+        let failure = Failure::from(&self);
         let mut response = failure.status.into_response();
         let retry = match &self {
             Self::RateLimited { retry_after_secs } => Some(*retry_after_secs),
-            Self::Unavailable(_) => Some(5),
+            Self::Unavailable(_) | Self::InDoubt => Some(5),
             _ => None,
         };
         if let Some(secs) = retry {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{
     action::Meta,
-    app::App,
+    app::{App, Sent},
+    commit::kept,
     error::{Error, FieldErrors, Result},
 };
 
@@ -35,7 +36,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
         if !is_form {
             return Err(FieldErrors::one("", "This form was sent in a way we don't understand."));
         }
+        let sent = request.extensions().get::<Sent>().cloned().unwrap_or_default();
         let body = axum::body::to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Error::TooLarge)?;
+        *kept(&sent.0) = body.clone();
         Self::parse(&body)
     }
 }

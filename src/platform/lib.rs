@@ -5,6 +5,7 @@ pub mod app;
 pub mod assets;
 pub mod audit;
 pub mod clock;
+pub mod commit;
 pub mod config;
 pub mod error;
 pub mod form;

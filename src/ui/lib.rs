@@ -83,11 +83,23 @@ pub struct ErrorPage<'a> {
     pub message: &'a str,
     /// The request's id, to quote to support.
     pub request_id: &'a str,
+    /// Nobody knows whether it was saved.
+    pub is_in_doubt: bool,
+    /// What was sent, to be sent again.
+    pub form: Option<SameForm<'a>>,
+}
+
+/// A form that was sent, under its own key: sent again, it is done once.
+#[derive(Debug)]
+pub struct SameForm<'a> {
+    pub path: &'a str,
+    pub fields: &'a [(String, String)],
 }
 
 impl ErrorPage<'_> {
     fn title(&self) -> &'static str {
         match self.status {
+            503 if self.is_in_doubt => "Was it saved?",
             403 => "Not allowed",
             404 => "Nothing here",
             405 => "That does not work here",
@@ -103,6 +115,8 @@ impl ErrorPage<'_> {
 
     fn advice(&self) -> &'static str {
         match self.status {
+            503 if self.is_in_doubt && self.form.is_some() => "Check sends the same form again: it is saved once, whichever it was.",
+            503 if self.is_in_doubt => "Open the page again and look before you send it a second time.",
             403 => "If you need this, ask the owner of the business.",
             404 => "The link may be old, or it belongs to another business.",
             405 => "Go back and use the buttons of the page.",
@@ -118,7 +132,7 @@ impl ErrorPage<'_> {
 
     /// Whether a retry may help.
     fn retry(&self) -> bool {
-        matches!(self.status, 429 | 500..)
+        matches!(self.status, 429 | 500..) && !self.is_in_doubt
     }
 }
 
@@ -184,7 +198,8 @@ mod tests {
     #[test]
     fn every_error_page_says_what_to_do() {
         for status in [403, 404, 409, 413, 429, 500, 503] {
-            let html = ErrorPage { status, message: "It <b>broke</b>.", request_id: "r-17" }.render().unwrap();
+            let html =
+                ErrorPage { status, message: "It <b>broke</b>.", request_id: "r-17", is_in_doubt: false, form: None }.render().unwrap();
             assert!(html.contains("It &#60;b&#62;broke&#60;/b&#62;."), "{html}");
             assert_eq!(html.contains("r-17"), status >= 500, "{status}");
             assert!(html.len() < 4096, "{}", html.len());

@@ -17,6 +17,7 @@ use office::identity::actions::{sign_in_link, user_of};
 use platform::{
     action::Meta,
     app::App,
+    commit::commit,
     error::Result,
     ids::{MemberId, OrgId, UserId},
     role::{MemberState, Role},
@@ -135,6 +136,6 @@ async fn make(app: &App) -> Result<OrgId> {
         .execute(&mut *tx)
         .await?;
     }
-    tx.commit().await?;
+    commit(tx).await?;
     Ok(org)
 }

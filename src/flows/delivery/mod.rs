@@ -21,7 +21,7 @@ use messages::outbox::{
 use platform::{
     action::Meta,
     app::App,
-    error::{Error, Result},
+    error::Result,
     ids::{MessageId, OrgId},
     jobs::enqueue,
     mail::{MailError, Outgoing},
@@ -84,7 +84,7 @@ async fn record(write: &Write, message: MessageId, outcome: Outcome) -> Result<O
     let mut tries = 0;
     loop {
         match write.act(&Meta::default(), Finish { message_id: message, outcome: outcome.clone() }).await {
-            Err(Error::Unavailable(_)) if tries < 5 => {
+            Err(e) if e.is_passing() && tries < 5 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_secs(tries)).await;
             }

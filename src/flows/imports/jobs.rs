@@ -63,7 +63,7 @@ impl TaskHandler for UndoImport {
 async fn settle(app: &App, org: OrgId, import: ImportId, worked: Result<()>) -> Result<()> {
     match worked {
         Ok(()) | Err(Error::NotFound) => Ok(()),
-        Err(e @ Error::Unavailable(_)) => Err(e),
+        Err(e) if e.is_passing() => Err(e),
         Err(e) => {
             tracing::error!(error = %e, %import, "an import stopped");
             let reason = match &e {
@@ -100,7 +100,7 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
         let batch = |rows: Rows| RunBatch { import_id: import, rows: Some(rows), refused: Vec::new(), warnings: warnings.clone() };
         match write.act(&Meta::default(), batch(rows.clone())).await {
             Ok(_) => continue,
-            Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+            Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
             Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
         }
         // Retries the batch row by row, so that only the rows the database rejects are refused.
@@ -108,7 +108,7 @@ pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
             let lines = row.lines();
             let refused = match write.act(&Meta::default(), batch(row)).await {
                 Ok(_) => continue,
-                Err(e @ (Error::Unavailable(_) | Error::NotFound)) => return Err(e),
+                Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
                 Err(Error::Internal(_)) => "The row holds a value that Rounds can't take".to_owned(),
                 Err(e) => e.message(),
             };

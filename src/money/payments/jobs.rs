@@ -50,6 +50,7 @@ pub async fn process(app: &App, org: OrgId, event: WebhookEventId) -> Result<()>
     match write.act(&Meta::default(), ApplyEvent { event_id: event }).await {
         Ok(Applied::Waiting) => Err(Error::conflict("It speaks of a payment that is not known yet.")),
         Ok(_) => Ok(()),
+        Err(e) if e.is_passing() => Err(e),
         Err(e) => {
             write.act(&Meta::default(), FailEvent { event_id: event, error: e.message() }).await?;
             Err(e)

@@ -33,8 +33,8 @@ impl TaskHandler for RunExport {
         match run(app, &write, self.org, self.export).await {
             // `NotFound`: the export was deleted meanwhile.
             Ok(()) | Err(Error::NotFound) => Ok(()),
-            // An unavailable database is retried by the queue.
-            Err(e @ Error::Unavailable(_)) => Err(e),
+            // A database that is away is tried again.
+            Err(e) if e.is_passing() => Err(e),
             Err(e) => {
                 tracing::error!(error = %e, export = %self.export, "an export stopped");
                 let reason = match e {

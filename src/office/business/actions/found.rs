@@ -1,6 +1,8 @@
 //! Creates a business, signs in and accepts invitations. No business has been entered as a member yet, so these writes are not actions:
 //! each is one transaction that sets the acting member itself and writes audit entries and an event as an action does.
 
+use std::sync::Mutex;
+
 use garde::Validate as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,16 +13,17 @@ use crate::{
     business::{check_currency, check_name, check_zone, likely_country},
     identity::{
         self,
-        actions::{Proof, redeem},
+        actions::{NewSession, Proof, redeem},
     },
 };
 use platform::{
     app::{App, SignUp},
+    commit::{commit, kept, settle},
     error::{Error, FieldErrors, Result},
     ids::{MemberId, OrgId, SessionId, UserId},
     money::Currency,
     role::{MemberState, Role},
-    tenant::Origin,
+    tenant::{Origin, begin_whole},
 };
 
 /// The input for a new business.
@@ -59,10 +62,13 @@ pub struct Founder {
 /// Creates a business with the founder as owner and switches the session to it. Idempotent by `new.id` for the same user.
 /// `Forbidden` if the instance's `sign_up` setting does not allow it; checked under a lock, since two requests may both be the first.
 pub async fn found(app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
-    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
-    let org = make(&mut tx, app, founder, new, origin).await?;
-    tx.commit().await?;
-    Ok(org)
+    settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        let org = make(&mut tx, app, founder, new, origin).await?;
+        commit(tx).await?;
+        Ok(org)
+    })
+    .await
 }
 
 async fn make(db: &mut PgConnection, app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
@@ -184,52 +190,88 @@ pub struct Entered {
 
 /// Signs in with a link or code and creates the business that the sign-in requested, if any. Returns `None` if `proof` is not valid.
 pub async fn enter(app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Entered>> {
-    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
-    let redeemed = redeem(&mut tx, app, proof, origin, user_agent).await?;
-    let Some(person) = redeemed else {
-        tx.commit().await?;
-        return Ok(None);
-    };
-    let founder = Founder { user: person.user, session: person.session };
+    let session = NewSession::random();
+    // Where an attempt leads whose COMMIT was not answered.
+    let lost = Mutex::new(None);
+    let way = settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        let way = come_in(&mut tx, app, proof, &session, origin, user_agent).await?;
+        let is_repeat = kept(&lost).is_some();
+        if way.is_none() && is_repeat && session.is_open(&mut tx).await? {
+            return Ok(kept(&lost).take());
+        }
+        if let Err(e) = commit(tx).await {
+            *kept(&lost) = way;
+            return Err(e);
+        }
+        Ok(way)
+    })
+    .await?;
+    Ok(way.map(|way| Entered { session: session.id, token: session.token, next: way.next, founded: way.founded }))
+}
+
+/// Where a sign-in leads.
+struct Way {
+    next: Option<String>,
+    founded: Option<OrgId>,
+}
+
+async fn come_in(
+    db: &mut PgConnection,
+    app: &App,
+    proof: Proof<'_>,
+    session: &NewSession,
+    origin: &Origin,
+    user_agent: &str,
+) -> Result<Option<Way>> {
+    let Some(person) = redeem(db, app, proof, session, origin, user_agent).await? else { return Ok(None) };
+    let founder = Founder { user: person.user, session: session.id };
     let founded = match person.sign_up.map(serde_json::from_value::<NewBusiness>).transpose()? {
         None => None,
-        Some(new) => match make(&mut tx, app, founder, &new, origin).await {
+        Some(new) => match make(db, app, founder, &new, origin).await {
             Ok(org) => Some(org),
             // Another business was created first, so this one is refused. The user is signed in nevertheless.
             Err(Error::Forbidden) => None,
             Err(e) => return Err(e),
         },
     };
-    tx.commit().await?;
-    Ok(Some(Entered { session: person.session, token: person.token, next: person.next, founded }))
+    Ok(Some(Way { next: person.next, founded }))
 }
 
 /// Accepts an invitation to `org` and switches the session to it; an active member only switches. `NotFound` for anybody else.
 pub async fn accept(app: &App, founder: Founder, org: OrgId, origin: &Origin) -> Result<()> {
-    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
+    settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        join(&mut tx, app, founder, org, origin).await?;
+        commit(tx).await
+    })
+    .await
+}
+
+async fn join(db: &mut PgConnection, app: &App, founder: Founder, org: OrgId, origin: &Origin) -> Result<()> {
+    // Whoever comes second waits, and finds what the first one did.
+    sqlx::query!("select id from sessions where id = $1 for update", founder.session.0).fetch_optional(&mut *db).await?;
     let invited = sqlx::query!(
         r#"select member_id as "member!: MemberId", role as "role!: Role", state as "state!: MemberState" from app.businesses_of($1) where org_id = $2"#,
         founder.user.0,
         org.0
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *db)
     .await?
     .ok_or(Error::NotFound)?;
     if invited.state == MemberState::Invited {
-        act_as(&mut tx, app, org, invited.member, "member.accept", origin).await?;
+        act_as(db, app, org, invited.member, "member.accept", origin).await?;
         let done = sqlx::query!(
             "update members set state = 'active', joined_at = app.now() where id = $1 and user_id = $2 and state = 'invited'",
             invited.member.0,
             founder.user.0
         )
-        .execute(&mut *tx)
+        .execute(&mut *db)
         .await?;
         if done.rows_affected() != 1 {
             return Err(Error::NotFound);
         }
-        event(&mut tx, "member.joined", "member", invited.member.0, invited.role, founder.session, origin).await?;
+        event(db, "member.joined", "member", invited.member.0, invited.role, founder.session, origin).await?;
     }
-    identity::actions::switch(&mut tx, founder.user, founder.session, org).await?;
-    tx.commit().await?;
-    Ok(())
+    identity::actions::switch(db, founder.user, founder.session, org).await
 }

@@ -6,10 +6,12 @@ use sqlx::PgConnection;
 use crate::identity::{LINK_LIFE, code, code_hash, data, email, link_token, local_path, token_hash};
 use platform::{
     app::App,
+    commit::{commit, settle},
     error::{Error, Result},
     ids::SignInId,
     jobs, rate,
     secrets::random_token,
+    tenant::begin_whole,
 };
 
 /// A request for a sign-in mail.
@@ -38,10 +40,15 @@ pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     rate::limit(app, &format!("sign-in:email:{email}"), 5, 900).await?;
     let browser = ask.browser.filter(|b| b.len() == 43).unwrap_or_else(random_token);
     let id = SignInId::new();
-    let mut tx = platform::tenant::begin_whole(&app.pool, "BEGIN".into()).await?;
-    insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up).await?;
-    jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
-    tx.commit().await?;
+    settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        // Known already: the answer to an earlier COMMIT was lost, and the mail is queued.
+        if insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up.as_ref()).await? {
+            jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
+        }
+        commit(tx).await
+    })
+    .await?;
     Ok(Asked { browser })
 }
 
@@ -56,6 +63,7 @@ pub async fn sign_in_link(app: &App, typed: &str) -> Result<String> {
     Ok(app.url(&format!("/sign-in/{}", link_token(app, id))))
 }
 
+/// False: it is there already.
 async fn insert(
     db: &mut PgConnection,
     app: &App,
@@ -63,13 +71,14 @@ async fn insert(
     email: &str,
     browser: Option<&str>,
     next: Option<&str>,
-    sign_up: Option<Value>,
-) -> Result<()> {
+    sign_up: Option<&Value>,
+) -> Result<bool> {
     let now = app.clock.now();
     let browser = browser.map(token_hash);
-    sqlx::query!(
+    let done = sqlx::query!(
         "insert into sign_ins (id, email, token_hash, code_hash, browser_hash, created_at, expires_at, next_path, sign_up)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (id) do nothing",
         id.0,
         email,
         token_hash(&link_token(app, id)),
@@ -82,5 +91,5 @@ async fn insert(
     )
     .execute(db)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }

@@ -5,5 +5,5 @@ mod redeem;
 mod session;
 
 pub use ask::{Ask, Asked, ask, sign_in_link};
-pub use redeem::{Proof, Redeemed, redeem, user_of};
+pub use redeem::{NewSession, Proof, Redeemed, redeem, user_of};
 pub use session::{RevokeOtherSessions, RevokeSession, Revoked, extend, sign_out, switch};

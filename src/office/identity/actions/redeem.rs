@@ -23,12 +23,27 @@ pub enum Proof<'a> {
     },
 }
 
-/// A user who has just signed in.
+/// The session that a sign-in is to open. Made before its transaction, so that it is found again if the answer to COMMIT is lost.
+pub struct NewSession {
+    pub id: SessionId,
+    /// For the cookie; nothing else knows it.
+    pub token: String,
+}
+
+impl NewSession {
+    pub fn random() -> Self {
+        Self { id: SessionId::new(), token: random_token() }
+    }
+
+    /// Whether it was opened.
+    pub async fn is_open(&self, db: &mut PgConnection) -> Result<bool> {
+        Ok(sqlx::query_scalar!(r#"select exists (select from sessions where id = $1) as "open!""#, self.id.0).fetch_one(db).await?)
+    }
+}
+
+/// A person who has just signed in.
 pub struct Redeemed {
     pub user: UserId,
-    pub session: SessionId,
-    /// The session's token for the cookie; the database stores only its hash.
-    pub token: String,
     pub next: Option<String>,
     /// A serialised `NewBusiness` to create, since the address is now proven.
     pub sign_up: Option<Value>,
@@ -40,9 +55,16 @@ struct Row {
     sign_up: Option<Value>,
 }
 
-/// Marks the sign-in as used and opens a session. Returns `None` if `proof` is wrong, used, expired or from another browser, or if the
-/// address has no user and does not sign up. The caller commits in either case, so that wrong codes are counted.
-pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: &Origin, user_agent: &str) -> Result<Option<Redeemed>> {
+/// Uses the proof up and opens `session`. `None`: it is wrong, used, too old, or another browser's. The caller commits either way,
+/// so that wrong codes are counted.
+pub async fn redeem(
+    db: &mut PgConnection,
+    app: &App,
+    proof: Proof<'_>,
+    session: &NewSession,
+    origin: &Origin,
+    user_agent: &str,
+) -> Result<Option<Redeemed>> {
     let row = match proof {
         Proof::Link(token) => by_link(db, app, token).await?,
         Proof::Code { code, browser } => by_code(db, app, code, browser).await?,
@@ -54,8 +76,8 @@ pub async fn redeem(db: &mut PgConnection, app: &App, proof: Proof<'_>, origin: 
         (None, Some(_)) => user_of(db, app, &row.email).await?,
         (None, None) => return Ok(None),
     };
-    let (session, token) = open_session(db, app, user, origin, user_agent).await?;
-    Ok(Some(Redeemed { user, session, token, next: row.next_path, sign_up: row.sign_up }))
+    open_session(db, app, user, session, origin, user_agent).await?;
+    Ok(Some(Redeemed { user, next: row.next_path, sign_up: row.sign_up }))
 }
 
 async fn by_link(db: &mut PgConnection, app: &App, token: &str) -> Result<Option<Row>> {
@@ -108,9 +130,16 @@ pub async fn user_of(db: &mut PgConnection, app: &App, email: &str) -> Result<Us
     Ok(sqlx::query_scalar!(r#"select id as "id: UserId" from users where email = $1"#, email).fetch_one(db).await?)
 }
 
-/// Opens a session in the business of the user's latest session, else in the first of their businesses by name.
-async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &Origin, user_agent: &str) -> Result<(SessionId, String)> {
-    let (id, token, now) = (SessionId::new(), random_token(), app.clock.now());
+/// Opens a session in the business the person was in last, else in the first of theirs.
+async fn open_session(
+    db: &mut PgConnection,
+    app: &App,
+    user: UserId,
+    session: &NewSession,
+    origin: &Origin,
+    user_agent: &str,
+) -> Result<()> {
+    let now = app.clock.now();
     let user_agent: String = user_agent.chars().take(300).collect();
     sqlx::query!(
         r#"
@@ -120,9 +149,9 @@ async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &O
             order by b.org_id is not distinct from (select s.org_id from sessions s where s.user_id = $2 and s.org_id is not null order by s.created_at desc limit 1) desc,
                      b.name limit 1))
         "#,
-        id.0,
+        session.id.0,
         user.0,
-        token_hash(&token),
+        token_hash(&session.token),
         now,
         now + SESSION_LIFE,
         user_agent,
@@ -130,5 +159,5 @@ async fn open_session(db: &mut PgConnection, app: &App, user: UserId, origin: &O
     )
     .execute(db)
     .await?;
-    Ok((id, token))
+    Ok(())
 }

@@ -8,10 +8,11 @@ use crate::identity::{SESSION_LIFE, token_hash};
 use platform::{
     action::{Action, Cx, Subject},
     app::App,
+    commit::{commit, settle},
     error::{Error, Result},
     ids::{OrgId, SessionId, UserId},
     role::Permission,
-    tenant::SignedIn,
+    tenant::{SignedIn, begin_whole},
 };
 
 /// Ends one of the caller's own sessions at once.
@@ -80,10 +81,14 @@ async fn tell(cx: &mut Cx<'_>, ended: u64) -> Result<Revoked> {
 
 /// Ends the current session.
 pub async fn sign_out(app: &App, who: &SignedIn) -> Result<()> {
-    sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
-        .execute(&app.pool)
-        .await?;
-    Ok(())
+    settle(async || {
+        let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
+        sqlx::query!("update sessions set revoked_at = $2 where id = $1 and revoked_at is null", who.session.0, app.clock.now())
+            .execute(&mut *tx)
+            .await?;
+        commit(tx).await
+    })
+    .await
 }
 
 /// Makes `org` the session's current business. `NotFound` if the user is not an active member of it.

@@ -261,24 +261,27 @@ mod tests {
 
     #[test]
     fn d2_a_byte_order_mark_does_not_eat_the_first_column() {
-        let sheet = read(include_bytes!("../../../testdata/square/faults/bom.csv")).unwrap();
+        let sheet = read(include_bytes!("../../../../testdata/square/faults/bom.csv")).unwrap();
         assert_eq!(sheet.headers[0], "Reference ID");
         assert_eq!(sheet.get(&sheet.rows[0], "reference id"), "A-1001");
     }
 
     #[test]
     fn d2_wrapped_ids_and_guarded_phones_are_unwrapped() {
-        assert_eq!(cells(include_bytes!("../../../testdata/square/faults/wrapped.csv")), [["2", "00123", "+12053643725", "'Bubba' Smith"]]);
+        assert_eq!(
+            cells(include_bytes!("../../../../testdata/square/faults/wrapped.csv")),
+            [["2", "00123", "+12053643725", "'Bubba' Smith"]]
+        );
     }
 
     #[test]
     fn d2_old_encodings() {
         for bytes in [
-            &include_bytes!("../../../testdata/square/faults/windows-1252.csv")[..],
-            include_bytes!("../../../testdata/square/faults/utf-16le.csv"),
-            include_bytes!("../../../testdata/square/faults/utf-16be-no-bom.csv"),
-            include_bytes!("../../../testdata/square/faults/semicolon.csv"),
-            include_bytes!("../../../testdata/square/faults/tab.csv"),
+            &include_bytes!("../../../../testdata/square/faults/windows-1252.csv")[..],
+            include_bytes!("../../../../testdata/square/faults/utf-16le.csv"),
+            include_bytes!("../../../../testdata/square/faults/utf-16be-no-bom.csv"),
+            include_bytes!("../../../../testdata/square/faults/semicolon.csv"),
+            include_bytes!("../../../../testdata/square/faults/tab.csv"),
         ] {
             let sheet = read(bytes).unwrap();
             assert_eq!(sheet.get(&sheet.rows[0], "First Name"), "Zoë", "{}", sheet.encoding);
@@ -287,7 +290,7 @@ mod tests {
 
     #[test]
     fn d2_ragged_and_blank_rows_are_reported_not_dropped() {
-        let sheet = read(include_bytes!("../../../testdata/square/faults/ragged.csv")).unwrap();
+        let sheet = read(include_bytes!("../../../../testdata/square/faults/ragged.csv")).unwrap();
         assert_eq!(sheet.rows.len(), 4);
         let lines: Vec<u64> = sheet.problems.iter().map(|p| p.line).collect();
         assert_eq!(lines, [3, 5], "of the file, blank lines counted");
