@@ -5,6 +5,7 @@ mod business;
 mod catalogue;
 mod closeout;
 mod closeout_meanwhile;
+mod commit;
 mod confirm;
 mod contacts;
 mod core;

@@ -1,6 +1,7 @@
 //! The harness: one Postgres cluster a run (`ROUNDS_TEST_ADMIN_URL`, made by `bin/test`), one database a test cloned from a migrated template,
 //! the real router, actors with cookies or tokens, at least two businesses, a clock that stands where it is put.
 
+pub mod cut;
 pub mod post;
 pub mod smtp;
 pub mod stripe;
