@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::http::header;
-use rounds::{
-    identity::{self, actions::sign_in_link},
-    imports,
-    platform::{
-        ids::{ImportId, SignInId},
-        role::Role,
-    },
+use flows::imports;
+use office::identity::{self, actions::sign_in_link};
+use platform::{
+    ids::{ImportId, SignInId},
+    role::Role,
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
