@@ -149,3 +149,11 @@ fn templates(dir: &Path, faults: &mut Vec<String>) {
         }
     }
 }
+
+/// A COMMIT whose answer is lost is neither done nor refused: one function knows the difference, and every transaction ends there.
+#[test]
+fn one_function_commits() {
+    let commits: Vec<String> =
+        sources().into_iter().filter(|(_, source)| source.contains(".commit()")).map(|(p, _)| p.display().to_string()).collect();
+    assert!(matches!(commits.as_slice(), [one] if one.ends_with("/commit.rs")), "{commits:?}");
+}
