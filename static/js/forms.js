@@ -53,9 +53,8 @@ async function send(form, body, submitter) {
     // A page that says no without the form would take what was typed with it: its words come here instead.
     if (!answer.ok && !html.includes('<body class="app"')) {
       rest(form);
-      // 503: whether it was saved may be unknown; the form keeps its key.
-      const now = answer.status === 503 ? 'What you typed is still here. Send it again: it counts once.' : 'This was not saved; what you typed is still here.';
-      return say(`${answer.status === 401 ? 'You are signed out; sign in again in another tab.' : reason(html)} ${now}`);
+      // 503: it may be saved; the form keeps its key.
+      return say(`${answer.status === 401 ? 'You are signed out; sign in again in another tab.' : reason(html)} ${answer.status === 503 ? 'Send it again, it counts once:' : 'This was not saved;'} what you typed is still here.`);
     }
     if (answer.ok) {
       sessionStorage.arrived = key;
