@@ -34,6 +34,8 @@ fn worker() -> Result<WorkerOptions> {
         .define_job::<imports::jobs::RunImport>()
         .define_job::<imports::jobs::UndoImport>()
         .define_job::<exports::jobs::RunExport>()
+        // From a function of the database that has changed.
+        .define_job::<contacts::jobs::RenewContactSearch>()
         // By the clock (UTC).
         .define_job::<delivery::jobs::SweepMessages>()
         .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages").payload_value(serde_json::json!({})))
