@@ -4,7 +4,7 @@ use rounds::platform::config::Config;
 
 use super::{Result, database::Database};
 
-/// Makes the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs the migrations this version brings and grants
+/// Makes the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs the migrations this version brings, applies its functions and grants
 /// what the app needs. `ROUNDS_ADMIN_DATABASE_URL` names a role that may create roles; the password in `DATABASE_URL`
 /// becomes the one of `rounds_app`. Safe to run again.
 #[derive(clap::Args)]

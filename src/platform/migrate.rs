@@ -1,21 +1,32 @@
-//! Makes roles, schema and grants. Safe to run again at any time; needs an admin (superuser, or one who may create roles).
+//! Makes roles, schema, functions and grants. Safe to run again at any time; needs an admin (superuser, or one who may create roles).
 
 use graphile_worker::WorkerUtils;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, migrate::Migrate, postgres::PgConnectOptions};
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    functions::{self, FUNCTIONS},
+};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// The newest migration this binary knows; `/readyz` compares it to the database's.
-pub fn newest() -> i64 {
-    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or_default()
+/// Whether the database has every migration and every function of this binary; it may have later ones.
+pub async fn is_current(pool: &PgPool) -> Result<bool> {
+    let there: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null").fetch_one(pool).await?;
+    if !there {
+        return Ok(false);
+    }
+    let newest: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await?;
+    let known = MIGRATIONS.iter().map(|m| m.version).max();
+    Ok(newest >= known && functions::are_applied(pool, FUNCTIONS).await?)
 }
 
-/// Tells this binary's schema from any other: changes when any migration does, its number included. Test databases are cloned from a template of this name.
+/// Tells this binary's schema from any other: changes when any migration or function does, a number included. Test databases are cloned from a
+/// template of this name.
 pub fn fingerprint() -> String {
-    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat()).collect();
-    super::secrets::hex(&super::secrets::digest(&all)[..6])
+    let migrations = MIGRATIONS.iter().map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat());
+    let functions = FUNCTIONS.iter().map(|f| format!("{} {} {}", f.name, f.version, f.fingerprint()).into_bytes());
+    super::secrets::hex(&super::secrets::digest(&migrations.chain(functions).flatten().collect::<Vec<u8>>())[..6])
 }
 
 /// Brings a database to this binary's schema. `admin_url` may create roles; `app_password` becomes the password of `rounds_app` where the server
@@ -44,7 +55,11 @@ pub async fn migrate(admin_url: &str, app_password: Option<&str>) -> Result<()> 
         ],
     )
     .await?;
+    // The migrator takes this lock too, a second time in the same session: what it does and the functions are one step for other instances.
+    db.lock().await.map_err(Error::internal)?;
     MIGRATIONS.run(&mut db).await.map_err(Error::internal)?;
+    functions::apply(&mut db, FUNCTIONS).await?;
+    db.unlock().await.map_err(Error::internal)?;
     run(&mut db, &["grant select on _sqlx_migrations to rounds_app, rounds_backup".into()]).await?;
     db.close().await?;
     queue(options).await

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod form;
+pub mod functions;
 pub mod housekeeping;
 pub mod ics;
 pub mod ids;

@@ -10,6 +10,7 @@ mod contacts;
 mod core;
 mod crash;
 mod demo;
+mod functions;
 mod identity;
 mod imports;
 mod invoices;
