@@ -1,4 +1,5 @@
-//! Builds the asset table: static files get a content hash in their name and a Brotli copy, made once, here.
+//! Builds the table of SQL functions (`migrations/functions`) and the asset table: static files get a content hash in their name and a Brotli
+//! copy, made once, here.
 //! Stylesheets and scripts are written one file a component or behaviour and joined in the order given below.
 
 use std::{
@@ -73,6 +74,29 @@ fn main() {
     }
     table.push_str("];\n");
     fs::write(out.join("assets.rs"), table).expect("OUT_DIR is writable");
+    fs::write(out.join("functions.rs"), functions(&root.join("migrations/functions"))).expect("OUT_DIR is writable");
+}
+
+/// The table of SQL functions, from what their files say of themselves: `-- version: 3`, `-- renews: a_job`, `create or replace function app.name(`.
+fn functions(dir: &Path) -> String {
+    let mut table = String::from("pub static FUNCTIONS: &[Function] = &[\n");
+    for path in [files(dir), files(&dir.join("across"))].concat().iter().filter(|p| p.extension().is_some_and(|e| e == "sql")) {
+        let text = fs::read_to_string(path).expect("file of a function is readable");
+        let said = |what: &str| text.lines().find_map(|l| Some(l.strip_prefix(what)?.trim().to_owned()));
+        let name = said("create or replace function app.").and_then(|l| Some(l.split_once('(')?.0.to_owned()));
+        let name = name.unwrap_or_else(|| panic!("{}: no line begins with `create or replace function app.`", path.display()));
+        let version = said("-- version: ").and_then(|v| v.parse::<i32>().ok());
+        let version = version.unwrap_or_else(|| panic!("{}: no line says `-- version: 1`", path.display()));
+        let renews = said("-- renews: ");
+        writeln!(
+            table,
+            "    Function {{ name: {name:?}, version: {version}, renews: {renews:?}, text: include_str!({:?}) }},",
+            path.display().to_string()
+        )
+        .expect("a String takes it");
+    }
+    table.push_str("];\n");
+    table
 }
 
 /// Writes identity and Brotli copies and the table's entry.

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Commits. `InDoubt` if the answer did not come; any other error means that the transaction was rolled back.
-pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<()> {
+pub async fn commit(tx: Transaction<'_, Postgres>) -> Result<()> {
     match tx.commit().await {
         Ok(()) => Ok(()),
         Err(e) if is_refusal(&e) => Err(e.into()),

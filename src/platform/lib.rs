@@ -9,6 +9,7 @@ pub mod commit;
 pub mod config;
 pub mod error;
 pub mod form;
+pub mod functions;
 pub mod housekeeping;
 pub mod ics;
 pub mod ids;

@@ -1,26 +1,38 @@
-//! Creates roles, schema and grants. Safe to repeat at any time; needs a superuser, or a role that may create roles.
+//! Creates roles, schema, functions and grants. Safe to repeat at any time; needs a superuser, or a role that may create roles.
 
 use graphile_worker::WorkerUtils;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, migrate::Migrate, postgres::PgConnectOptions};
 
-use super::error::{Error, Result};
+use super::{
+    error::{Error, Result},
+    functions::{self, Function},
+};
 
-/// The schema a binary brings: its versioned migrations. `app` embeds them and hands them down.
+/// The schema a binary brings: its versioned migrations and its functions. `app` embeds them and hands them down.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
     pub migrations: &'static sqlx::migrate::Migrator,
+    pub functions: &'static [Function],
 }
 
 impl Schema {
-    /// The newest migration this binary knows; `/readyz` compares it to the database's.
-    pub fn newest(self) -> i64 {
-        self.migrations.iter().map(|m| m.version).max().unwrap_or_default()
+    /// Whether the database has every migration and every function of this binary; it may have later ones.
+    pub async fn is_current(self, pool: &PgPool) -> Result<bool> {
+        let there: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null").fetch_one(pool).await?;
+        if !there {
+            return Ok(false);
+        }
+        let newest: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await?;
+        let known = self.migrations.iter().map(|m| m.version).max();
+        Ok(newest >= known && functions::are_applied(pool, self.functions).await?)
     }
 
-    /// Tells this binary's schema from any other: changes when any migration does, its number included. Test databases are cloned from a template of this name.
+    /// Tells this binary's schema from any other: changes when any migration or function does, a number included. Test databases are cloned from a
+    /// template of this name.
     pub fn fingerprint(self) -> String {
-        let all: Vec<u8> = self.migrations.iter().flat_map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat()).collect();
-        super::secrets::hex(&super::secrets::digest(&all)[..6])
+        let migrations = self.migrations.iter().map(|m| [m.version.to_be_bytes().to_vec(), m.checksum.to_vec()].concat());
+        let functions = self.functions.iter().map(|f| format!("{} {} {}", f.name, f.version, f.fingerprint()).into_bytes());
+        super::secrets::hex(&super::secrets::digest(&migrations.chain(functions).flatten().collect::<Vec<u8>>())[..6])
     }
 }
 
@@ -50,7 +62,11 @@ pub async fn migrate(schema: Schema, admin_url: &str, app_password: Option<&str>
         ],
     )
     .await?;
+    // The migrator takes this lock too, a second time in the same session: what it does and the functions are one step for other instances.
+    db.lock().await.map_err(Error::internal)?;
     schema.migrations.run(&mut db).await.map_err(Error::internal)?;
+    functions::apply(&mut db, schema.functions).await?;
+    db.unlock().await.map_err(Error::internal)?;
     run(&mut db, &["grant select on _sqlx_migrations to rounds_app, rounds_backup".into()]).await?;
     db.close().await?;
     queue(options).await

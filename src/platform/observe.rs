@@ -141,13 +141,12 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 if this process should receive requests: the database answers and has every migration of this
-/// version, and jobs run unless disabled. Otherwise 503. The body has one line per check.
+/// `GET /readyz`: 200 if this process should receive requests: the database answers and has every migration and function of
+/// this version, and jobs run unless disabled. Otherwise 503. The body has one line per check.
 pub async fn readyz(State(app): State<App>, operator: Option<Extension<Operator>>) -> Response {
-    let newest = sqlx::query_scalar::<_, Option<i64>>("select max(version) from _sqlx_migrations where success");
-    let newest = tokio::time::timeout(Duration::from_secs(2), newest.fetch_one(&app.pool)).await;
-    let database = matches!(newest, Ok(Ok(_)));
-    let migrations = matches!(newest, Ok(Ok(Some(version))) if version >= app.schema.newest());
+    let current = tokio::time::timeout(Duration::from_secs(2), app.schema.is_current(&app.pool)).await;
+    let database = matches!(current, Ok(Ok(_)));
+    let migrations = matches!(current, Ok(Ok(true)));
     let jobs = operator.and_then(|Extension(operator)| operator.jobs).map(|jobs| jobs.load(Ordering::Relaxed));
     let word = |well: bool| if well { "ok" } else { "failing" };
     let text = format!("database {}\nmigrations {}\njobs {}\n", word(database), word(migrations), jobs.map_or("not here", word));

@@ -11,6 +11,7 @@ mod contacts;
 mod core;
 mod crash;
 mod demo;
+mod functions;
 mod identity;
 mod imports;
 mod invoices;

@@ -177,12 +177,9 @@ pub async fn refuse_powerful_role(pool: &PgPool) -> Result {
     ))
 }
 
-/// A failure if the database lacks a migration of this binary.
+/// A failure if the database lacks a migration or a function of this binary.
 async fn require_schema(pool: &PgPool) -> Result {
-    let has_table: bool = sqlx::query_scalar("select to_regclass('public._sqlx_migrations') is not null").fetch_one(pool).await?;
-    let newest: Option<i64> =
-        if has_table { sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await? } else { None };
-    if newest.is_some_and(|newest| newest >= SCHEMA.newest()) {
+    if SCHEMA.is_current(pool).await? {
         return Ok(());
     }
     let message = "The database's schema is older than this version of Rounds. Run `rounds migrate` with ROUNDS_ADMIN_DATABASE_URL first.";

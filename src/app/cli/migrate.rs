@@ -4,7 +4,7 @@ use platform::config::Config;
 
 use super::{Result, database::Database};
 
-/// Creates the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs this version's migrations and grants
+/// Creates the roles (`rounds_owner`, `rounds_app`, `rounds_lookup`, `rounds_backup`), runs this version's migrations, applies its functions and grants
 /// the rights the app needs. `ROUNDS_ADMIN_DATABASE_URL` names a role that may create roles; the password in `DATABASE_URL`
 /// becomes the password of `rounds_app`. Safe to repeat.
 #[derive(clap::Args)]

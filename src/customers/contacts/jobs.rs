@@ -1,15 +1,23 @@
 //! A model reads a note after it was written. What it finds is a proposal; when it fails, what the rules found stands.
+//! What contacts are found by is made anew when a function that makes it has changed.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
 
-use super::{actions::RecordNoteExtraction, extract::model::extract_attributes};
+use super::{
+    actions::{RecordNoteExtraction, RenewSearch},
+    extract::model::extract_attributes,
+};
 use platform::{
     jobs::app,
     {
         action::Meta,
         error::{Error, Result},
-        ids::{NoteId, OrgId},
+        housekeeping,
+        ids::{ContactId, NoteId, OrgId},
+        jobs,
         llm::LlmError,
         tenant::{Read, Write},
     },
@@ -52,5 +60,38 @@ impl TaskHandler for ExtractNote {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// Renews what contacts are found by: without a business it queues itself for each of them, with one it does a step
+/// and queues the next.
+#[derive(Serialize, Deserialize)]
+pub struct RenewContactSearch {
+    #[serde(default)]
+    pub org: Option<OrgId>,
+    #[serde(default)]
+    pub after: Option<ContactId>,
+    #[serde(default)]
+    pub round: Option<Uuid>,
+}
+
+impl TaskHandler for RenewContactSearch {
+    const IDENTIFIER: &'static str = "renew_contact_search";
+
+    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
+        let app = app(&ctx)?;
+        let round = self.round.unwrap_or_else(Uuid::now_v7);
+        if let Some(org) = self.org {
+            return match Write::of_org(app, org, "job").await?.act(&Meta::default(), RenewSearch { after: self.after, round }).await {
+                Ok(_) | Err(Error::NotFound) => Ok(()),
+                Err(e) => Err(e),
+            };
+        }
+        let mut tx = app.pool.begin().await?;
+        for org in housekeeping::businesses(app).await? {
+            let key = format!("{}:{org}:{round}", Self::IDENTIFIER);
+            jobs::enqueue(&mut tx, Self::IDENTIFIER, Some(org), json!({ "round": round }), &key).await?;
+        }
+        Ok(tx.commit().await?)
     }
 }

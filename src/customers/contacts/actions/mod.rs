@@ -6,6 +6,7 @@ mod contact;
 mod duplicates;
 mod find;
 mod notes;
+mod renew;
 mod state;
 mod unsubscribe;
 
@@ -15,6 +16,7 @@ pub use contact::{ContactChange, ContactOutput, CreateContact, UpdateContact};
 pub use duplicates::{DismissDuplicate, Lookalike};
 pub use find::{Found, NewPerson, find_or_create};
 pub use notes::{CreateNote, RecordNoteExtraction};
+pub use renew::RenewSearch;
 pub use state::{ArchiveContact, RestoreContact};
 pub use unsubscribe::Unsubscribe;
 
