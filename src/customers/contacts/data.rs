@@ -1,4 +1,4 @@
-//! Reads of contacts for pages, programs and the slices above.
+//! Queries for contacts, for pages, the API and other slices.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -13,12 +13,12 @@ use platform::{
     tenant::Who,
 };
 
-/// The member whose own or assigned customers are the only ones to be seen; none where all may be.
+/// Returns the acting member if it is an agent, who may see only own or assigned contacts; `None` if all contacts may be seen.
 pub fn only_own(who: &Who) -> Option<MemberId> {
     who.member.filter(|_| who.role == Some(Role::Agent))
 }
 
-/// `NotFound` where this member may not see the contact.
+/// Returns `NotFound` if the acting member may not see the contact.
 pub async fn visible(db: &mut PgConnection, who: &Who, id: ContactId) -> Result<()> {
     let Some(member) = only_own(who) else { return Ok(()) };
     let own = sqlx::query_scalar!(r#"select app.is_own_contact($1, $2) as "own!""#, id.0, member.0).fetch_one(db).await?;
@@ -42,7 +42,7 @@ pub async fn contact(db: &mut PgConnection, id: ContactId) -> Result<Contact> {
     .ok_or(Error::NotFound)
 }
 
-/// What is known of a contact beside its own columns.
+/// The records that belong to a contact, for its page.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Known {
     /// Confirmed facts first, then proposed ones.
@@ -51,11 +51,11 @@ pub struct Known {
     pub consents: Vec<Consent>,
     /// Contacts that may be the same one, likeliest first.
     pub duplicates: Vec<Duplicate>,
-    /// The preferred technician's name, while active.
+    /// The preferred technician's name; `None` if that member is no longer an active technician.
     pub technician: Option<String>,
 }
 
-/// Everything of a contact's page that is neither its own column nor a way to reach it, in one round trip.
+/// Reads a contact's facts, consents, likely duplicates and preferred technician in one round trip.
 pub async fn known(db: &mut PgConnection, contact: ContactId) -> Result<Known> {
     let row = sqlx::query_scalar!(
         r#"
@@ -85,7 +85,7 @@ pub async fn known(db: &mut PgConnection, contact: ContactId) -> Result<Known> {
     Ok(row.0)
 }
 
-/// What other slices show of a contact, or write to.
+/// Returns a contact's name, first email and first phone for other slices; archived contacts included.
 pub async fn summary(db: &mut PgConnection, id: ContactId) -> Result<Summary> {
     let row = sqlx::query!(
         r#"select id as "id: ContactId", name, first_name, deleted_at is not null as "is_archived!", email_consent from contacts where id = $1"#,
@@ -106,7 +106,7 @@ pub async fn summary(db: &mut PgConnection, id: ContactId) -> Result<Summary> {
     })
 }
 
-/// Where the business goes unless told otherwise: the primary address, else the oldest one.
+/// Returns the default place of service: the primary address, else the oldest one; `None` if no address is in use.
 pub async fn primary_address(db: &mut PgConnection, contact: ContactId) -> Result<Option<Address>> {
     Ok(personal::addresses(db, contact, false).await?.into_iter().next())
 }
@@ -116,12 +116,12 @@ pub async fn address(db: &mut PgConnection, id: AddressId) -> Result<Address> {
     personal::address(db, id).await
 }
 
-/// A contact's addresses in use.
+/// Returns a contact's addresses in use, the primary one first.
 pub async fn addresses(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Address>> {
     personal::addresses(db, contact, false).await
 }
 
-/// How to get in there ("gate code 4411"); empty where nothing is known.
+/// Returns the access notes of an address ("gate code 4411"); empty if there are none.
 pub async fn access_notes(db: &mut PgConnection, address: AddressId) -> Result<String> {
     Ok(personal::address(db, address).await?.access_notes)
 }
@@ -144,7 +144,7 @@ pub async fn notes(db: &mut PgConnection, contact: ContactId, limit: i64) -> Res
     .await?)
 }
 
-/// What is known of a contact: confirmed facts first, then proposed ones; dropped ones are left out.
+/// Returns a contact's facts: confirmed ones first, then proposed ones; dropped ones are left out.
 pub async fn attributes(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Attribute>> {
     Ok(sqlx::query_as!(
         Attribute,
@@ -187,7 +187,7 @@ pub async fn duplicates(db: &mut PgConnection, contact: ContactId) -> Result<Vec
     .await?)
 }
 
-/// What the asking member may do with a contact, by role and state: the buttons of its page.
+/// Lists the actions that the acting member may take on a contact, by role and state; the page draws its buttons from them.
 pub fn allowed_actions(who: &Who, contact: &Contact) -> Vec<&'static str> {
     use platform::role::{Capability, Permission as P};
     if !who.can(P::WriteRecords) {
@@ -209,7 +209,7 @@ pub fn allowed_actions(who: &Who, contact: &Contact) -> Vec<&'static str> {
     allowed
 }
 
-/// Who could be preferred by a customer: active technicians, by name.
+/// Returns the active technicians that a customer may prefer, ordered by name.
 pub async fn technicians(db: &mut PgConnection) -> Result<Vec<(MemberId, String)>> {
     let rows =
         sqlx::query!(r#"select id as "id: MemberId", name from members where state = 'active' and is_technician order by lower(name), id"#)
@@ -218,7 +218,7 @@ pub async fn technicians(db: &mut PgConnection) -> Result<Vec<(MemberId, String)
     Ok(rows.into_iter().map(|r| (r.id, r.name)).collect())
 }
 
-/// The record as it is now, for a refused stale edit.
+/// Returns the contact with its emails and phones as stored now, to show beside a refused stale edit.
 pub async fn current(db: &mut PgConnection, id: ContactId) -> Result<Value> {
     let contact = contact(db, id).await?;
     let mut value = serde_json::to_value(&contact)?;
@@ -245,7 +245,7 @@ pub async fn note(db: &mut PgConnection, id: NoteId) -> Result<Note> {
     .ok_or(Error::NotFound)
 }
 
-/// One page of notes, newest first; one row more than `limit` tells that there is a next page.
+/// Returns one page of notes, newest first. Reads `limit + 1` rows: the extra row shows that there is a next page.
 pub async fn list_notes(
     db: &mut PgConnection,
     contact: Option<ContactId>,
@@ -294,7 +294,8 @@ pub async fn attribute(db: &mut PgConnection, id: AttributeId) -> Result<Attribu
     .ok_or(Error::NotFound)
 }
 
-/// One page of attributes in the order they were made; without a state, dropped ones are left out.
+/// Returns one page of attributes in order of creation; dropped ones are left out unless `state` asks for them.
+/// Reads `limit + 1` rows: the extra row shows that there is a next page.
 pub async fn list_attributes(
     db: &mut PgConnection,
     contact: Option<ContactId>,

@@ -1,5 +1,5 @@
-//! A model reads a note after it was written. What it finds is a proposal; when it fails, what the rules found stands.
-//! What contacts are found by is made anew when a function that makes it has changed.
+//! Jobs: a language model reads a saved note and proposes facts (if it fails, the facts found by rules remain), and search entries are renewed
+//! after a function that makes them was replaced.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl TaskHandler for ExtractNote {
         let body = sqlx::query_scalar!("select body from notes where id = $1", self.note.0).fetch_optional(read.db()).await?;
         drop(read);
         let Some(body) = body else { return Ok(()) };
-        // No transaction is open while the model is waited for.
+        // No transaction is open while the model answers.
         let (found, usage) = match extract_attributes(llm, &body).await {
             Ok(read) => read,
             Err(LlmError::Unreadable(usage)) => (Vec::new(), usage),

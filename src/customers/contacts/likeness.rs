@@ -1,10 +1,10 @@
-//! How alike two contacts are. Twins are proposed, never merged by themselves;
-//! a shared phone (a couple, a property manager) is no proof (`domain.md`).
+//! Scores how alike two contacts are. Duplicates are proposed, never merged automatically:
+//! a shared phone (a couple, a property manager) is not proof.
 
 use platform::text;
 use std::collections::HashMap;
 
-/// What two contacts are compared by. Emails lower-cased, phones E.164.
+/// The fields that two contacts are compared by; emails in lower case, phones in E.164.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
     pub first_name: String,
@@ -15,26 +15,26 @@ pub struct Person {
     pub street: String,
 }
 
-/// Why two contacts might be one.
+/// The result of comparing two contacts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Likeness {
-    /// 0 to 100; from 60 on it is worth a person's look.
+    /// 0 to 100; a pair is proposed from `WORTH_A_LOOK` on.
     pub score: u8,
-    /// "same email", "same phone": for the person who decides.
+    /// Shown to the person who decides: "same email", "same phone".
     pub reasons: Vec<&'static str>,
 }
 
-/// From this score on a pair is proposed.
+/// The lowest score at which a pair is proposed as duplicates.
 pub const WORTH_A_LOOK: u8 = 60;
 
 impl Likeness {
-    /// Enough to ask before a second one is made: a shared email or phone, or the name on the same street.
+    /// Whether to ask before a second contact is created: both share an email, a phone, or name and street.
     pub fn is_telling(&self) -> bool {
         let has = |reason: &str| self.reasons.iter().any(|r| r.starts_with(reason));
         has("same email") || has("same phone") || (has("same name") && has("same street"))
     }
 
-    /// "Same phone, similar name".
+    /// Returns the reasons as one phrase: "Same phone, similar name".
     pub fn words(&self) -> String {
         let words = self.reasons.join(", ");
         let mut letters = words.chars();
@@ -42,12 +42,12 @@ impl Likeness {
     }
 }
 
-/// Compares two contacts; `None` when there is too little to propose them as one.
+/// Compares two contacts; returns `None` if the score is below `WORTH_A_LOOK`.
 pub fn duplicate_score(a: &Person, b: &Person) -> Option<Likeness> {
     Some(compare(a, b)).filter(|l| l.score >= WORTH_A_LOOK)
 }
 
-/// What speaks for two contacts being one, and how much.
+/// Compares two contacts and returns the score, however low, with its reasons.
 pub fn compare(a: &Person, b: &Person) -> Likeness {
     let mut reasons: Vec<(u8, &'static str)> = Vec::new();
     let shares = |x: &[String], y: &[String]| x.iter().any(|one| y.contains(one));
@@ -70,7 +70,7 @@ pub fn compare(a: &Person, b: &Person) -> Likeness {
     match name_likeness(a, b) {
         Names::Same => reasons.push((30, "same name")),
         Names::Alike => reasons.push((25, "similar name")),
-        // Couples share phones and streets; an email of one's own is rarely shared.
+        // Couples share phones and streets but rarely an email, so a different name counts only without a shared email.
         Names::Different if !same_email => against = 25,
         Names::Different | Names::Unknown => {}
     }
@@ -83,7 +83,7 @@ pub fn compare(a: &Person, b: &Person) -> Likeness {
     Likeness { score, reasons: reasons.into_iter().map(|(_, reason)| reason).collect() }
 }
 
-/// All pairs worth a look, best first, as indexes. Only contacts that share an email, phone or street are compared.
+/// Returns all pairs to propose as indexes into `people`, highest score first. Compares only contacts that share an email, phone or street.
 pub fn propose(people: &[Person]) -> Vec<(usize, usize, Likeness)> {
     let mut buckets: HashMap<String, Vec<usize>> = HashMap::new();
     for (i, person) in people.iter().enumerate() {
@@ -97,7 +97,7 @@ pub fn propose(people: &[Person]) -> Vec<(usize, usize, Likeness)> {
     }
     let mut pairs: Vec<(usize, usize)> = buckets
         .into_values()
-        // An office's phone or a tower's street says nothing about its hundred contacts.
+        // A value shared by more than 30 contacts (an office's phone, a tower's street) is no evidence.
         .filter(|bucket| bucket.len() <= 30)
         .flat_map(|bucket| {
             let pair = |(n, &i): (usize, &usize)| bucket[n + 1..].iter().map(move |&j| (i, j)).collect::<Vec<_>>();
@@ -138,7 +138,7 @@ fn name_likeness(a: &Person, b: &Person) -> Names {
     if near_last && near_first { Names::Alike } else { Names::Different }
 }
 
-/// `8798 Governors Drive SW` and `8798 governors dr. sw` are the same.
+/// Normalises a street for comparison: `8798 Governors Drive SW` and `8798 governors dr. sw` give the same key.
 pub fn street_key(street: &str) -> String {
     let folded = text::fold(street).replace(['.', ','], " ");
     let words = folded.split_whitespace().map(|word| match word {
@@ -166,7 +166,7 @@ pub fn street_key(street: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Edits between two short words (Levenshtein).
+/// Returns the Levenshtein distance of two words.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

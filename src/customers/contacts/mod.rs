@@ -1,4 +1,4 @@
-//! Contacts: the people and organisations that the business deals with, where they live, what is known of them, what happened with them.
+//! Contacts: the people and organisations that the business deals with, and their addresses, notes, facts, consents and timeline.
 
 pub mod actions;
 pub mod data;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use platform::ids::{AddressId, AttributeId, ConsentId, ContactId, DuplicateId, EmailId, MemberId, NoteId, PhoneId, TicketId};
 
-/// What the business has to do with a contact.
+/// How a contact relates to the business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "contact_relation", rename_all = "snake_case")]
@@ -50,7 +50,7 @@ impl Relation {
     }
 }
 
-/// Whether a person has agreed that a fact is one.
+/// Whether a person has confirmed a fact. A dropped fact is kept but not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "attribute_state", rename_all = "snake_case")]
@@ -66,19 +66,19 @@ pub struct Contact {
     pub id: ContactId,
     pub relation: Relation,
     pub is_organisation: bool,
-    /// What lists and mails show; derived from the parts.
+    /// The display name in lists and mails, derived from the name parts.
     pub name: String,
     pub first_name: String,
     pub last_name: String,
     pub nickname: String,
     pub company: String,
     pub tags: Vec<String>,
-    /// morning, afternoon.
+    /// `morning` or `afternoon`.
     pub preferred_time: Option<String>,
     pub preferred_member_id: Option<MemberId>,
-    /// email, phone, sms, letter.
+    /// `email`, `phone`, `sms` or `letter`.
     pub preferred_channel: Option<String>,
-    /// Marketing only; none: never asked.
+    /// Consent to marketing mail; null if the customer was never asked.
     pub email_consent: Option<bool>,
     pub sms_consent: Option<bool>,
     pub birthday: Option<String>,
@@ -94,21 +94,21 @@ impl Contact {
         self.archived_at.is_some()
     }
 
-    /// The state's word.
+    /// `archived` or `active`.
     pub fn state(&self) -> &'static str {
         if self.is_archived() { "archived" } else { "active" }
     }
 }
 
-/// What other slices need of a contact to show it or write to it.
+/// The part of a contact that other slices need to show it or to write to it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Summary {
     pub id: ContactId,
     pub name: String,
     pub first_name: String,
-    /// The first one, as typed.
+    /// The first email address, as typed.
     pub email: Option<String>,
-    /// The first one, as typed.
+    /// The first phone number, as typed.
     pub phone: Option<String>,
     pub is_archived: bool,
     pub email_consent: Option<bool>,
@@ -125,9 +125,9 @@ pub struct Email {
 pub struct Phone {
     pub id: PhoneId,
     pub label: String,
-    /// As the person wrote it.
+    /// The number as typed.
     pub typed: String,
-    /// E.164, or its digits where it is no valid number.
+    /// The number in E.164, or its digits if it is not a valid number.
     pub number: String,
 }
 
@@ -144,7 +144,7 @@ pub struct Address {
     pub postal_code: String,
     pub country: String,
     pub access_notes: String,
-    /// Only where it differs from the business's.
+    /// IANA time zone, set only if it differs from the business's.
     pub time_zone: Option<String>,
     pub neighbourhood: String,
     pub is_primary: bool,
@@ -153,13 +153,13 @@ pub struct Address {
 }
 
 impl Address {
-    /// `12 Oak St, Unit 3, Huntsville, AL 35801`.
+    /// Returns the address on one line: `12 Oak St, Unit 3, Huntsville, AL 35801`.
     pub fn one_line(&self) -> String {
         one_line(&self.street, &self.unit, &self.city, &self.region, &self.postal_code)
     }
 }
 
-/// Joins what there is of an address with commas; region and postal code belong together.
+/// Joins the non-empty parts of an address with commas, region and postal code with a space.
 pub fn one_line(street: &str, unit: &str, city: &str, region: &str, postal_code: &str) -> String {
     let area = [region, postal_code].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ");
     [street, unit, city, &area].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(", ")
@@ -173,7 +173,7 @@ pub struct Note {
     pub body: String,
     pub source: String,
     pub created_at: DateTime<Utc>,
-    /// Who wrote it, by name where it was a member.
+    /// The author's name; empty if the author is not a member.
     pub by: String,
 }
 
@@ -185,9 +185,9 @@ pub struct Attribute {
     pub key: String,
     pub value: String,
     pub state: AttributeState,
-    /// typed, rules, model, import.
+    /// `typed`, `rules`, `model` or `import`.
     pub source: String,
-    /// 0 to 1; none for what a person typed.
+    /// 0 to 1; null for a fact that a person typed.
     pub confidence: Option<Decimal>,
     pub ticket_id: Option<TicketId>,
     pub confirmed_by: Option<MemberId>,
@@ -195,7 +195,7 @@ pub struct Attribute {
     pub version: i32,
 }
 
-/// One change of a consent.
+/// One recorded change of consent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Consent {
     pub id: ConsentId,
@@ -206,7 +206,7 @@ pub struct Consent {
     pub at: DateTime<Utc>,
 }
 
-/// Another contact that may be the same one.
+/// Another contact that may be the same person.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Duplicate {
     pub id: DuplicateId,
@@ -216,7 +216,8 @@ pub struct Duplicate {
     pub reason: String,
 }
 
-/// The name that lists and mails show: the person's, else the company, the nickname, the phone, the email. Empty when there is nothing at all.
+/// Returns the name for lists and mails: the first non-empty of person, company, nickname, phone and email.
+/// For an organisation the company comes before the person. Returns an empty text if all parts are empty.
 pub fn display_name(parts: &Parts<'_>) -> String {
     let person = [parts.first_name, parts.last_name].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ");
     let order: [&str; 5] = if parts.is_organisation {
@@ -227,7 +228,7 @@ pub fn display_name(parts: &Parts<'_>) -> String {
     order.into_iter().find(|p| !p.is_empty()).unwrap_or_default().to_owned()
 }
 
-/// What a display name is made from.
+/// The parts of a contact that `display_name` chooses from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts<'a> {
     pub is_organisation: bool,

@@ -1,4 +1,4 @@
-//! What `/api/data` offers of contacts.
+//! The contact resources of `/api/data`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use platform::{
     trail,
 };
 
-/// `contacts`: search, `state=active|archived`, `tag`; one by id with its relations on request.
+/// `contacts`: searched and filtered by `state=active|archived` and `tag`, or one by id; `include` adds related records.
 pub fn contacts() -> Entry {
     Entry {
         name: "contacts",
@@ -61,7 +61,7 @@ async fn list_contacts(read: &mut Read, params: &Params) -> Result<Listing> {
     Ok(Listing { data: rows, cursor: found.cursor })
 }
 
-/// Adds the relations asked for.
+/// Adds the related records named in `params.include` to `value`.
 async fn include(read: &mut Read, params: &Params, id: ContactId, value: &mut Value) -> Result<()> {
     let who = read.who.clone();
     let db = read.db();
@@ -81,7 +81,7 @@ async fn include(read: &mut Read, params: &Params, id: ContactId, value: &mut Va
     Ok(())
 }
 
-/// Which contact a list of parts is of; it is needed, and must be one the member may see.
+/// Reads the `contact_id` filter. Returns `None` without one, `NotFound` if the member may not see that contact.
 async fn owner(read: &mut Read, params: &Params) -> Result<Option<ContactId>> {
     let who = read.who.clone();
     let id = params.id_filter::<ContactId>("contact_id")?;
@@ -91,7 +91,7 @@ async fn owner(read: &mut Read, params: &Params) -> Result<Option<ContactId>> {
     Ok(id)
 }
 
-/// The contact a part belongs to must be one the member may see.
+/// Returns a listing of one record, or `NotFound` if the member may not see the `contact` it belongs to.
 async fn one(read: &mut Read, contact: ContactId, value: Value) -> Result<Listing> {
     let who = read.who.clone();
     data::visible(read.db(), &who, contact).await?;
@@ -150,7 +150,7 @@ pub fn notes() -> Entry {
     }
 }
 
-/// `attributes` of a contact (`contact_id`), or those waiting for a word (`state=proposed`).
+/// `attributes` of a contact (`contact_id`), or all in one state: `state=proposed` lists those to be confirmed.
 pub fn attributes() -> Entry {
     Entry {
         name: "attributes",

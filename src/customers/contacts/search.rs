@@ -1,5 +1,5 @@
-//! The list of contacts and finding anyone in it: by any part of a name, phone in any format or its tail, email, street, town, note, attribute.
-//! Reads emails, phones and streets for what it shows and why it matched, together with `personal`, in one query a page.
+//! Lists contacts and finds them by any part of a name, a phone in any format or its last digits, email, street, town, note or attribute.
+//! Reads emails, phones and streets itself instead of through `personal`, so that a page takes one query.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,19 +16,19 @@ use platform::{
     text,
 };
 
-/// What a list asks for.
+/// The filters and the cursor of one page of contacts.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub search: Option<String>,
     pub archived: bool,
     pub tag: Option<String>,
     pub after: Option<Place>,
-    /// Email addresses as well, which a list does not show.
+    /// Whether to read email addresses too; the list page does not show them.
     pub emails: bool,
     pub limit: i64,
 }
 
-/// Where a page ended. `how` tells which reading of the words found the page before.
+/// The cursor of a page: its last row, and in `how` the index of the reading (see `readings`) that found it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Place {
     how: usize,
@@ -45,19 +45,19 @@ pub struct Row {
     pub company: String,
     pub relation: Relation,
     pub is_organisation: bool,
-    /// The first one, as typed.
+    /// The first phone number, as typed.
     pub phone: Option<String>,
-    /// The first one, as typed.
+    /// The first email address, as typed.
     pub email: Option<String>,
     pub town: Option<String>,
     pub tags: Vec<String>,
     pub archived_at: Option<DateTime<Utc>>,
     pub version: i32,
-    /// Why it was found, where the name does not show it: `Note: “…gate 4411…”`.
+    /// Why the contact was found, if the name does not show it: `Note: “…gate 4411…”`.
     pub why: Option<String>,
 }
 
-/// One page of contacts. `is_guess`: nothing matched as typed, these are near.
+/// One page of contacts. If `is_guess`, nothing matched as typed and the rows are fuzzy matches.
 #[derive(Debug, Default)]
 pub struct Found {
     pub rows: Vec<Row>,
@@ -65,7 +65,7 @@ pub struct Found {
     pub is_guess: bool,
 }
 
-/// A row as it comes from the database, with what of it may have matched.
+/// A row as read from the database, with the values that may have matched in the `hit_` columns.
 struct Raw {
     id: ContactId,
     name: String,
@@ -88,7 +88,7 @@ struct Raw {
     hit_note: Option<String>,
 }
 
-/// The columns of a page, one query whatever the page: what differs is the rank, what is looked at for "why", and where the contacts come from.
+/// Builds the query of a page. Pages share the columns; rank, email condition, `hit_` columns and `from` clause differ.
 macro_rules! rows {
     ($rank:literal, $email:literal, $why:literal, $from:literal, $($arg:expr),+) => {
         sqlx::query_as!(
@@ -108,7 +108,7 @@ macro_rules! rows {
     };
 }
 
-/// What the readings of the typed words are: a phone number's digits first, then the words.
+/// Returns the ways to read a search, in the order they are tried: as a phone number's digits, then as words.
 fn readings(search: &str) -> Vec<Vec<String>> {
     let mut out = Vec::new();
     if phone::looks_like_phone(search) {
@@ -122,10 +122,10 @@ fn readings(search: &str) -> Vec<Vec<String>> {
     out
 }
 
-/// Words that tell nothing in "the elderly woman in Owens Cross Roads".
+/// Stop words, as in "the elderly woman in Owens Cross Roads".
 const SMALL: [&str; 14] = ["a", "an", "and", "at", "by", "for", "from", "in", "near", "of", "on", "the", "who", "with"];
 
-/// Without the small words of a sentence; two words may both be somebody's name.
+/// Removes stop words from a search of three words or more; two words may both be part of a name ("An Lee").
 fn told(words: Vec<String>) -> Vec<String> {
     let telling = |w: &&String| !SMALL.contains(&w.as_str());
     if words.len() < 3 || words.iter().filter(telling).count() == 0 {
@@ -134,7 +134,7 @@ fn told(words: Vec<String>) -> Vec<String> {
     words.into_iter().filter(|w| telling(&w)).collect()
 }
 
-/// Digits of a number; the country's leading 1 is left out, it is not always typed.
+/// Returns the digits of a phone number without the leading country code 1, which is not always typed.
 fn tail_digits(typed: &str) -> String {
     let digits = phone::digits(typed);
     match digits.strip_prefix('1') {
@@ -143,13 +143,13 @@ fn tail_digits(typed: &str) -> String {
     }
 }
 
-/// "688-7695", but not a ZIP+4 code.
+/// Whether a word is a phone number or its tail ("688-7695") and not a ZIP+4 code.
 fn is_phone_part(word: &str) -> bool {
     let is_zip4 = word.len() == 10 && word.as_bytes()[5] == b'-' && phone::digits(word).len() == 9;
     word.contains(['-', '.', '/']) && phone::looks_like_phone(word) && !is_zip4
 }
 
-/// One page: by name where nothing is searched, by rank where something is. Words that match nothing as typed are taken as misspelt.
+/// Returns one page: ordered by name without a search, by rank with one. If no reading matches as typed, returns fuzzy matches.
 pub async fn find(db: &mut PgConnection, who: &Who, asked: &Asked) -> Result<Found> {
     let own = data::only_own(who);
     let readings = asked.search.as_deref().map(readings).unwrap_or_default();
@@ -214,7 +214,7 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
     page(raw, asked, 0, &[], false)
 }
 
-/// What of a contact holds one of the words ($2).
+/// Adds the `hit_` columns: for each kind of value, one that contains one of the words ($2).
 macro_rules! hits {
     ($from:literal, $($arg:expr),+) => {
         rows!(
@@ -243,7 +243,7 @@ macro_rules! hits {
 async fn by_words(db: &mut PgConnection, asked: &Asked, words: &[String], own: Option<MemberId>) -> Result<Vec<Raw>> {
     let after = asked.after.as_ref();
     let limit = asked.limit + 1;
-    // What is filtered afterwards must not run dry before the page is full.
+    // Tag and visibility filter the result of the search, so the search must return enough rows to fill the page.
     let take = if own.is_some() || asked.tag.is_some() { 5000 } else { limit };
     Ok(hits!(
         r#" from app.search_contacts((select app.org()), $2, $1, $3::int, $4, $5, $6) h join contacts c on c.id = h.contact_id
@@ -279,7 +279,7 @@ async fn by_guess(db: &mut PgConnection, asked: &Asked, words: &[String], own: O
 }
 
 impl Raw {
-    /// The first thing beside the name that holds a word the name does not.
+    /// Returns the first value (phone, email, address, attribute, note) with a word that the row itself does not show.
     fn why(&self, words: &[String]) -> Option<String> {
         let shown = text::fold(
             &[self.name.as_str(), &self.nickname, &self.company, self.town.as_deref().unwrap_or_default(), &self.tags.join(" ")].join(" "),

@@ -1,4 +1,5 @@
-//! All contacts with what is known of them, flat: what an export writes. Reads the personal columns together with `personal`.
+//! All contacts with their related records, one flat row each, for exports.
+//! Reads emails, phones and streets itself instead of through `personal`, in one query.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
@@ -6,7 +7,7 @@ use sqlx::PgConnection;
 use super::Relation;
 use platform::{error::Result, ids::ContactId};
 
-/// A contact with its parts joined by "; ".
+/// A contact as one row: values of one kind are joined by "; ", tags by ", ", notes by line breaks.
 #[derive(Debug)]
 pub struct Line {
     pub id: ContactId,
@@ -26,7 +27,7 @@ pub struct Line {
     pub region: String,
     pub postal_code: String,
     pub access_notes: String,
-    /// The others, one line each.
+    /// The other addresses, each as in `contacts::one_line`.
     pub further_addresses: String,
     pub tags: String,
     pub attributes: String,

@@ -1,5 +1,5 @@
-//! One stream a contact: what happened and what was noted, newest first, paged by cursor. Made from the domain events of every slice and
-//! the contact's notes, so that it needs to know no other slice.
+//! A contact's timeline: events and notes, newest first, paged by cursor. It is built from the domain events of every slice and the
+//! contact's notes, so that it depends on no other slice.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -17,7 +17,7 @@ use platform::{
 };
 use ui::format::sentence;
 
-/// A moment of the stream.
+/// One entry of the timeline.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     pub at: DateTime<Utc>,
@@ -25,14 +25,14 @@ pub struct Entry {
     pub kind: String,
     pub subject_kind: String,
     pub subject_id: Uuid,
-    /// In words: "Ticket T-1042 moved".
+    /// The event in words: "Ticket T-1042 moved".
     pub words: String,
     /// A note's text.
     pub body: Option<String>,
-    /// Who it was, in words.
+    /// The actor in words: a name, "customer", "import" or "Rounds".
     pub by: String,
     pub is_model: bool,
-    /// The record's page.
+    /// The path of the record's page.
     #[serde(skip)]
     pub href: Option<String>,
     #[serde(skip)]
@@ -52,7 +52,8 @@ struct Raw {
     body: Option<String>,
 }
 
-/// One page, and where the next one begins. Members who see only their own tickets see only what is about those; who sees no prices, no money.
+/// Returns one page and the cursor of the next. A member who sees only own tickets sees no entries of other tickets;
+/// a member who may not read money or see prices sees no entries of invoices, payments and refunds.
 pub async fn page(
     db: &mut PgConnection,
     who: &Who,
@@ -140,7 +141,7 @@ impl Raw {
     }
 }
 
-/// An event in words, with what of its payload a person wants to know.
+/// Describes an event in words, with the details of its payload: a fact, an address, an amount.
 fn words(name: &str, number: Option<&str>, payload: &Value, who: &Who) -> String {
     let text = |field: &str| payload[field].as_str().unwrap_or_default();
     let head = match name {

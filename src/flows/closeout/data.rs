@@ -1,4 +1,4 @@
-//! What is known of close-outs.
+//! Queries for close-outs.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use platform::{
 };
 use work::tickets::{self, data::Ticket};
 
-/// One close-out, with its draft as it was last kept.
+/// One close-out, with its draft as last saved.
 #[derive(Debug, Clone, Serialize)]
 pub struct Closeout {
     pub id: CloseoutId,
@@ -24,16 +24,16 @@ pub struct Closeout {
     pub state: CloseoutState,
     pub step: String,
     pub draft: Draft,
-    /// none, asked, answered, failed.
+    /// `none`, `asked`, `answered` or `failed`.
     pub model_state: String,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub completed_at: Option<DateTime<Utc>>,
     pub completed_by: Option<String>,
-    /// The filling-in whose draft this is; none where it came from a page without script.
+    /// The key of the filling session that saved the draft; `None` for a page without JavaScript.
     pub filling: Option<String>,
-    /// How often a person has saved.
+    /// How many times the draft was saved.
     pub saved: i32,
     pub saved_by: Option<MemberId>,
     pub saved_by_name: Option<String>,
@@ -78,7 +78,7 @@ pub async fn live(db: &mut PgConnection, ticket: TicketId) -> Result<Option<Clos
     .transpose()
 }
 
-/// A half-done close-out, as home shows it.
+/// A half-done close-out, as the home page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct HalfDone {
     pub ticket_id: TicketId,
@@ -90,7 +90,8 @@ pub struct HalfDone {
     pub since: DateTime<Utc>,
 }
 
-/// Close-outs begun and neither completed nor abandoned, oldest first; a technician's own where only those may be seen.
+/// Returns up to 20 close-outs neither completed nor abandoned, oldest first. A member who sees only own tickets gets
+/// those that they began or whose ticket is assigned to them.
 pub async fn half_done(db: &mut PgConnection, who: &Who) -> Result<Vec<HalfDone>> {
     Ok(sqlx::query_as!(
         HalfDone,
@@ -134,7 +135,7 @@ async fn one(read: &mut Read, ticket: TicketId) -> Result<Option<Closeout>> {
     }
 }
 
-/// What the wizard begins with: the clocked time and the ticket's lines.
+/// Returns the wizard's initial draft: the clocked time and the ticket's lines.
 pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<Utc>) -> Result<Draft> {
     let clock = tickets::data::clock(db, ticket.id).await?;
     let minutes = tickets::clocked_minutes(&clock, now);
@@ -156,7 +157,7 @@ pub async fn first_draft(db: &mut PgConnection, ticket: &Ticket, now: DateTime<U
     Ok(Draft { worked_minutes, lines, prices_confirmed: !ticket.is_price_estimated, lines_seen, ..Draft::default() })
 }
 
-/// The usual time between two visits of a customer, in weeks: what lay between the last two, else half a year.
+/// Returns the weeks between a customer's last two visits, from 1 to 104; half a year if there are fewer than two.
 pub async fn usual_weeks(db: &mut PgConnection, contact: ContactId) -> Result<i64> {
     let starts = sqlx::query_scalar!(
         "select starts_at from tickets where contact_id = $1 and state <> 'cancelled' order by starts_at desc limit 2",

@@ -1,4 +1,4 @@
-//! What keeps a person from leaving a step of the wizard: the same for pages, programs and completing.
+//! Validates the steps of the wizard, for the pages, the API and completing alike.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +9,23 @@ use super::{Draft, DraftLine, Next, Step};
 use messages::outbox::{MessageKind, templates};
 use platform::error::FieldErrors;
 
-/// Reach-outs from one month to two years ahead.
+/// How many months ahead a reach-out may be.
 pub const REACH_OUT_MONTHS: std::ops::RangeInclusive<u8> = 1..=24;
-/// What a visit may come to, in whole units of the currency: far below what a column of money holds, taxes on top included.
+/// The highest total of a visit, in whole units of the currency: far below the limit of the money columns, taxes on top included.
 const MOST: i64 = 100_000_000;
 /// The longest visit.
 const LONGEST: Duration = Duration::days(7);
 
-/// What a draft is held against beside itself.
+/// The facts beside the draft that its validation needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Given {
-    /// The ticket's price was an estimate.
+    /// Whether the ticket's price is an estimate.
     pub is_estimated: bool,
     pub now: DateTime<Utc>,
 }
 
 impl Draft {
-    /// What keeps the person from leaving this step. Fields are the form's; rows are numbered as the draft has them.
+    /// Returns the errors of a step. Field names are the form's, with row numbers in the draft's order.
     pub fn faults(&self, step: Step, given: Given) -> FieldErrors {
         let mut e = FieldErrors::default();
         match step {
@@ -79,14 +79,14 @@ impl Draft {
         }
     }
 
-    /// The first step that does not hold, with what is wrong: order is enforced by asking this up to the step wanted.
+    /// Returns the first step up to `up_to` that has errors, with these errors; `None` if all are valid. This enforces the steps' order.
     pub fn first_fault(&self, up_to: Step, given: Given) -> Option<(Step, FieldErrors)> {
         Step::ALL.into_iter().take_while(|s| *s <= up_to).map(|s| (s, self.faults(s, given))).find(|(_, e)| !e.is_empty())
     }
 }
 
 impl DraftLine {
-    /// Quantity × price, nothing where the price is open; `None` where it can't be told.
+    /// Returns quantity × price, zero if the price is open; `None` on overflow.
     fn amount(&self) -> Option<Decimal> {
         self.unit_price.map_or(Some(Decimal::ZERO), |p| self.quantity.checked_mul(p))
     }

@@ -1,5 +1,5 @@
-//! What happened while somebody filled in: another phone saved, or the office changed the ticket's lines. Neither is written over before it
-//! was seen.
+//! Detects changes while a person fills in the wizard: another device has saved, or the office has changed the ticket's lines. Neither is
+//! overwritten before the person has seen it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,24 +16,24 @@ use work::tickets::{
     data::{Line, Ticket},
 };
 
-/// Which filling-in of the wizard a draft comes from.
+/// The filling session that a draft comes from: one opening of the wizard on one device.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Filling {
-    /// Made by the phone when the wizard was opened there; pages without script have none.
+    /// Made by the device when it opens the wizard; left out by pages without JavaScript.
     #[serde(default)]
     pub key: Option<String>,
-    /// How often the draft had been saved when it was shown; left out: nothing is compared.
+    /// How many times the draft had been saved when it was shown; left out, nothing is compared.
     #[serde(default)]
     pub seen: Option<i32>,
 }
 
 impl Filling {
-    /// A conflict, with the kept close-out, if another filling-in has saved something else that this one has not seen.
+    /// Returns a conflict with the saved close-out if another filling session has saved a different draft that this one has not seen.
     pub fn check(&self, cx: &Cx<'_>, kept: &Closeout, mine: &Draft) -> Result<()> {
         let seen = self.seen.unwrap_or(i32::MAX);
         let same_phone = self.key == kept.filling && (self.key.is_some() || kept.saved_by == cx.who.member);
-        // A page without script, gone Back to, is still the same person's.
+        // A page without JavaScript, reached by the browser's Back, is still the same person's.
         let same_person = kept.saved_by == cx.who.member && (self.key.is_none() || kept.filling.is_none());
         if kept.saved <= seen || same_phone || same_person || typed(&kept.draft) == typed(mine) {
             return Ok(());
@@ -49,12 +49,12 @@ impl Filling {
     }
 }
 
-/// What a person types of a draft: what was read from the notes is no difference.
+/// Returns the draft without the attributes found in the notes, which do not count as a difference.
 fn typed(draft: &Draft) -> Draft {
     Draft { attributes: Vec::new(), lines_seen: None, ..draft.clone() }
 }
 
-/// Tells one state of a ticket's lines from another: what is charged for them, and whether the price is an estimate.
+/// Returns a hash of a ticket's lines and of whether the price is an estimate, to notice changes.
 pub fn lines_mark(lines: &[Line], is_estimated: bool) -> String {
     let lines: Vec<_> = lines
         .iter()
@@ -66,7 +66,7 @@ pub fn lines_mark(lines: &[Line], is_estimated: bool) -> String {
     sha256_hex(&json!([lines, is_estimated]).to_string()).chars().take(16).collect()
 }
 
-/// The ticket's lines are still those that `mine` was filled in on, and it says so from now on. A conflict, with both versions, if they are not.
+/// Returns a conflict with both versions if the ticket's lines have changed since `mine` was filled in; else updates `mine.lines_seen`.
 pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine: &mut Draft) -> Result<()> {
     let lines = tickets::data::lines(cx.db(), ticket.id).await?;
     let now = lines_mark(&lines, ticket.is_price_estimated);

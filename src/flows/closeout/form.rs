@@ -1,4 +1,4 @@
-//! The wizard's one form: what was typed, kept as typed, and the draft it means.
+//! The wizard's form: its fields as typed, and their conversion to and from a draft.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use platform::{
 };
 use work::{catalogue::Service, tickets::LineKind};
 
-/// The step that a field stands on; none for a field of no step.
+/// Returns the step that a field belongs to; `None` if it belongs to no step.
 pub fn step_of(field: &str) -> Option<Step> {
     match field.split_once('_').map_or(field, |(first, _)| first) {
         "worked" | "line" | "lines" | "prices" => Some(Step::What),
@@ -45,12 +45,12 @@ impl Typed {
         self.get(&format!("{name}_{i}"))
     }
 
-    /// Which filling-in this is, and what it has seen of the kept draft.
+    /// Returns the filling session's key, and how many saves of the draft it has seen.
     pub fn filling(&self) -> Filling {
         Filling { key: Some(self.get("filling").to_owned()).filter(|k| !k.is_empty()), seen: self.get("draft_version").parse().ok() }
     }
 
-    /// Numbers of the rows that a prefix has, in order.
+    /// Returns the row numbers of the fields with this prefix, in ascending order.
     pub fn rows(&self, prefix: &str) -> Vec<usize> {
         let mut rows: Vec<usize> = self.0.keys().filter_map(|k| k.strip_prefix(prefix)?.parse().ok()).filter(|i| *i < 200).collect();
         rows.sort_unstable();
@@ -58,7 +58,7 @@ impl Typed {
         rows
     }
 
-    /// Puts a draft into fields, for the first time the wizard is shown.
+    /// Converts a draft to fields, to show a saved or new draft.
     pub fn of_draft(draft: &Draft, zone: Tz) -> Self {
         let mut f = BTreeMap::new();
         let mut put = |k: String, v: String| {
@@ -114,7 +114,7 @@ impl Typed {
         Self(f)
     }
 
-    /// The draft these fields mean. `Err`: fields that can't be read at all; whether a step holds is the draft's own rule.
+    /// Converts the fields to a draft. Returns errors for fields that cannot be read; `Draft::faults` validates what is in them.
     pub fn to_draft(&self, services: &[Service], zone: Tz) -> Result<Draft, FieldErrors> {
         let mut e = FieldErrors::default();
         let draft = Draft {
@@ -160,14 +160,14 @@ impl Typed {
         }
     }
 
-    /// Numbers of the rows that are lines of the draft, in its order: not a spare row left empty, nor one taken off.
+    /// Returns the numbers of the rows that are lines of the draft, in its order: without empty spare rows and removed rows.
     fn line_rows(&self, services: &[Service]) -> Vec<usize> {
         let mut rows = self.rows("line_quantity_");
         rows.retain(|i| self.of("line_drop", *i).is_empty() && !self.description(services, *i).is_empty());
         rows
     }
 
-    /// What the draft's lines are accused of, by the names of the fields that they were typed into.
+    /// Maps line errors from the draft's order to the form's row numbers.
     pub fn named(&self, services: &[Service], mut errors: FieldErrors) -> FieldErrors {
         let rows = self.line_rows(services);
         for e in &mut errors.0 {
@@ -181,7 +181,7 @@ impl Typed {
         errors
     }
 
-    /// A free time that was chosen instead takes the place of the one that clashed.
+    /// Replaces the time that clashed by the free time chosen instead.
     pub fn take_free(&mut self) {
         if let Some((date, time)) = self.0.remove("free").as_deref().and_then(|f| f.split_once('T')) {
             self.0.insert("next_date".into(), date.to_owned());

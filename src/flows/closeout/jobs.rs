@@ -1,4 +1,4 @@
-//! A model reads the notes while the person goes on. Its answer is a proposal; when it fails, the rules' result stands.
+//! Job: a language model reads the notes while the person goes on. It only proposes facts; if it fails, the facts found by rules remain.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl TaskHandler for ExtractNotes {
         let live = data::live(read.db(), self.ticket).await?;
         drop(read);
         let Some(live) = live.filter(|l| l.id == self.closeout) else { return Ok(()) };
-        // No transaction is open while the model is waited for.
+        // No transaction is open while the model answers.
         let (found, usage) = match extract_attributes(llm, &live.draft.notes).await {
             Ok((found, usage)) => (Some(found), usage),
             Err(LlmError::Unreadable(usage)) => (None, usage),

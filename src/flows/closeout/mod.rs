@@ -1,4 +1,4 @@
-//! Close-out: the forced flow that ends in an immutable ticket (`flows.md`, 1). Its draft is a record of its own; nothing counts until it is complete.
+//! Close-out: the wizard that ends in an immutable ticket. Its draft is a record of its own; the ticket changes only on completion.
 
 pub mod actions;
 pub mod data;
@@ -86,27 +86,27 @@ pub enum CloseoutState {
     Abandoned,
 }
 
-/// What the technician says was done. Kept whole at every step.
+/// The technician's account of the visit. It is saved whole at every step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Draft {
-    /// Time on site; more than the clock says or less, as the person knows.
+    /// Time on site, as the person states it; it may be more or less than the clock says.
     pub worked_minutes: Option<i32>,
     pub lines: Vec<DraftLine>,
-    /// Set by the person where the ticket's price was an estimate: every price below is the final one.
+    /// Whether the person has confirmed that all prices are final; required if the ticket's price was an estimate.
     pub prices_confirmed: bool,
     pub notes: String,
     pub next: Next,
-    /// What was found in the notes or added by hand, each with the person's word on it.
+    /// Facts found in the notes or added by hand, each with the person's decision (`keep`).
     pub attributes: Vec<DraftAttribute>,
-    /// The mark of the ticket's lines that this was filled in on, as the kept draft and a conflict tell it. Left out: the kept draft's.
-    /// Empty: nothing is compared, what is filled in stands.
+    /// The hash of the ticket's lines that the draft was filled in on, as given in the saved draft or in a conflict. Left out, the saved
+    /// draft's is used; empty, nothing is compared and this draft is taken.
     pub lines_seen: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DraftLine {
-    /// The ticket's line this was; none: added at the door.
+    /// The ticket's line; null for a line added at the visit.
     #[serde(default)]
     pub id: Option<LineId>,
     #[serde(default)]
@@ -121,7 +121,7 @@ pub struct DraftLine {
 }
 
 impl DraftLine {
-    /// As a line of a ticket.
+    /// Converts it to a line of a ticket.
     pub fn as_line(&self) -> NewLine {
         NewLine {
             service_id: self.service_id,
@@ -135,7 +135,7 @@ impl DraftLine {
     }
 }
 
-/// What comes after this visit.
+/// The follow-up to this visit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Next {
@@ -152,7 +152,7 @@ pub enum Next {
         #[serde(default)]
         override_reason: Option<String>,
     },
-    /// A scheduled message; no text: the business's own words.
+    /// A message scheduled in that many months; without `body`, the business's template.
     ReachOut {
         months: u8,
         #[serde(default)]
@@ -187,7 +187,7 @@ pub struct DraftAttribute {
     pub origin: Origin,
     #[serde(default)]
     pub confidence: Option<Decimal>,
-    /// What was found before the person changed it, so that reading the notes again does not bring it back.
+    /// The value found before the person changed it, so that reading the notes again does not add it again.
     #[serde(default)]
     pub was: Option<String>,
 }
@@ -198,8 +198,8 @@ impl Draft {
         self.lines.iter().map(|l| line_total(l.quantity, l.unit_price, currency)).sum()
     }
 
-    /// What was filled in, with the ticket's lines as they now are (`fresh`). What was added at the door stays, and so does a price where the
-    /// ticket has none yet.
+    /// Returns this draft with the ticket's current lines (`fresh`). Lines added at the visit stay, and so does the price of a line that
+    /// has none on the ticket.
     #[must_use]
     pub fn over(mut self, fresh: Self) -> Self {
         let mut lines = fresh.lines;
@@ -211,8 +211,8 @@ impl Draft {
         Self { lines, prices_confirmed: fresh.prices_confirmed, lines_seen: fresh.lines_seen, ..self }
     }
 
-    /// Takes over what was found in the notes: new finds are added as kept, what the person has already dropped, changed or added stays as it is,
-    /// and finds the notes no longer hold go, unless the person touched them.
+    /// Merges what was found in the notes: new facts are added as kept; those that the person has dropped, changed or added stay as they
+    /// are; those no longer in the notes are removed, unless the person has dropped or changed them.
     pub fn merge_found(&mut self, found: &[Found], origin: Origin) {
         let holds = |a: &DraftAttribute, f: &Found| a.key == f.key && a.value.eq_ignore_ascii_case(&f.value);
         self.attributes.retain(|a| a.origin != origin || !a.keep || a.was.is_some() || found.iter().any(|f| holds(a, f)));
@@ -235,7 +235,7 @@ impl Draft {
         }
     }
 
-    /// The rule-based reading of the notes as they now stand.
+    /// Extracts facts from the notes by rules and merges them.
     pub fn read_notes(&mut self) {
         let found = extract(&self.notes);
         self.merge_found(&found, Origin::Rules);

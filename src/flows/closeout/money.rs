@@ -1,4 +1,4 @@
-//! The last step: how the money of the closed ticket is dealt with. Take a payment, send the invoice, or say why neither is needed.
+//! The last step: settling the closed ticket. Take a payment, send the invoice, or state why neither is needed.
 
 use askama::Template;
 use axum::{
@@ -41,7 +41,7 @@ async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> 
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let contact = contacts::data::summary(r.db(), ticket.contact_id).await?;
-    // Also where prices are hidden from this member.
+    // Read without the member's visibility, which may hide the total.
     let is_free = tickets::data::ticket(r.db(), id).await?.total.is_zero();
     Ok(Money {
         head: ui::Head::of(r, "today").title(format!("T-{} is closed", ticket.number)).sub(contact.name).back("/calendar", "Calendar"),
@@ -71,7 +71,7 @@ pub struct How {
     how: String,
 }
 
-/// `POST /tickets/{id}/closeout/money`: records which way was taken, and goes on there.
+/// `POST /tickets/{id}/closeout/money`: records the settlement and redirects to its next page.
 pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Result<Response> {
     let settlement = match form.value.how.as_str() {
         "payment" => Settlement::Payment,
@@ -90,7 +90,7 @@ pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Re
     };
     let settled = match w.act(&form.meta, SettleTicket { ticket_id: id, settlement }).await {
         Err(Error::Invalid(errors)) => {
-            // What has no field here (an empty invoice, an archived customer) stands above the choices.
+            // Errors without a field here (an empty invoice, an archived customer) are shown above the choices.
             let errors = FieldErrors(errors.0.into_iter().map(|e| FieldError { field: String::new(), ..e }).collect());
             return Ok(ui::invalid(&page(&mut w.read().await?, id, errors).await?)?.into_response());
         }
@@ -107,7 +107,8 @@ pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Re
     })
 }
 
-/// Deals with the money of a closed ticket in one go: records the way, and makes and sends the invoice where there is to be one.
+/// Settles a closed ticket in one transaction: records the settlement. A payment issues the invoice; an invoice
+/// is also mailed if the customer has an email address.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SettleTicket {
@@ -118,7 +119,7 @@ pub struct SettleTicket {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settled {
     pub invoice_id: Option<InvoiceId>,
-    /// The invoice goes to the customer by mail.
+    /// Whether the invoice is mailed to the customer.
     pub is_mailed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How the wizard is rendered: one document, one form, every step in it; and the review's fragment.
+//! Renders the wizard (one document and one form with every step) and the review's fragment.
 
 use askama::Template;
 use axum::{
@@ -41,7 +41,7 @@ impl Row {
         format!("{field}_{}", self.i)
     }
 
-    /// Whether how many is asked for: a service done once has a price alone.
+    /// Whether a quantity is shown: a fixed or flexible service done once has only a price.
     fn is_counted(&self) -> bool {
         self.is_new || self.quantity != "1" || !matches!(self.kind.as_str(), "flexible" | "fixed")
     }
@@ -82,7 +82,7 @@ impl Row {
                 }
             })
             .collect();
-        // Without script a spare row is the way to add a service.
+        // Without JavaScript, a spare row is the way to add a service.
         if !rows.iter().any(|r| r.is_new && r.service.is_empty()) {
             let next = rows.iter().filter_map(|r| r.i.parse::<usize>().ok()).max().map_or(0, |n| n + 1);
             rows.push(Self::blank(&next.to_string()));
@@ -96,7 +96,7 @@ struct AttributeRow {
     key: String,
     label: String,
     value: String,
-    /// As it was found.
+    /// The value as it was found.
     was: String,
     origin: &'static str,
     keep: bool,
@@ -126,14 +126,14 @@ struct Wizard {
     notice: String,
     other: Option<String>,
     theirs: Option<Theirs>,
-    /// How often the draft had been saved when this page was made.
+    /// How many times the draft had been saved when this page was rendered.
     seen: i32,
-    /// Where the time on site comes from, in words.
+    /// The source of the time on site, in words.
     clocked: String,
-    /// Another visit is in the way of the next one, and these times are free instead.
+    /// Whether the next visit clashes with another one; `free` are the times to choose instead.
     clash: bool,
     free: Vec<FreeTime>,
-    /// The page shows what was typed and not taken, rather than what is kept.
+    /// Whether the page shows refused input instead of the saved draft.
     is_refused: bool,
     rows: Vec<Row>,
     blank: Row,
@@ -144,7 +144,7 @@ struct Wizard {
     review: Review,
 }
 
-/// What someone else saved meanwhile, or what the ticket's services have become, beside what was typed here.
+/// The version to compare with the typed one: another person's draft, or the ticket's current services.
 struct Theirs {
     title: String,
     is_lines: bool,
@@ -153,17 +153,17 @@ struct Theirs {
 }
 
 struct FreeTime {
-    /// As the wizard's fields have it: `2026-11-24T09:00`.
+    /// The value of the wizard's field, in local time: `2026-11-24T09:00`.
     at: String,
     words: String,
 }
 
-/// What stands against a filling-in that was refused.
+/// The reason why a draft was refused.
 pub(super) enum Against {
     Nothing,
-    /// Another filling-in of the same close-out.
+    /// Another filling session has saved the same close-out.
     Filling,
-    /// The ticket's lines are not those it was filled in on.
+    /// The ticket's lines have changed since the draft was begun.
     Lines,
     /// A technician has another visit at that time; these times are free.
     Clash(Vec<Free>),
@@ -176,7 +176,7 @@ pub(super) struct Free {
 }
 
 impl Against {
-    /// By what a conflict brings along.
+    /// Reads the reason from the `current` value of a conflict.
     pub fn of(current: Option<Value>) -> Self {
         match current {
             None => Self::Nothing,
@@ -210,7 +210,7 @@ fn theirs(against: &Against, live: Option<data::Closeout>, fresh: &Draft, review
     }
 }
 
-/// Where the time on site comes from: the clock, unless it was changed.
+/// Returns the source of the time on site, in words: the clock, or the clock's value if the time was changed.
 fn clock_words(clocked: Option<i32>, worked: Option<i32>) -> String {
     match (clocked, worked) {
         (Some(clocked), Some(worked)) if clocked != worked => format!("the clock says {}", ui::format::duration(clocked)),
@@ -218,7 +218,7 @@ fn clock_words(clocked: Option<i32>, worked: Option<i32>) -> String {
     }
 }
 
-/// What will be frozen, and what was read from the notes; the fragment the script fetches on arriving at the last step.
+/// The review: what will be frozen, and the facts found in the notes. The script fetches it as a fragment at the last step.
 #[derive(Template)]
 #[template(path = "closeout/_review.html")]
 pub(super) struct Review {
@@ -237,10 +237,10 @@ pub(super) struct Review {
     total: String,
 }
 
-/// Rendered by its own template, so the page takes it as it is.
+/// Its own template has escaped it, so the page includes it as it is.
 impl askama::filters::HtmlSafe for Review {}
 
-/// Everything a page of the wizard is made from.
+/// The data of one page of the wizard.
 pub(super) struct Shown {
     pub step: Step,
     pub typed: Typed,
@@ -340,7 +340,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     let seen = if is_clear { typed.get("draft_version").parse().unwrap_or(saved) } else { saved };
     let fresh = data::first_draft(r.db(), &ticket, who.now).await?;
     if matches!(shown.against, Against::Lines) {
-        // Both are on the page: going on from here is the person's answer.
+        // The page shows both versions, so going on from here accepts the typed one.
         typed.0.insert("lines_seen".into(), fresh.lines_seen.clone().unwrap_or_default());
     }
     let theirs = theirs(&shown.against, live, &fresh, |d| review(d, &typed, &FieldErrors::default(), &ticket, "none", r));
@@ -384,7 +384,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     Ok(ui::with_status(shown.status, &page)?.into_response())
 }
 
-/// `GET /tickets/{id}/closeout/given-up`: says so, and lets the phone forget what was typed.
+/// `GET /tickets/{id}/closeout/given-up`: confirms it, and makes the device forget what was typed.
 pub(super) async fn given_up(r: &mut Read, id: TicketId) -> Result<Response> {
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
@@ -402,7 +402,8 @@ struct GivenUp {
     id: TicketId,
 }
 
-/// The same weekday and time after the usual interval, counted from today where the visit was planned long ago, as long as nothing was typed.
+/// Proposes the next visit unless a date was typed: the same weekday and time after the usual interval, counted from today if this visit
+/// was planned long ago.
 async fn propose_next(r: &mut Read, ticket: &Ticket, typed: &mut Typed) -> Result<()> {
     if !typed.get("next_date").is_empty() {
         return Ok(());

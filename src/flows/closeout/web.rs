@@ -1,5 +1,5 @@
-//! The wizard's pages. All steps stand in one document and one form: script shows one at a time; without it each step is its own page, with the
-//! same fields and the same rules.
+//! The wizard's pages. All steps are in one document and one form: JavaScript shows one at a time; without it each step is its own page,
+//! with the same fields and the same rules.
 
 use axum::{
     extract::Path,
@@ -29,13 +29,13 @@ pub async fn start(w: Write, Path(id): Path<TicketId>, form: Posted<Vec<(String,
     Ok(ui::redirect(&format!("/tickets/{id}/closeout/what"), ""))
 }
 
-/// `GET /tickets/{id}/closeout`: the wizard at the step it was left at. Nothing is written by looking: the draft is made with the first saving.
+/// `GET /tickets/{id}/closeout`: the wizard at the step it was left at. Reading writes nothing: the first save creates the draft.
 pub async fn resume(mut r: Read, Path(id): Path<TicketId>) -> Result<Response> {
     let step = data::live(r.db(), id).await?.and_then(|l| Step::from_name(&l.step)).unwrap_or(Step::What);
     show_step(r, id, step).await
 }
 
-/// Where giving up ends: the phone forgets what was typed.
+/// The last part of the path after giving up; that page makes the device forget what was typed.
 const GIVEN_UP: &str = "given-up";
 
 /// `GET /tickets/{id}/closeout/{step}`.
@@ -60,7 +60,7 @@ async fn show_step(mut r: Read, id: TicketId, step: Step) -> Result<Response> {
         Some(live) => live.draft,
         None => data::first_draft(r.db(), &ticket, who.now).await?,
     };
-    // A later step than the person has come to is not shown: the first one that does not hold is.
+    // If an earlier step has errors, that step is shown instead.
     let given = Given { is_estimated: ticket.is_price_estimated, now: who.now };
     let (step, errors) = match step.before().and_then(|b| draft.first_fault(b, given)) {
         Some((behind, errors)) => (behind, errors),
@@ -76,7 +76,7 @@ fn done_words(live: &data::Closeout, who: &platform::tenant::Who) -> String {
     format!("{by} closed this ticket out: {at}.")
 }
 
-/// `POST /tickets/{id}/closeout/{step}`: Back, Next, Complete; with script also the notes sent ahead and the review's fragment (`x-step`).
+/// `POST /tickets/{id}/closeout/{step}`: back, next, complete. With JavaScript (`x-step`) also early notes and the review's fragment.
 pub async fn save(
     w: Write,
     Path((id, at)): Path<(TicketId, String)>,
@@ -119,7 +119,7 @@ pub async fn save(
     let to = |step: Step| ui::redirect(&format!("/tickets/{id}/closeout/{}", step.name()), "");
     let (at, done) = match typed.get("go") {
         "back" => (at, w.act(&only_kept, saving(None)).await.map(|_| to(at.before().unwrap_or(Step::What)))),
-        // The draft was reviewed on this very page (its fields came along), so completing takes it as it is.
+        // The form includes the review's fields, so completing takes the draft as posted.
         "complete" => {
             let complete = CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: typed.filling() };
             let done = w.act(&form.meta, complete).await;
@@ -140,7 +140,7 @@ pub async fn save(
     }
 }
 
-/// The page again, with what was typed and what is wrong with it, at the step where it is.
+/// Renders the wizard with the typed values and the errors, at the step with the error.
 async fn again(w: &Write, id: TicketId, at: Step, typed: Typed, draft: Draft, e: Error) -> Result<Response> {
     let status = e.status();
     let (errors, notice, against) = match e {
@@ -181,7 +181,7 @@ pub struct Reason {
 pub async fn abandon(w: Write, Path(id): Path<TicketId>, form: Posted<Reason>) -> Result<Response> {
     let reason = form.value.reason;
     let errors = match w.act(&form.meta, AbandonCloseout { ticket_id: id, reason: reason.clone() }).await {
-        // Nothing was kept of it yet: there is nothing to put aside but what the phone has.
+        // If nothing was saved yet, only the device has something to forget.
         Ok(_) | Err(Error::NotFound) => return Ok(ui::redirect(&format!("/tickets/{id}/closeout/{GIVEN_UP}"), "")),
         Err(Error::Invalid(errors)) => errors,
         Err(e) => return Err(e),

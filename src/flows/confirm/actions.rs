@@ -1,4 +1,4 @@
-//! Asking and answering.
+//! Actions: asking the customer to confirm, and the customer's answer.
 
 use chrono::Duration;
 use garde::Validate;
@@ -24,7 +24,7 @@ use work::tickets::{
     data::Ticket,
 };
 
-/// What the customer is to hear about a ticket.
+/// The event that the customer is informed of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
@@ -33,15 +33,16 @@ pub enum What {
     Cancelled,
 }
 
-/// Says it: withdraws what is no longer true, makes the link, queues the mail where there is an address. Queued by every change of a ticket's slot.
+/// Informs the customer that a ticket was created, moved or cancelled: withdraws outdated messages, then queues the mail with its link
+/// if there is an address. Every change of a ticket's slot queues it as a job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Tell {
     pub ticket_id: TicketId,
-    /// The ticket's `sequence` when this was due to be said; the visit may have moved on since.
+    /// The ticket's `sequence` when the job was queued; if it has changed since, nothing is done.
     pub sequence: i32,
     pub what: What,
-    /// Whether the customer gets to know; what is no longer true is withdrawn either way.
+    /// Whether to mail the customer; outdated messages are withdrawn either way.
     pub tell: bool,
 }
 
@@ -52,11 +53,11 @@ impl Action for Tell {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         let ticket = tickets::data::ticket(cx.db(), self.ticket_id).await?;
-        // Run again after a crash: it was said already.
+        // If the job runs again after a crash, the message is already there.
         if let Some(first) = outbox::data::by_key(cx.db(), &key(&ticket, self.what == What::Cancelled, 0)).await? {
             return Ok(Some(first));
         }
-        // The visit moved on: what is to be said about it now is another job's work, which may have run before this one.
+        // The slot has changed since. The job of that change, which may have run before this one, mails the customer.
         if ticket.sequence != self.sequence {
             return Ok(None);
         }
@@ -73,16 +74,16 @@ impl Action for Tell {
     }
 }
 
-/// Asks the customer to confirm, by hand: marks the visit as asked, makes the link, queues the mail where there is an address. Without one it is
-/// the link that asks: whoever gets it here prints, shows or texts it.
+/// Asks the customer to confirm, at a member's request: marks the visit as asked, creates the link, and queues the mail if there is an
+/// address. Without one, the member prints, shows or texts the link.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Ask {
     pub ticket_id: TicketId,
-    /// Only make the link (to print, show or text it); no mail.
+    /// Whether to create only the link (to print, show or text it) and send no mail.
     #[serde(default)]
     pub link_only: bool,
-    /// A line for this customer.
+    /// Text added to the mail for this customer; at most 2,000 characters.
     #[serde(default)]
     #[garde(custom(message_fits))]
     pub message: String,
@@ -92,12 +93,12 @@ fn message_fits(text: &str, _: &()) -> garde::Result {
     if text.chars().count() > 2_000 { Err(garde::Error::new("At most 2,000 characters fit here.")) } else { Ok(()) }
 }
 
-/// What asking led to.
+/// The result of asking.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Asked {
-    /// The customer's page.
+    /// The URL of the customer's page.
     pub url: String,
-    /// None: there is no email address, or none was wanted.
+    /// `None` if there is no email address or only the link was asked for.
     pub message_id: Option<MessageId>,
 }
 
@@ -123,7 +124,7 @@ impl Action for Ask {
             cx.run(MarkAsked { ticket_id: ticket.id, sequence: ticket.sequence }).await?;
             None
         } else {
-            // Asked again only once what was asked before is out.
+            // Waiting mails are not counted, so asking again queues a second mail only once the first is sent.
             let before = outbox::data::asked_before(cx.db(), ticket.id.0, ticket.sequence).await?;
             ask(cx, &ticket, MessageKind::Confirmation, &self.message, before).await?
         };
@@ -131,13 +132,14 @@ impl Action for Ask {
     }
 }
 
-/// One key an act: a mail asks, or tells of the cancelling, once for each version of a visit (and once more each time a person asks again).
+/// Returns the idempotency key of a mail: one to ask and one to cancel for each `sequence` of a visit. `before` is the number of mails
+/// that have asked already, so that a person can ask again.
 fn key(ticket: &Ticket, is_cancelling: bool, before: i64) -> String {
     let act = if is_cancelling { "cancel" } else { "ask" };
     format!("{act}:{}:{}:{before}", ticket.id, ticket.sequence)
 }
 
-/// Asks by mail. Without an address nobody is asked: that takes a person with the link in hand.
+/// Asks by mail. Without an address it does nothing and returns `None`: then a person has to pass on the link.
 async fn ask(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str, before: i64) -> Result<Option<MessageId>> {
     if !has_mail(cx, ticket).await? {
         return Ok(None);
@@ -147,13 +149,13 @@ async fn ask(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str, b
     queue(cx, ticket, kind, words, key(ticket, false, before)).await
 }
 
-/// Whether the customer can be written to.
+/// Whether the customer has an email address and is not archived.
 async fn has_mail(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<bool> {
     let contact = contacts::data::summary(cx.db(), ticket.contact_id).await?;
     Ok(contact.email.is_some() && !contact.is_archived)
 }
 
-/// Queues a mail where there is an address.
+/// Queues a mail; returns `None` if there is no address.
 async fn queue(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str, key: String) -> Result<Option<MessageId>> {
     if !has_mail(cx, ticket).await? {
         return Ok(None);
@@ -170,10 +172,10 @@ async fn queue(cx: &mut Cx<'_>, ticket: &Ticket, kind: MessageKind, words: &str,
     outbox::queue(cx, message).await.map(Some)
 }
 
-/// How long the owners' mail waits: who changes their mind meanwhile is told of once.
+/// The delay of the owners' mail, so that a customer who changes their mind meanwhile causes one mail and not two.
 const SECOND_THOUGHTS: Duration = Duration::minutes(2);
 
-/// The customer answers on the page of their link: recorded, and a no or a wish told to the owners.
+/// Records the customer's answer from the page of their link, and mails the owners about a decline or a request for another time.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Respond {
@@ -201,11 +203,11 @@ impl Action for Respond {
     }
 }
 
-/// Takes back what waits about an earlier answer, and says the new one if it wants a person.
+/// Withdraws waiting mails about an earlier answer, and mails the owners about the new one unless it is an acceptance.
 async fn tell_owners(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &str, id: AnswerId) -> Result<()> {
     let owners = outbox::data::owners(cx.db()).await?;
     let key = |member| format!("answer:{id}:{member}");
-    // The answer that stands was given again: it was told.
+    // The current answer was given again: the owners have their mail.
     if let Some((first, _)) = owners.first()
         && outbox::data::by_key(cx.db(), &key(*first)).await?.is_some()
     {
@@ -241,7 +243,7 @@ async fn tell_owners(cx: &mut Cx<'_>, ticket: &Ticket, answer: Answer, wish: &st
     Ok(())
 }
 
-/// Makes the customer's old link useless and a new one.
+/// Revokes the customer's link and creates a new one.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct RenewLink {

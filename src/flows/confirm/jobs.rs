@@ -1,4 +1,4 @@
-//! A ticket was made, moved or cancelled: the customer hears of it.
+//! Job: mails the customer that a ticket was created, moved or cancelled.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl TaskHandler for ConfirmTicket {
         let write = Write::of_org(app(&ctx)?, self.org, "job").await?;
         let tell = Tell { ticket_id: self.ticket, sequence: self.sequence, what: self.what, tell: self.tell };
         match write.act(&Meta::default(), tell).await {
-            // The ticket went away with an undone import.
+            // An undone import has deleted the ticket.
             Ok(_) | Err(Error::NotFound) => Result::Ok(()),
             Err(e) => Err(e),
         }

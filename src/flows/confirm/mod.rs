@@ -1,5 +1,5 @@
-//! Confirmation: asking the customer whether the visit suits, and the small public page on which they answer.
-//! Only a person's act answers; following a link changes nothing.
+//! Confirmation: asking the customer whether the visit suits, and the public page on which they answer.
+//! Opening a link changes nothing; only a button on the page answers.
 
 pub mod actions;
 pub mod jobs;
@@ -8,7 +8,7 @@ pub mod words;
 
 use platform::ids::TicketId;
 
-/// What was said about a visit and can be taken back together.
+/// Returns the `cancel_group` of the messages about a visit, which are withdrawn together.
 pub fn cancel_group(ticket: TicketId) -> String {
     format!("ticket:{ticket}")
 }

@@ -1,16 +1,16 @@
-//! A visit in words: what the mail, the customer's page and the printed sheet all say.
+//! Texts about a visit, shared by the mail, the customer's page and the printed sheet.
 
 use messages::outbox::templates::Vars;
 use platform::{money::Currency, tenant::Who};
 use ui::format;
 use work::tickets::data::{Line, Ticket};
 
-/// `Tue 24 Nov 2026, 9:00–12:30 CST`: always with the zone's name, since the reader may be elsewhere.
+/// `Tue 24 Nov 2026, 9:00–12:30 CST`: always with the time zone, since the reader may be elsewhere.
 pub fn when(ticket: &Ticket) -> String {
     format!("{}, {}", format::day_year(ticket.starts_at, ticket.zone()), times(ticket))
 }
 
-/// `9:00–12:30 CST`; across a change of the clock both names: `0:30 CDT–3:30 CST`.
+/// `9:00–12:30 CST`; with both time zones if the clock changes in between: `0:30 CDT–3:30 CST`.
 pub fn times(ticket: &Ticket) -> String {
     let zone = ticket.zone();
     let (from, to) = (ticket.starts_at.with_timezone(&zone), ticket.ends_at.with_timezone(&zone));
@@ -24,8 +24,8 @@ pub fn services(lines: &[Line]) -> String {
     lines.iter().map(|l| l.description.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// What it will cost: "Estimated" until close-out confirms it, "from" while a price is open, "plus tax" where the invoice adds some, nothing where
-/// there are no lines.
+/// Returns the price: "Estimated" until close-out confirms it, "from" while a price is open, "plus tax" if the invoice adds tax; empty
+/// without lines.
 pub fn price(ticket: &Ticket, lines: &[Line], currency: Currency) -> String {
     if lines.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! How sending ended, with what that means for the record the message was about: in one transaction.
+//! Records the outcome of sending, and updates the record that the message is about, in one transaction.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use platform::{
     role::{ModelLevel, Permission},
 };
 
-/// The sender's last word on a message. For the sending job alone.
+/// Records the outcome of sending a message. For the sending job alone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Finish {
@@ -37,7 +37,7 @@ impl Action for Finish {
     }
 }
 
-/// A person knows that a message in doubt did arrive, or told the customer otherwise.
+/// Marks a message as sent, for a person who knows that it arrived or has informed the customer otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkMessageSent {
@@ -57,7 +57,7 @@ impl Action for MarkMessageSent {
     }
 }
 
-/// An invoice reads “sent” once the mail server took it, and not before.
+/// Updates the invoice of an invoice message: it becomes “sent” once the mail server has accepted the mail, and not before.
 async fn tell(cx: &mut Cx<'_>, id: MessageId, state: Option<MessageState>) -> Result<()> {
     let who = cx.who;
     let message = data::message(cx.db(), who, id).await?;

@@ -1,4 +1,4 @@
-//! What is due, across businesses: ids only.
+//! Due and stuck messages of all businesses; ids only.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use platform::{
     ids::{MessageId, OrgId},
 };
 
-/// Messages looked at in one sweep.
+/// The most messages queued in one sweep.
 const BATCH: i32 = 1000;
 
 /// Queued messages whose time has come, oldest first.
@@ -19,7 +19,7 @@ pub async fn due(app: &App, at: DateTime<Utc>) -> Result<Vec<(OrgId, MessageId)>
     Ok(rows.into_iter().map(|r| (r.org, r.id)).collect())
 }
 
-/// Messages somebody began to send before `before` and never told how it ended.
+/// Messages whose sending began before `before` and has no outcome.
 pub async fn stuck(app: &App, before: DateTime<Utc>) -> Result<Vec<(OrgId, MessageId)>> {
     let rows = sqlx::query!(r#"select org_id as "org!: OrgId", id as "id!: MessageId" from app.stuck_messages($1)"#, before)
         .fetch_all(&app.pool)

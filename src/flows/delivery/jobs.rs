@@ -1,4 +1,4 @@
-//! Sending in the background: one job a message, and the regular look for those whose time has come.
+//! Jobs: one that sends a message, and a regular sweep for due messages.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ impl TaskHandler for SendMessage {
     }
 }
 
-/// Each minute: what is due, and what was left half done.
+/// Each minute: queues the due messages, and marks those that a dead worker left behind as in doubt.
 #[derive(Serialize, Deserialize)]
 pub struct SweepMessages {}
 

@@ -1,5 +1,5 @@
-//! Delivery: takes a due message, renders it from the record as it now is, hands it to the mail server, records how that ended.
-//! No transaction is open while the mail server is spoken to. Whatever a crash leaves unknown is put before a person, never sent twice.
+//! Delivery: takes a due message, renders it from the record as it now is, hands it to the mail server, records the outcome.
+//! No transaction is open during the mail server session. If a crash leaves the outcome unknown, a person decides; nothing is sent twice.
 
 pub mod actions;
 mod bill;
@@ -29,10 +29,10 @@ use platform::{
 };
 use render::Rendering;
 
-/// After this long without an outcome nobody is sending any more: the longest conversation with a mail server takes a few minutes.
+/// A message without an outcome for this long is stuck: the longest mail server session takes a few minutes.
 const STUCK_AFTER: chrono::Duration = chrono::Duration::minutes(10);
 
-/// Sends one message if it is due and nobody else has taken it. Returns the state it ended in, None where there was nothing to do.
+/// Sends one message if it is due and no other worker has claimed it. Returns its new state; `None` if there was nothing to do.
 pub async fn deliver(app: &App, org: OrgId, message: MessageId) -> Result<Option<MessageState>> {
     let write = Write::of_org(app, org, "job").await?;
     let Some(claimed) = write.act(&Meta::default(), Claim { message_id: message }).await? else { return Ok(None) };
@@ -79,7 +79,7 @@ async fn send(app: &App, claimed: &Claimed, rendered: render::Rendered) -> Outco
     }
 }
 
-/// The outcome must get into the database: what is lost here ends in doubt.
+/// Records the outcome, with retries: a message whose outcome is lost ends in doubt.
 async fn record(write: &Write, message: MessageId, outcome: Outcome) -> Result<Option<MessageState>> {
     let mut tries = 0;
     loop {
@@ -104,9 +104,9 @@ fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// Sends whatever is due in any business, and puts before a person what a dead worker left half done. Returns how many were queued.
+/// Queues the due messages of all businesses, and marks those that a dead worker left behind as in doubt. Returns the number queued.
 ///
-/// The job's key is the message's, so that a message already waiting in the queue is not sent twice; the claim settles the rest.
+/// The job's key is the message's id, so a message already in the queue is not queued twice; the claim prevents sending it twice.
 pub async fn sweep(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let stuck = data::stuck(app, now - STUCK_AFTER).await?;

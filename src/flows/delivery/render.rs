@@ -1,4 +1,4 @@
-//! From a message's row to a mail, by kind, from the record as it now is. The preview shows exactly this.
+//! Renders a message as a mail, by kind, from the record as it now is. The preview uses the same code.
 
 use customers::contacts::{self, Summary};
 use messages::outbox::{
@@ -18,7 +18,7 @@ use platform::{
 use ui::{email::Email, format};
 use work::tickets;
 
-/// A mail ready to go.
+/// A mail ready to send.
 #[derive(Debug)]
 pub struct Rendered {
     pub from: Mailbox,
@@ -26,26 +26,26 @@ pub struct Rendered {
     pub to: Mailbox,
     pub email: Email,
     pub attachments: Vec<Attachment>,
-    /// Address of the one-click unsubscribe; marketing only.
+    /// The URL of the one-click unsubscribe; marketing only.
     pub unsubscribe: Option<String>,
 }
 
-/// What becomes of a message now.
+/// The result of rendering a message.
 #[derive(Debug)]
 pub enum Rendering {
     Mail(Box<Rendered>),
-    /// There is nobody to mail it to: what a person says by phone or text.
+    /// There is no email address to send it to: the text that a person says or texts.
     ByHand {
         subject: String,
         text: String,
     },
-    /// No longer true or wanted.
+    /// Not to be sent, since it is no longer true or wanted; with the reason.
     Drop(String),
-    /// It can't go out as things are; a person has to see to it.
+    /// It cannot be sent as things are, and a person has to act; with the reason.
     Refuse(String),
 }
 
-/// What the kinds share while they are put together.
+/// The data that all kinds share while a mail is built.
 pub(super) struct Draft<'a> {
     pub app: &'a App,
     pub message: &'a Claimed,
@@ -55,7 +55,7 @@ pub(super) struct Draft<'a> {
     pub vars: Vars,
 }
 
-/// Renders a message. Reads only.
+/// Renders a message; reads the database only.
 pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Rendering> {
     let letterhead = data::letterhead(read.db()).await?;
     let contact = match message.contact_id {
@@ -87,12 +87,12 @@ pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Re
     }
 }
 
-/// The link a message carries; in a preview before it exists, the place it will lead to.
+/// Returns the URL of the message's link; in a preview without a link, the URL without a token.
 pub(super) fn link(app: &App, kind: LinkKind, id: Option<LinkId>) -> String {
     id.map_or_else(|| app.url(kind.prefix()), |id| links::url(app, kind, id))
 }
 
-/// What every kind may say: customer and business.
+/// Returns the variables that every kind has: customer and business.
 pub fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
     let name = contact.map(|c| c.name.clone()).unwrap_or_default();
     let first_name = contact.map(|c| c.first_name.clone()).filter(|n| !n.is_empty()).unwrap_or_else(|| name.clone());
@@ -105,7 +105,7 @@ pub fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
 }
 
 impl Draft<'_> {
-    /// The words of this message: the business's template with what was added for this customer, or, for reaching out, the words written for it.
+    /// Returns the mail's subject and body: the template with the custom message in it, or the custom text of a reach-out.
     pub async fn words(&mut self, read: &mut Read) -> Result<Email> {
         let template = templates::of(read.db(), self.message.kind).await?;
         let own = self.message.custom_body.clone();
@@ -131,14 +131,14 @@ impl Draft<'_> {
         })
     }
 
-    /// Who sent this: name, address, phone.
+    /// Returns the footer's lines: the business's name, then its address and phone.
     fn footer(&self) -> Vec<String> {
         let reach = [self.letterhead.address(), self.letterhead.phone.clone().unwrap_or_default()];
         let reach = reach.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ");
         [self.letterhead.name.clone(), reach].into_iter().filter(|l| !l.is_empty()).collect()
     }
 
-    /// The finished mail. The sender's address is the instance's own (a foreign one would fail SPF and DMARC); replies go to the business.
+    /// Returns the finished mail. The sender is the instance's own address (another would fail SPF and DMARC); replies go to the business.
     pub fn mail(self, email: Email, attachments: Vec<Attachment>, unsubscribe: Option<String>) -> Rendering {
         let from = Mailbox { name: self.letterhead.name.clone(), address: self.app.mail_from.address.clone() };
         let reply_to = self.letterhead.reply_to.or(self.letterhead.email).filter(|a| !a.is_empty());
@@ -154,7 +154,7 @@ async fn reach_out(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
     Ok(draft.mail(email, vec![], Some(url)))
 }
 
-/// The words alone, without letterhead and unsubscribe link. Where nobody wrote any, ours for a text stand for ours for a mail.
+/// Returns the text alone, without letterhead and unsubscribe link; instead of the default mail text, the default for a text message.
 async fn by_hand(read: &mut Read, app: &App, message: &Claimed, letterhead: Letterhead, contact: Option<Summary>) -> Result<Rendering> {
     let vars = common_vars(&letterhead, contact.as_ref());
     let to = Mailbox { name: String::new(), address: String::new() };
@@ -186,7 +186,7 @@ async fn visit_lines(read: &mut Read, ticket: TicketId) -> Result<String> {
     Ok(lines.into_iter().map(|l| l.description).collect::<Vec<_>>().join(", "))
 }
 
-/// A customer's words are shown as they are: no variable in them means anything.
+/// Renders a notice to an owner. It may quote a customer, so variables in it are not filled in.
 fn owner_notice(draft: Draft<'_>) -> Rendering {
     let m = draft.message;
     let email = Email {

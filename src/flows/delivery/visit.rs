@@ -34,7 +34,7 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
     let mut email = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
     let url = (!is_cancelled).then(|| link(draft.app, LinkKind::Confirm, draft.message.link));
     if url.is_some() && read.who.now >= answers_until(&ticket) {
-        // Three links to a page that takes no answer any more would be three dead ends.
+        // The page takes no answer any more, so the mail does not link to it.
         let reach = draft.letterhead.phone.as_deref().map_or_else(|| "just reply to this mail.".into(), |p| format!("please call {p}."));
         email = email.fact("Price", price).fact("To answer", reach);
     } else if let Some(url) = &url {
@@ -51,7 +51,7 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
     Ok(draft.mail(email, vec![attachment], None))
 }
 
-/// Why a message about a visit no longer holds: the slot changed between queueing and sending, or it was answered.
+/// Returns why a message about a visit is out of date, since slot, state or answer have changed; `None` if it still holds.
 fn out_of_date(message: &Claimed, ticket: &Ticket, now: DateTime<Utc>) -> Option<&'static str> {
     if message.kind == MessageKind::Cancellation {
         return (ticket.state != TicketState::Cancelled).then_some("The appointment is not cancelled.");

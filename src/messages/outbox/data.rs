@@ -1,4 +1,4 @@
-//! Every read of messages and their words.
+//! Queries for messages and their templates.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -25,11 +25,11 @@ pub struct Row {
     pub contact_id: Option<ContactId>,
     pub contact_name: Option<String>,
     pub to_address: Option<String>,
-    /// How it goes, as the contact is now.
+    /// How it is sent; for a waiting message, by whether the contact has an email address now.
     pub channel: Channel,
     pub subject_kind: String,
     pub subject_id: Uuid,
-    /// As sent; else the owner's own words for this one.
+    /// The subject as sent, else the custom subject of this message.
     pub subject: Option<String>,
     pub send_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
@@ -38,7 +38,7 @@ pub struct Row {
     pub version: i32,
 }
 
-/// A message with its words.
+/// A message with its custom and its rendered text.
 #[derive(Debug, Clone, Serialize)]
 pub struct Message {
     #[serde(flatten)]
@@ -54,23 +54,24 @@ pub struct Message {
     pub created_by: String,
 }
 
-/// Which messages.
+/// The filters of the message list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Empty: all.
+    /// Empty for all states.
     pub states: Vec<MessageState>,
     pub kind: Option<MessageKind>,
     pub contact: Option<ContactId>,
-    /// The ticket, invoice, … they are about.
+    /// The ticket, invoice or other record that the messages are about.
     pub subject: Option<Uuid>,
-    /// Of `send_at`.
+    /// Bounds of `send_at`: `from` is included, `until` excluded.
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
-    /// In subject, words, address or the customer's name.
+    /// Text to find in subject, body, address or the customer's name.
     pub search: Option<String>,
 }
 
-/// Names of the state filter, with the states they stand for: "pending", "trouble", "done", or a state's own name.
+/// Returns the states of a filter: "pending", "trouble", "done" or one state's own name. The list is empty for all states,
+/// `None` if the name is unknown.
 pub fn states_of(name: &str) -> Option<Vec<MessageState>> {
     use MessageState as S;
     match name {
@@ -82,10 +83,11 @@ pub fn states_of(name: &str) -> Option<Vec<MessageState>> {
     }
 }
 
-/// Where a page ended: whether it was still among those with trouble, and the last row's time and id.
+/// The cursor of a page: whether its last row is in trouble, and that row's `send_at` and id.
 type Place = (bool, DateTime<Utc>, Uuid);
 
-/// What went wrong first, then by time, latest first; one row more than `limit` where there are more.
+/// Returns one page of messages: those in trouble first, then the latest first. Reads `limit + 1` rows: the extra row shows that there
+/// is a next page.
 pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Option<Place>, limit: i64) -> Result<Vec<Row>> {
     let states: Vec<String> = filter.states.iter().map(|s| s.name().to_owned()).collect();
     let search = filter.search.as_deref().map(like);
@@ -133,7 +135,7 @@ pub async fn list(db: &mut PgConnection, who: &Who, filter: &Filter, after: Opti
     .await?)
 }
 
-/// The place of a row in the list.
+/// Returns the cursor that points to a row.
 pub fn place(row: &Row) -> Place {
     (row.state.is_trouble(), row.send_at, row.id.0)
 }
@@ -142,7 +144,7 @@ fn like(words: &str) -> String {
     format!("%{}%", words.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }
 
-/// One message; `NotFound` where there is none this member may see.
+/// Returns one message, or `NotFound` if this member may not see it.
 pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<Message> {
     let m = sqlx::query!(
         r#"
@@ -184,7 +186,7 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
         custom_subject: m.custom_subject,
         custom_body: m.custom_body,
         rendered_subject: m.rendered_subject,
-        // The link in it answers for the customer.
+        // A member who may not send must not see the customer's link: it answers for the customer.
         rendered_text: if who.can(Permission::Send) { m.rendered_text } else { m.rendered_text.as_deref().map(without_links) },
         expires_at: m.expires_at,
         consent_basis: m.consent_basis,
@@ -194,7 +196,7 @@ pub async fn message(db: &mut PgConnection, who: &Who, id: MessageId) -> Result<
     })
 }
 
-/// The text with the customer's own links cut off before what opens them.
+/// Cuts off each line with a customer's link before the link's path and token.
 fn without_links(text: &str) -> String {
     let cut = |line: &str| match ["/c/", "/i/", "/u/"].iter().find_map(|prefix| line.find(prefix)) {
         Some(at) if line.contains("://") => format!("{}/…", &line[..at]),
@@ -217,7 +219,7 @@ pub struct Letterhead {
 }
 
 impl Letterhead {
-    /// The postal address in one line; empty without one.
+    /// Returns the postal address on one line; empty if there is none.
     pub fn address(&self) -> String {
         let region = [self.region.as_deref(), self.postal_code.as_deref()].into_iter().flatten().filter(|p| !p.is_empty());
         let region = region.collect::<Vec<_>>().join(" ");
@@ -232,7 +234,7 @@ pub async fn letterhead(db: &mut PgConnection) -> Result<Letterhead> {
         .await?)
 }
 
-/// How many times this version of a visit was asked about. A mail that still waits is not counted.
+/// Counts the mails that asked to confirm this version (`sequence`) of a visit. A mail that still waits is not counted.
 pub async fn asked_before(db: &mut PgConnection, ticket: Uuid, sequence: i32) -> Result<i64> {
     Ok(sqlx::query_scalar!(
         r#"select count(*) as "n!" from messages
@@ -244,12 +246,12 @@ pub async fn asked_before(db: &mut PgConnection, ticket: Uuid, sequence: i32) ->
     .await?)
 }
 
-/// The message written under a `dedup_key`.
+/// Returns the message with this `dedup_key`.
 pub async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<MessageId>> {
     Ok(sqlx::query_scalar!(r#"select id as "id: MessageId" from messages where dedup_key = $1"#, key).fetch_optional(db).await?)
 }
 
-/// Members who own the business: whom notices go to. Id and address.
+/// Returns id and email address of the business's active owners, who receive notices.
 pub async fn owners(db: &mut PgConnection) -> Result<Vec<(MemberId, String)>> {
     let rows = sqlx::query!(
         r#"select id as "id: MemberId", email from members where role = 'owner' and state = 'active' and not is_model order by id"#
@@ -259,7 +261,7 @@ pub async fn owners(db: &mut PgConnection) -> Result<Vec<(MemberId, String)>> {
     Ok(rows.into_iter().map(|r| (r.id, r.email)).collect())
 }
 
-/// What may be done with a message in this state by this member.
+/// Returns the actions that this member may take on a message in this state.
 pub fn allowed_actions(who: &Who, state: MessageState) -> Vec<&'static str> {
     let mut actions = Vec::new();
     if !who.can(Permission::Send) {
@@ -302,7 +304,7 @@ async fn messages(read: &mut Read, params: &Params) -> Result<Listing> {
     Listing::page(rows, params.limit, place)
 }
 
-/// Reads the filters of page and program alike; dates are days in the business's zone, `until` is the last day included.
+/// Reads the filters of the page and the API. Dates are days in the business's time zone; `until` is the last day included.
 pub fn filter_of(who: &Who, params: &Params) -> Result<Filter> {
     let name = params.filter("state").or_else(|| params.filter("filter")).unwrap_or_default();
     let states = states_of(name).ok_or_else(|| {
@@ -335,7 +337,7 @@ fn day(params: &Params, name: &str) -> Result<Option<NaiveDate>> {
         .transpose()
 }
 
-/// `/api/data?type=message_templates`: the words of each kind as they are used now.
+/// `/api/data?type=message_templates`: the template of each kind in use, the business's own or the default.
 pub fn templates_query() -> query::Entry {
     query::Entry {
         name: "message_templates",

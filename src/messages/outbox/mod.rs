@@ -1,5 +1,5 @@
-//! Messages: whatever goes to a customer (or an owner) by mail. The outbox row is written with the act that causes it; it is rendered when it is
-//! sent, from the record as it then is (`delivery`). One act, one message a person: `dedup_key`.
+//! Messages to customers and owners, by mail or, for reach-outs, by hand. The outbox row is written in the transaction of the change that
+//! causes it; `delivery` renders it when it is sent, from the record as it then is. `dedup_key` prevents a second message for one change.
 
 pub mod actions;
 pub mod data;
@@ -39,7 +39,7 @@ impl MessageKind {
     pub const ALL: [Self; 7] =
         [Self::Confirmation, Self::Moved, Self::Cancellation, Self::Invoice, Self::Receipt, Self::ReachOut, Self::OwnerNotice];
 
-    /// Those whose words the owner may edit.
+    /// The kinds whose template the owner may edit.
     pub const EDITABLE: [Self; 6] = [Self::Confirmation, Self::Moved, Self::Cancellation, Self::Invoice, Self::Receipt, Self::ReachOut];
 
     pub fn name(self) -> &'static str {
@@ -54,7 +54,7 @@ impl MessageKind {
         }
     }
 
-    /// The words people read.
+    /// The label that people read.
     pub fn word(self) -> &'static str {
         match self {
             Self::Confirmation => "Appointment confirmation",
@@ -71,7 +71,7 @@ impl MessageKind {
         Self::ALL.into_iter().find(|k| k.name() == name)
     }
 
-    /// Marketing needs consent and can be unsubscribed from; everything else goes regardless (`domain.md`, Messages).
+    /// Whether this is marketing, which needs consent and can be unsubscribed from; all other kinds are sent regardless.
     pub fn is_marketing(self) -> bool {
         self == Self::ReachOut
     }
@@ -84,7 +84,7 @@ pub enum MessageState {
     Draft,
     Queued,
     Sending,
-    /// Due, with no email address to mail it to: a person calls or texts.
+    /// Due, but without an email address to send it to: a person calls or texts.
     ByHand,
     Sent,
     Delivered,
@@ -93,7 +93,7 @@ pub enum MessageState {
     Bounced,
     Complained,
     Failed,
-    /// A crash fell between sending and knowing; a person decides.
+    /// The outcome of sending is unknown, for example after a crash; a person decides.
     InDoubt,
     Cancelled,
     Expired,
@@ -166,18 +166,18 @@ impl MessageState {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Its words and time may still be changed, and it can be taken back.
+    /// Whether its text and time can still be changed, and the message cancelled.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Draft | Self::Queued | Self::ByHand)
     }
 
-    /// A person has to look at it.
+    /// Whether a person has to deal with it.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::Failed | Self::InDoubt | Self::Bounced)
     }
 }
 
-/// How a message goes, as things are now: decided when it is due.
+/// How a message reaches the customer; decided when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -188,7 +188,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The words people read.
+    /// The label that people read.
     pub fn word(self) -> &'static str {
         match self {
             Self::Email => "by email",
@@ -197,36 +197,36 @@ impl Channel {
     }
 }
 
-/// What a slice wants said, to whom, when. See the columns of `messages`.
+/// A message to write into the outbox; the fields are columns of `messages`.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
-    /// Made by the client where a page or phone made it.
+    /// The id, if the client has made one.
     pub id: Option<MessageId>,
     pub kind: MessageKind,
     pub contact_id: Option<ContactId>,
-    /// None: the contact's first email when it is sent.
+    /// `None` for the contact's first email address at the time of sending.
     pub to_address: Option<String>,
-    /// "ticket", "invoice", "payment", "contact".
+    /// The kind of record the message is about: `ticket`, `invoice`, `payment` or `contact`.
     pub subject_kind: &'static str,
     pub subject_id: Uuid,
-    /// The sender's own words, with variables. Reaching out: the whole text. Other kinds: what stands for `{{custom_message}}` in the
-    /// kind's words. None: nothing is added.
+    /// The sender's own text; `None` for the template alone. The subject replaces the template's. The body is the whole text of a
+    /// reach-out or an owner notice, and the value of `{{custom_message}}` in all other kinds.
     pub custom_subject: Option<String>,
     pub custom_body: Option<String>,
-    /// None: now.
+    /// `None` to send it now.
     pub send_at: Option<DateTime<Utc>>,
     pub expires_at: Option<DateTime<Utc>>,
-    /// `ticket:<id>`: what `withdraw` takes back together.
+    /// Groups the messages that `withdraw` cancels together: `ticket:<id>`.
     pub cancel_group: Option<String>,
-    /// The same key is the same message: a second one is not written.
+    /// The idempotency key: a second message with the same key is not written.
     pub dedup_key: Option<String>,
-    /// The ticket's ICS SEQUENCE when this was said.
+    /// The ticket's `sequence` (the SEQUENCE of its calendar file) when the message was written.
     pub sequence: Option<i32>,
     pub consent_basis: Option<String>,
 }
 
 impl NewMessage {
-    /// A message of a kind about a record, now, with everything else left out.
+    /// Returns a message of this kind about a record, to be sent now, with all other fields empty.
     pub fn about(kind: MessageKind, subject_kind: &'static str, subject_id: Uuid) -> Self {
         Self {
             id: None,
@@ -247,12 +247,13 @@ impl NewMessage {
     }
 }
 
-/// Writes a message into the outbox in this transaction; due ones are sent once it commits. Returns the first one's id where `dedup_key` is taken.
+/// Writes a message into the outbox in this transaction; if due, it is sent after the commit. If `dedup_key` is taken, returns the id of
+/// the message that has it.
 pub async fn queue(cx: &mut Cx<'_>, message: NewMessage) -> Result<MessageId> {
     actions::outbox::insert(cx, message).await
 }
 
-/// Takes back every message of a group that has not gone out. Returns how many.
+/// Cancels all messages of a group that have not been sent. Returns their number.
 pub async fn withdraw(cx: &mut Cx<'_>, cancel_group: &str) -> Result<u64> {
     actions::outbox::withdraw(cx, cancel_group).await
 }

@@ -1,5 +1,5 @@
-//! The words of each kind of message: plain text with `{{variables}}`. Ours are in `templates/emails/<kind>/`; a business may have its own.
-//! The HTML around them is ours alone (`crate::emails`).
+//! Templates of each kind of message: plain text with `{{variables}}`. The defaults are in `templates/emails/<kind>/`; a business may have
+//! its own. The HTML around the text is always the same (`crate::emails`).
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use platform::error::Result;
 pub struct Template {
     pub subject: String,
     pub body: String,
-    /// The business wrote it; false: ours.
+    /// Whether the business wrote it; otherwise it is the default.
     pub is_own: bool,
 }
 
-/// What the variables stand for in one message.
+/// The values of the variables in one message.
 pub type Vars = BTreeMap<&'static str, String>;
 
 macro_rules! words {
@@ -29,7 +29,7 @@ macro_rules! words {
     };
 }
 
-/// Our own words for a kind.
+/// Returns the default template of a kind.
 pub fn default(kind: MessageKind) -> Template {
     let (subject, body) = match kind {
         MessageKind::Confirmation => words!("confirmation"),
@@ -43,10 +43,10 @@ pub fn default(kind: MessageKind) -> Template {
     Template { subject: subject.trim().to_owned(), body: body.trim().to_owned(), is_own: false }
 }
 
-/// Our words for reaching out by text: those for a mail ask for a reply to the mail.
+/// The default text for reaching out by text message; the default mail asks for a reply to the mail.
 pub const REACH_OUT_TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates/emails/reach_out/text.txt"));
 
-/// The words a business uses: its own, else ours.
+/// Returns the template that a business uses: its own, else the default.
 pub async fn of(db: &mut PgConnection, kind: MessageKind) -> Result<Template> {
     let own = sqlx::query!("select subject, body from message_templates where kind = $1", kind as MessageKind).fetch_optional(db).await?;
     Ok(own.map_or_else(|| default(kind), |t| Template { subject: t.subject, body: t.body, is_own: true }))
@@ -75,7 +75,7 @@ const BILL: [(&str, &str); 4] = [
 const RECEIPT: [(&str, &str); 2] = [("amount_paid", "what was paid"), ("paid_on", "the day it was paid")];
 const LAST_VISIT: [(&str, &str); 2] = [("last_visit", "day of the last visit"), ("last_services", "what was done then")];
 
-/// The variables of a kind, each with what it stands for.
+/// Returns the variables of a kind, each with its description.
 pub fn variables(kind: MessageKind) -> Vec<(&'static str, &'static str)> {
     let of_kind: &[&[(&str, &str)]] = match kind {
         MessageKind::Confirmation | MessageKind::Moved | MessageKind::Cancellation => &[&VISIT],
@@ -93,7 +93,7 @@ enum Piece<'a> {
     Variable(&'a str),
 }
 
-/// Cuts a text at its `{{…}}`; what never closes is text.
+/// Splits a text at its `{{…}}`; an unclosed one is text.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -107,10 +107,10 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     out
 }
 
-/// Refuses variables that this kind does not have, naming those it has, and such as are not closed.
+/// Checks the variables of a text. Returns an error message if a variable is not known for this kind (naming those that are) or not closed.
 pub fn check(kind: MessageKind, text: &str) -> Result<(), String> {
     let known = variables(kind);
-    // Line by line, as they are filled in.
+    // Line by line, as `render` fills them in.
     for piece in text.lines().flat_map(pieces) {
         match piece {
             Piece::Variable(name) if !known.iter().any(|(k, _)| *k == name) => {
@@ -132,7 +132,7 @@ pub fn has_variable(text: &str, name: &str) -> bool {
     pieces(text).iter().any(|p| matches!(p, Piece::Variable(v) if *v == name))
 }
 
-/// Fills the variables in. One that has no value here stands for nothing; an empty line it leaves behind goes too.
+/// Fills in the variables. A variable without a value becomes empty; a line left empty by it is removed.
 pub fn render(text: &str, vars: &Vars) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {

@@ -15,7 +15,7 @@ use platform::{
     role::Permission,
 };
 
-/// The parts of an address as they come in.
+/// The parts of an address, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AddressInput {
@@ -27,19 +27,19 @@ pub struct AddressInput {
     pub postal_code: String,
     pub country: String,
     pub access_notes: String,
-    /// IANA name, only where it differs from the business's; empty: the business's.
+    /// IANA name; empty for the business's time zone.
     pub time_zone: String,
     pub neighbourhood: String,
     pub is_primary: bool,
 }
 
 impl AddressInput {
-    /// Whether nothing of a place is given.
+    /// Whether street, unit, city, postal code and access notes are all blank.
     pub fn is_empty(&self) -> bool {
         [&self.street, &self.unit, &self.city, &self.postal_code, &self.access_notes].iter().all(|p| p.trim().is_empty())
     }
 
-    /// A new address of the contact; errors are named with `prefix` before the field.
+    /// Builds a new address of `contact`. Adds errors under the field's name after `prefix`.
     pub(super) fn checked(&self, errors: &mut FieldErrors, contact: ContactId, prefix: &str) -> Address {
         let mut part = |field: &str, typed: &str, max| line(errors, &format!("{prefix}{field}"), typed, max);
         let mut address = Address {
@@ -85,7 +85,7 @@ pub struct CreateAddress {
     pub address: AddressInput,
 }
 
-/// Replaces the parts of an address.
+/// Replaces all parts of an address. A primary address stays primary.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateAddress {
@@ -94,7 +94,7 @@ pub struct UpdateAddress {
     pub address: AddressInput,
 }
 
-/// Takes an address out of use; tickets keep it.
+/// Archives an address; its tickets keep it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ArchiveAddress {
@@ -105,7 +105,7 @@ fn about(a: &Address) -> Subject {
     Subject { kind: "address", id: a.id.0, contact: Some(a.contact_id) }
 }
 
-/// Only one address of a contact is its primary one.
+/// Clears `is_primary` on the contact's other addresses: only one is primary.
 async fn demote_others(cx: &mut Cx<'_>, a: &Address) -> Result<()> {
     sqlx::query!("update addresses set is_primary = false where contact_id = $1 and id <> $2 and is_primary", a.contact_id.0, a.id.0)
         .execute(cx.db())
@@ -184,7 +184,7 @@ impl Action for ArchiveAddress {
         address.archived_at = Some(cx.now());
         let was_primary = std::mem::take(&mut address.is_primary);
         personal::update_address(cx.db(), &address).await?;
-        // The next one takes its place.
+        // The next address becomes the primary one.
         if was_primary && let Some(mut next) = personal::addresses(cx.db(), address.contact_id, false).await?.into_iter().next() {
             next.is_primary = true;
             personal::update_address(cx.db(), &next).await?;

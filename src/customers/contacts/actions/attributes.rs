@@ -16,7 +16,7 @@ use platform::{
     role::Permission,
 };
 
-/// Writes down a fact. Typed by a person it is confirmed at once; from rules, a model or an import it is proposed.
+/// Records a fact. One typed by a person is confirmed at once; one from rules, a model or an import is proposed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SetAttribute {
@@ -25,13 +25,13 @@ pub struct SetAttribute {
     pub contact_id: ContactId,
     pub key: String,
     pub value: String,
-    /// typed (the default), rules, model, import.
+    /// `typed` (the default), `rules`, `model` or `import`.
     #[serde(default)]
     pub source: String,
     /// 0 to 1.
     #[serde(default)]
     pub confidence: Option<Decimal>,
-    /// A person has looked at it already (the close-out's review): confirmed, whatever its source.
+    /// Whether a person has already reviewed the fact (in a close-out); it is then confirmed, whatever its source.
     #[serde(default)]
     pub is_confirmed: bool,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct SetAttribute {
     pub ticket_id: Option<TicketId>,
 }
 
-/// A person says that a proposed fact is right; `value` corrects it.
+/// Confirms a proposed fact; `value` corrects it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ConfirmAttribute {
@@ -49,7 +49,7 @@ pub struct ConfirmAttribute {
     pub value: Option<String>,
 }
 
-/// Drops a fact; the same one is not proposed as new by looking at the record, and its history stays.
+/// Drops a fact: it is no longer shown, and its history stays.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RemoveAttribute {
@@ -93,7 +93,7 @@ impl Action for SetAttribute {
         let is_confirmed = (source == "typed" || self.is_confirmed) && !cx.who.is_model;
         let state = if is_confirmed { AttributeState::Confirmed } else { AttributeState::Proposed };
         let (by, at) = (cx.who.member.filter(|_| is_confirmed), is_confirmed.then(|| cx.now()));
-        // The same fact again confirms the one there is, or leaves it as it is.
+        // If the contact already has the fact, it is confirmed or left as it is; no second one is added.
         let row = sqlx::query!(
             r#"
             insert into attributes (id, contact_id, key, value, state, source, confidence, note_id, ticket_id, confirmed_by, confirmed_at)

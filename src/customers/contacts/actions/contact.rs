@@ -19,7 +19,7 @@ use platform::{
     role::Permission,
 };
 
-/// A new customer: a name, a company, a phone or an email is enough.
+/// Adds a contact. A name, a company, a phone or an email is enough.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 #[serde(default)]
@@ -36,24 +36,24 @@ pub struct CreateContact {
     /// The first place of service.
     pub address: Option<AddressInput>,
     pub tags: Vec<String>,
-    /// morning, afternoon; empty: none.
+    /// `morning` or `afternoon`; empty for none.
     pub preferred_time: String,
     pub preferred_member_id: Option<MemberId>,
-    /// email, phone, sms, letter; empty: none.
+    /// `email`, `phone`, `sms` or `letter`; empty for none.
     pub preferred_channel: String,
-    /// Marketing only; none: not asked.
+    /// Consent to marketing mail; null if the customer was not asked.
     pub email_consent: Option<bool>,
     pub sms_consent: Option<bool>,
-    /// How consent was given, in words.
+    /// How the customer agreed, in the user's words. Required if `sms_consent` becomes true.
     pub consent_wording: String,
     pub birthday: String,
     pub customer_since: Option<NaiveDate>,
-    /// Refuses (409, `lookalikes`) when somebody with the same phone or email, or the same name and street, is here already.
-    /// Without it the new contact is made and likely duplicates are proposed.
+    /// Whether to refuse (409, `lookalikes`) if a contact with the same phone or email, or the same name and street, exists.
+    /// Otherwise the contact is created and likely duplicates are proposed.
     pub refuse_lookalikes: bool,
 }
 
-/// Changes what is given; what is left out stays. Lists replace the whole list, an empty text clears.
+/// Changes the given fields and leaves the others. A list replaces the whole list, an empty text clears the field.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateContact {
@@ -86,7 +86,7 @@ pub struct ContactChange {
     pub customer_since: Option<NaiveDate>,
 }
 
-/// The contact, and who else it may be.
+/// The contact's id, display name and new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactOutput {
     pub id: ContactId,
@@ -245,7 +245,7 @@ fn first<'a, T>(items: &'a [T], get: impl Fn(&'a T) -> &'a String) -> &'a str {
     items.first().map_or("", |i| get(i).as_str())
 }
 
-/// Derives the display name; nothing to derive it from is an error of the form.
+/// Derives the display name; adds an error if there is nothing to derive it from.
 fn name(errors: &mut FieldErrors, contact: &mut Contact, phone: &str, email: &str) {
     let parts = Parts {
         is_organisation: contact.is_organisation,
@@ -349,14 +349,14 @@ async fn save(cx: &mut Cx<'_>, c: &Contact) -> Result<i32> {
 
 type Consents = (Option<bool>, Option<bool>);
 
-/// Consent to texts counts with its wording only (domain.md, SMS consent).
+/// Adds an error if consent to texts is newly given without a wording: SMS consent must carry one.
 fn texts_agreed(errors: &mut FieldErrors, before: Option<bool>, after: Option<bool>, wording: &str) {
     if after == Some(true) && before != after && wording.trim().is_empty() {
         errors.add("consent_wording", "Say how they agreed to texts: “asked on the phone”.");
     }
 }
 
-/// Puts each changed consent on record, with where it came from and in which words.
+/// Records each changed consent with its source and wording.
 async fn record_consents(cx: &mut Cx<'_>, contact: ContactId, before: Consents, after: Consents, wording: &str) -> Result<()> {
     for (channel, was, is) in [("email", before.0, after.0), ("sms", before.1, after.1)] {
         let Some(given) = is.filter(|_| was != is) else { continue };

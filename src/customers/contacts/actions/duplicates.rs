@@ -1,4 +1,4 @@
-//! Possible twins: proposed when a contact is written, dismissed by a person, never merged by themselves.
+//! Possible duplicates: proposed when a contact is written, dismissed by a person, never merged automatically.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use platform::{
     role::Permission,
 };
 
-/// Proposes whoever in use is alike enough (`likeness`). A pair once proposed or dismissed is left alone.
+/// Proposes each contact in use that is alike enough (`likeness`). A pair proposed or dismissed before is left alone.
 pub(super) async fn propose(cx: &mut Cx<'_>, id: ContactId) -> Result<()> {
     let Some(one) = personal::compared(cx.db(), &Person::default(), Some(id), None).await?.pop() else { return Ok(()) };
     for other in personal::compared(cx.db(), &one.person, None, None).await? {
@@ -38,7 +38,7 @@ pub(super) async fn propose(cx: &mut Cx<'_>, id: ContactId) -> Result<()> {
     Ok(())
 }
 
-/// Somebody here who may be the one that is about to be added.
+/// An existing contact that may be the one about to be added.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lookalike {
     pub id: ContactId,
@@ -46,7 +46,7 @@ pub struct Lookalike {
     pub reason: String,
 }
 
-/// Refuses with those who are so like this person that a second record is hardly wanted; the answer names them.
+/// Returns a conflict that names the existing contacts most like `person`, up to `SHOWN`; `Ok` if there are none.
 pub(super) async fn refuse_lookalikes(cx: &mut Cx<'_>, person: &Person) -> Result<()> {
     let own = only_own(cx.who);
     let telling = |c: personal::Compared| {
@@ -61,10 +61,10 @@ pub(super) async fn refuse_lookalikes(cx: &mut Cx<'_>, person: &Person) -> Resul
     Err(Error::Conflict { message, current: Some(json!({ "lookalikes": found })) })
 }
 
-/// Lookalikes named in a refusal.
+/// The most lookalikes named in a refusal.
 const SHOWN: usize = 3;
 
-/// A person says that two contacts are not the same one.
+/// Records that two contacts are different people; the pair is not proposed again.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct DismissDuplicate {

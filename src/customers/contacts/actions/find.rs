@@ -1,10 +1,10 @@
-//! What comes in by itself (booking, order, mail, chat) is linked to a contact on an exact email, or on a phone that only one contact has.
+//! Links an incoming booking, order, mail or chat to a contact: by exact email, or by a phone that only one contact has.
 
 use super::CreateContact;
 use crate::contacts::personal::{self, EmailInput, PhoneInput};
 use platform::{action::Cx, error::Result, ids::ContactId, text};
 
-/// Who wrote or called, as far as it is known.
+/// The sender or caller, as far as known.
 #[derive(Debug, Clone, Default)]
 pub struct NewPerson {
     pub name: String,
@@ -13,14 +13,14 @@ pub struct NewPerson {
     pub phone: String,
 }
 
-/// The contact, and whether it had to be made.
+/// The contact, and whether it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub contact: ContactId,
     pub is_new: bool,
 }
 
-/// Finds the one contact with this email, else the one contact with this phone; otherwise makes a new one, which proposes its possible twins.
+/// Returns the only contact with this email, else the only one with this phone; otherwise creates one and proposes likely duplicates.
 pub async fn find_or_create(cx: &mut Cx<'_>, person: NewPerson) -> Result<Found> {
     let emails: Vec<String> = personal::email_key(&person.email).into_iter().collect();
     let phones: Vec<String> = personal::phone_key(&person.phone, &cx.who.country).into_iter().collect();

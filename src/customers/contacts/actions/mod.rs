@@ -1,4 +1,4 @@
-//! What can be done with contacts.
+//! The actions on contacts.
 
 mod addresses;
 mod attributes;
@@ -31,7 +31,7 @@ use platform::{
     redact, text,
 };
 
-/// What a write answers: the record and its version from now on.
+/// The result of a write: the record's id and its new version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     pub id: Uuid,
@@ -42,13 +42,13 @@ fn about(contact: ContactId) -> Subject {
     Subject { kind: "contact", id: contact.0, contact: Some(contact) }
 }
 
-/// Rebuilds what the contact is found by.
+/// Rebuilds the contact's search index.
 async fn index(cx: &mut Cx<'_>, contact: ContactId) -> Result<()> {
     sqlx::query!("select app.index_contacts($1)", &[contact.0]).execute(cx.db()).await?;
     Ok(())
 }
 
-/// Locks the contact against changes by others and makes sure it is there, the member's to see, and in use.
+/// Locks the contact's row. Returns `NotFound` if the acting member may not see the contact, a conflict if it is archived.
 async fn active(cx: &mut Cx<'_>, contact: ContactId) -> Result<()> {
     let row = sqlx::query!("select deleted_at from contacts where id = $1 for no key update", contact.0).fetch_optional(cx.db()).await?;
     let row = row.ok_or(Error::NotFound)?;
@@ -60,7 +60,7 @@ async fn active(cx: &mut Cx<'_>, contact: ContactId) -> Result<()> {
     Ok(())
 }
 
-/// One line of text: spaces collapsed, at most `max` characters.
+/// Returns one line of text with spaces collapsed; adds an error if it is longer than `max` characters.
 fn line(errors: &mut FieldErrors, field: &str, typed: &str, max: usize) -> String {
     let clean = text::collapse(typed);
     if clean.chars().count() > max {
@@ -69,7 +69,7 @@ fn line(errors: &mut FieldErrors, field: &str, typed: &str, max: usize) -> Strin
     clean
 }
 
-/// Free text: sensitive numbers taken out, at most `max` characters.
+/// Returns free text with sensitive numbers redacted; adds an error if it is longer than `max` characters.
 fn free(errors: &mut FieldErrors, field: &str, typed: &str, max: usize) -> String {
     if typed.chars().count() > max {
         errors.add(field, format!("At most {max} characters fit here."));

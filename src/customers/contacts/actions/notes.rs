@@ -1,4 +1,4 @@
-//! `note.create`, and what a model reads in a note afterwards. Notes are not rewritten: what was wrong is said in a new one.
+//! `note.create` and `note.record_extraction`. A note is never changed; a correction is a new note.
 
 use platform::llm::usage;
 use schemars::JsonSchema;
@@ -25,7 +25,7 @@ pub struct CreateNote {
     #[serde(default)]
     pub ticket_id: Option<TicketId>,
     pub body: String,
-    /// A person has been through its facts already (the close-out's review): none are proposed.
+    /// Whether a person has already reviewed the note's facts (in a close-out); none are then proposed.
     #[serde(default)]
     pub is_reviewed: bool,
 }
@@ -70,7 +70,7 @@ impl Action for CreateNote {
     }
 }
 
-/// Proposes what was read in a note; what the contact has already stays as it is. Returns how many are new.
+/// Proposes the facts found in a note and returns the number of new ones. A fact that the contact already has is left as it is.
 async fn propose(cx: &mut Cx<'_>, note: NoteId, source: &str, found: &[Found]) -> Result<u64> {
     if found.is_empty() {
         return Ok(0);
@@ -93,7 +93,7 @@ async fn propose(cx: &mut Cx<'_>, note: NoteId, source: &str, found: &[Found]) -
     Ok(written.rows_affected())
 }
 
-/// `note.record_extraction`: what a model read in a note, as further proposals.
+/// `note.record_extraction`: proposes the facts that a model found in a note, and records the tokens it used.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordNoteExtraction {
@@ -128,7 +128,7 @@ impl Action for RecordNoteExtraction {
     }
 }
 
-/// A visit of this customer that the writer may see; `NotFound` otherwise.
+/// Returns `NotFound` unless the visit is this contact's and the acting member may see it.
 async fn of_visit(cx: &mut Cx<'_>, ticket: TicketId, contact: ContactId) -> Result<()> {
     let only = cx.who.only_own_tickets();
     let is_theirs = sqlx::query_scalar!(

@@ -14,21 +14,21 @@ use platform::{
     role::Permission,
 };
 
-/// Takes a contact out of the lists.
+/// Archives a contact: it leaves the lists.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ArchiveContact {
     pub contact_id: ContactId,
 }
 
-/// Puts an archived contact back.
+/// Restores an archived contact to the lists.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RestoreContact {
     pub contact_id: ContactId,
 }
 
-/// Done twice it changes nothing the second time.
+/// Archives or restores a contact; does nothing if it already is in that state.
 async fn set(cx: &mut Cx<'_>, id: ContactId, archived: bool) -> Result<ContactOutput> {
     let who = cx.who;
     data::visible(cx.db(), who, id).await?;

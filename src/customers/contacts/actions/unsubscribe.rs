@@ -1,4 +1,4 @@
-//! A customer takes back the consent to marketing, by the link that every such mail carries.
+//! A customer withdraws the consent to marketing, by the link in every marketing mail.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,11 @@ use platform::{
     role::{ModelLevel, Permission},
 };
 
-/// Unsubscribes the customer whom the link is for. Invoices, receipts and appointment mails go on.
+/// Withdraws the link's customer's consent to marketing mail. Invoices, receipts and appointment mails are still sent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct Unsubscribe {
-    /// The words the customer saw, for the record.
+    /// The wording that the customer saw, for the record.
     pub wording: String,
 }
 
@@ -28,7 +28,7 @@ impl Action for Unsubscribe {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<ContactId> {
         let link = cx.who.link.ok_or(Error::Forbidden)?;
-        // A link that was replaced by a newer one still takes its reader off the list.
+        // A link that was replaced by a newer one still unsubscribes.
         let contact =
             sqlx::query_scalar!(r#"select subject_id as "id: ContactId" from links where id = $1 and kind = 'unsubscribe'"#, link.0)
                 .fetch_optional(cx.db())

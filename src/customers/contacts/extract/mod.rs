@@ -1,6 +1,6 @@
-//! Notes → attributes by rules: what technicians write, found without a model.
+//! Extracts attributes from technicians' notes by rules, without a model.
 //!
-//! Each attribute says which words it came from, so that a person can check it.
+//! Each attribute carries the words it was found in, so that a person can check it.
 //! The caller redacts the notes first (`platform::redact`).
 
 pub mod model;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// How sure the finder is; a person confirms all of them alike.
+/// The confidence of a finding; a person confirms each, whatever its confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
@@ -23,7 +23,7 @@ pub enum Confidence {
 }
 
 impl Confidence {
-    /// Between 0 and 1, as the database keeps it.
+    /// Returns the value that the database keeps, between 0 and 1.
     pub fn score(self) -> Decimal {
         Decimal::new(
             match self {
@@ -42,7 +42,7 @@ pub struct Found {
     pub key: String,
     pub value: String,
     pub confidence: Confidence,
-    /// Bytes of the notes that said so, always on character boundaries.
+    /// The byte range of the notes that it was found in, always on character boundaries.
     pub words: Range<usize>,
 }
 
@@ -70,7 +70,7 @@ pub const KEYS: [&str; 20] = [
     "temperament",
 ];
 
-/// One rule: a pattern, the key it speaks of, and the value as a template (`$1` are the pattern's groups).
+/// One rule: a pattern, the attribute's key, and a template of its value (see `expand`).
 struct Rule {
     pattern: Regex,
     key: &'static str,
@@ -90,13 +90,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Longest value kept; a longer one is cut at a word.
+/// The longest value kept, in characters; a longer one is cut at a word.
 const LONGEST: usize = 120;
 
-/// Finds attributes in notes, in the order of the words; each key and value once.
+/// Finds attributes in notes, ordered by position; each pair of key and value is returned once.
 pub fn extract(notes: &str) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
-    // Words that already spoke of a key, also when they only said it again.
+    // The ranges already matched for a key, those of repeated values included.
     let mut spoken: Vec<(&str, Range<usize>)> = Vec::new();
     for rule in RULES.iter() {
         for captures in rule.pattern.captures_iter(notes) {
@@ -121,7 +121,7 @@ fn overlaps(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-/// "no dog", "not elderly", "doesn't need ladder": the word before turns it round.
+/// Whether one of the two words before negates the finding: "no dog", "not elderly", "doesn't need ladder".
 fn negated(notes: &str, start: usize, key: &str) -> bool {
     if !matches!(key, "pet" | "demographic" | "equipment" | "temperament" | "property") {
         return false;
@@ -134,7 +134,7 @@ fn negated(notes: &str, start: usize, key: &str) -> bool {
         .any(|word| matches!(word, "no" | "not" | "never" | "without" | "w/o" | "isn't" | "isnt" | "doesn't" | "doesnt" | "don't" | "dont"))
 }
 
-/// `$1` with the group as typed, `%1` lower-cased; spaces collapsed.
+/// Fills a template: `$1` is the group as typed, `%1` the group in lower case. Collapses spaces.
 fn expand(template: &str, captures: &Captures<'_>) -> String {
     let mut out = String::new();
     let mut chars = template.chars().peekable();
@@ -158,7 +158,7 @@ fn expand(template: &str, captures: &Captures<'_>) -> String {
     shorten(&platform::text::collapse(&out).replace(" )", ")").replace(" ()", ""))
 }
 
-/// A name out of notes written all in capitals: "BISCUIT" → "Biscuit"; short ones may be abbreviations and stay.
+/// Lowers text in capitals after the first letter ("BISCUIT" → "Biscuit"); up to three letters may be an abbreviation and stay.
 fn calmed(text: &str) -> String {
     let shouted = text.chars().filter(|c| c.is_alphabetic()).count() > 3 && !text.chars().any(char::is_lowercase);
     if !shouted {
@@ -173,7 +173,7 @@ fn calmed(text: &str) -> String {
         .collect()
 }
 
-/// "elderly woman with" and nothing after it: the word that would have led on goes too.
+/// Removes a trailing connector when its group is empty: "elderly woman with" → "elderly woman".
 fn drop_connector(out: &mut String) {
     let head = out.trim_end();
     let kept = [" with", " for", " on", " in"].iter().find_map(|word| head.strip_suffix(word)).map(str::len);

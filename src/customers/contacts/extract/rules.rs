@@ -1,4 +1,4 @@
-//! The table of rules. Of two rules with one key, the earlier takes the words.
+//! The table of rules. If two rules of one key match overlapping words, the earlier one wins.
 
 use super::Confidence::{self, High, Low, Medium};
 
@@ -6,7 +6,7 @@ type Row = (&'static str, &'static str, &'static str, Confidence);
 
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
-    // Pets. Names are capitalised unless "named" stands before them.
+    // Pets. A name must be capitalised unless "named" or the like precedes it.
     ("pet", r"(?i)\bno (pets?|animals)\b", "none", High),
     ("pet", r"(?i)\b(\d+|two|three|four|five)\s+(dogs|cats|pups|puppies|kittens)\s*\(([^)\n]{1,40})\)", "%1 %2 ($3)", High),
     ("pet", r"(?i)\b((?:small|big|large|little|old|older|blind|deaf)\s+)?(dog|cat|puppy|pup|kitten|bird|parrot)s?\s+(?:is\s+)?(?:named|called|name is|name's|names?:?)\s+([[:alpha:]]+(?:\s*(?:&|and)\s*[[:alpha:]]+)?)", "%1%2 ($3)", High),
@@ -35,7 +35,7 @@ pub(super) const TABLE: &[Row] = &[
     ("equipment", r"(?i)\b(\d+)\s*(?:ft|foot|'|feet)\.?\s*((?:extension\s+)?ladder)", "$1 ft %2", High),
     ("equipment", r"(?i)\b(?:needs?|bring|use|take|req(?:uire)?s?|have to use)\s+(?:a |an |the |our )?((?:extension |step |tall |little giant |orchard )?ladder|ext\.? ladder|water[- ]?fed pole|wfp|extension pole|razor(?:s| blades?)?|scraper|scaffold(?:ing)?|lift|harness|ropes?|pressure washer|surface cleaner|ro/?di|squeegee|drop cloths?|booties|shop ?vac|steel wool|backpack)", "%1", High),
     ("equipment", r"(?i)\b(extension ladder|water[- ]?fed pole|boom lift)\b", "%1", Medium),
-    // The place.
+    // The property.
     ("property_screen_count", r"(?i)\b(?:about|approx\.?|around|roughly)\s+(\d{1,3})\s+(?:window )?screens\b", "~$1", High),
     ("property_screen_count", r"(?i)(~|≈)?\b(\d{1,3}\+?)\s+(?:full |half |window )?screens\b", "$1$2", High),
     ("property_screen_count", r"(?i)\bscreens?\s*(?:x|×|:)\s*(\d{1,3}\+?)", "$1", High),
@@ -56,12 +56,12 @@ pub(super) const TABLE: &[Row] = &[
     ("property", r"(?i)\bnew (?:construction|build|home|house)\b", "new construction", High),
     ("property", r"(?i)\b(sun ?room|screened(?:[- ]in)? porch|foyer|chandelier|pool|detached garage|mother[- ]in[- ]law suite|basement)\b", "%1", Medium),
     ("property", r"(?i)\bgutters? (?:are |is )?(full|clogged|overflowing)(?:\s+on\s+(?:the\s+)?([[:alpha:]]+\s+side))?", "gutters %1 on %2", High),
-    // What to be careful with.
+    // Hazards.
     ("hazard", r"(?i)\b(hard water(?: stains?| spots?| deposits)?)(?:\s+on\s+(?:the\s+)?([[:alpha:]]+(?:\s+(?:doors?|windows?|glass|side))?))?", "%1 on %2", High),
     ("hazard", r"(?i)\b(paint (?:specks?|spots?|overspray|splatter)(?: on (?:the )?(?:glass|windows?))?|overspray|stucco on (?:the )?glass|scratched glass|scratches on (?:the )?(?:glass|windows?))", "%1", High),
     ("hazard", r"(?i)\b(\d+|one|two|three|several|few|some)\s+(?:(?:windows?|sashes)\s+)?(?:are\s+)?(stuck|painted shut|sealed shut|won'?t open|cracked|broken)\b", "%1 windows %2", High),
     ("hazard", r"(?i)\b(painted shut|broken seals?|failed seals?|foggy (?:glass|windows?)|cracked pane|broken (?:pane|window|screen|sash)|torn screens?|wasps?(?: nest)?|hornets?(?: nest)?|bees|yellow ?jackets?|steep (?:roof|slope|hill|drive(?:way)?)|slippery|loose (?:rail|brick|step)s?|power lines?|poison ivy|snakes?)\b", "%1", High),
-    // People.
+    // Demographics and temperament.
     ("demographic", r"(?i)\b(elderly|older|old|young|middle[- ]aged|retired|disabled|nice old(?:er)?)\s+(woman|lady|ladies|gentleman|gent|man|guy|couple|widow|teacher|nurse|engineer|doctor|veteran|vet|colonel|military|officer|pastor|professor|pilot|family)\b(?:\s*(?:w/|with)\s*(?:a\s+)?(walker|cane|wheelchair|oxygen))?", "%1 %2 with %3", High),
     ("demographic", r"(?i)\bin (?:their|her|his) ([3-9]0'?s)\b", "in their %1", High),
     ("demographic", r"(?i)\bfamily (?:with|w/|of)\s*(\d+|one|two|three|four|five|six)(\s+(?:small\s+|young\s+|little\s+)?(?:kids|children|boys|girls))?", "family with %1%2", High),
@@ -74,7 +74,7 @@ pub(super) const TABLE: &[Row] = &[
     ("demographic", r"(?i)\bpcs(?:ing|es)?\s+(?:out\s+)?(?:in\s+)?((?:next|this|in)?\s*(?:spring|summer|fall|winter|year|month|jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?))", "moves away %1 (PCS)", High),
     ("temperament", r"(?i)\b((?:very|super|really|so) (?:nice|sweet|kind|friendly|picky|particular|chatty)|(?:likes|loves) to (?:chat|talk)|chatty|talkative|talks a lot|picky|particular|nit ?picky|detail[- ]oriented|easy ?going|laid back|grumpy|rude|difficult|demanding|impatient|private|asks (?:lots of|a lot of|many) questions|hovers|watches(?: you)? (?:the whole time|closely))\b", "%1", High),
     ("temperament", r"(?i)(?:^|[.,;/\n-]\s*)(easy|nice|sweet|friendly|polite)(?:\s+(?:customer|client|lady|man|guy|people|folks|couple))?\s*(?:[.,;/\n!-]|$|\bcall\b|\x22)", "%1", Medium),
-    // When and how.
+    // Preferences and season.
     ("preference_time", r"(?i)\b(?:prefers?|wants?|likes?|best|only)\s+(?:the\s+|early\s+|late\s+)?(mornings?|afternoons?|evenings?|am|a\.m\.|pm|p\.m\.)\b", "%1", High),
     ("preference_time", r"(?i)\b(mornings?|afternoons?|evenings?)\s+(only|best|preferred|work best|are best)\b", "%1 %2", High),
     ("preference_time", r"(?i)\b(?:do not|don'?t|dont|no|never)\s+(?:ring|call|knock|come|text|visits?|calls?|arrive)\s+(before|after|until|till)\s+(noon|\d{1,2}(?::\d{2})?\s*(?:am|pm)?)", "not %1 %2", High),
@@ -90,7 +90,7 @@ pub(super) const TABLE: &[Row] = &[
     ("season", r"(?i)\b(?:gone|away|out of town|in florida|travel(?:s|ing)?|south)\s+((?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[[:alpha:]]*\s*(?:-|–|to|thru|through|until|till)\s*(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[[:alpha:]]*)", "away $1", High),
     ("season", r"(?i)\b(?:gone|away|out of town|travel(?:s|ing)?)\s+(?:all\s+|in\s+|for\s+)?(?:the\s+)?(winter|summer|spring|fall|holidays)\b", "away %1", High),
     ("season", r"(?i)\bask about\s+([[:alpha:]]+(?: [[:alpha:]]+)?)\s+(?:in|next|this)\s+(?:the\s+)?(spring|summer|fall|autumn|winter)\b", "ask about %1 in %2", High),
-    // Money and work.
+    // Billing, scope, referral and history.
     ("billing", r"(?i)\b(?:send |email |mail )?(?:invoices?|bills?)\s+(?:go(?:es)?\s+)?to\s+(?:the\s+)?((?:husband|wife|son|daughter|owner)'?s?(?: email)?|office|landlord|property manager|hoa|church|company|[[:alpha:]]+'s email)", "invoices to %1", High),
     ("billing", r"(?i)\b(?:always )?pays?\s+(?:by|with|in|via|w/)?\s*(check|cheque|cash|card|venmo|zelle|paypal|credit card|online)\b", "pays by %1", High),
     ("billing", r"(?i)\bleaves? (?:a )?(check|cash|payment|money)\s+((?:under|in|on|with|at|behind)\s+(?:the\s+)?[[:alpha:]]+)", "leaves %1 %2", High),

@@ -5,7 +5,7 @@ fn found(notes: &str) -> Vec<String> {
     extract(notes).into_iter().map(|f| format!("{}: {}", f.key, f.value)).collect()
 }
 
-/// Notes as technicians write them, and all that must be found in each.
+/// Notes as technicians write them, with the attributes that must be found in each.
 #[rustfmt::skip]
 const TABLE: &[(&str, &[&str])] = &[
     ("elderly woman", &["demographic: elderly woman"]),

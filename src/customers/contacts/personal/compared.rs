@@ -1,4 +1,4 @@
-//! What likely twins are found and compared by.
+//! Finds the contacts to compare with in a search for duplicates.
 
 use sqlx::PgConnection;
 
@@ -9,7 +9,7 @@ use platform::{
     text,
 };
 
-/// A contact and what it is compared by.
+/// A contact with the fields it is compared by.
 #[derive(Debug, Clone)]
 pub struct Compared {
     pub id: ContactId,
@@ -17,8 +17,8 @@ pub struct Compared {
     pub person: Person,
 }
 
-/// What contacts in use are compared by: those that share an email, a phone, the name or the street with somebody (`near`), of one
-/// member's own or all; or one by its id.
+/// Returns up to 50 contacts in use to compare: those that share an email, a phone, the name or the street with `near`, and the one
+/// with `id`. If `own` is given, only that member's own contacts.
 pub async fn compared(db: &mut PgConnection, near: &Person, id: Option<ContactId>, own: Option<MemberId>) -> Result<Vec<Compared>> {
     let name = text::collapse(&format!("{} {}", near.first_name, near.last_name));
     let name = if name.is_empty() { near.company.to_lowercase() } else { name.to_lowercase() };

@@ -1,4 +1,5 @@
-//! The only reader and writer of emails, phones and streets, so that field encryption can be switched on in one place.
+//! Queries for emails, phones and streets, kept together so that field encryption can be added here.
+//! The lists of other modules (`search`, `sheet`, visits, imports) read them in their own queries.
 
 mod compared;
 
@@ -16,7 +17,7 @@ use platform::{
     phone, text,
 };
 
-/// An email as it comes in.
+/// An email address as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmailInput {
     #[serde(default)]
@@ -24,7 +25,7 @@ pub struct EmailInput {
     pub address: String,
 }
 
-/// A phone as it comes in, in any format.
+/// A phone number as typed, in any format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhoneInput {
     #[serde(default)]
@@ -32,7 +33,7 @@ pub struct PhoneInput {
     pub number: String,
 }
 
-/// An email ready to be kept.
+/// A checked email address, ready to insert.
 #[derive(Debug, Clone)]
 pub struct NewEmail {
     pub label: String,
@@ -40,7 +41,7 @@ pub struct NewEmail {
     pub match_key: String,
 }
 
-/// A phone ready to be kept.
+/// A checked phone number, ready to insert.
 #[derive(Debug, Clone)]
 pub struct NewPhone {
     pub label: String,
@@ -49,17 +50,17 @@ pub struct NewPhone {
     pub tail_key: String,
 }
 
-/// What a typed email is matched by; none where it is no email.
+/// Returns the match key of a typed email, the address in lower case; `None` if it is not a valid address.
 pub fn email_key(typed: &str) -> Option<String> {
     text::email(typed)
 }
 
-/// What a typed phone is matched by; none where it is no number.
+/// Returns the match key of a typed phone number, in E.164; `None` if it is not valid. `country` is the default region.
 pub fn phone_key(typed: &str, country: &str) -> Option<String> {
     phone::parse(typed, country).ok().map(|p| p.e164)
 }
 
-/// Checks typed emails; empty ones are left out, twins counted once. Errors name `emails[i].address`.
+/// Checks typed emails, skipping empty ones and repetitions. Adds errors under `emails[i].address`.
 pub fn check_emails(typed: &[EmailInput], errors: &mut FieldErrors) -> Vec<NewEmail> {
     let mut out: Vec<NewEmail> = Vec::new();
     for (i, e) in typed.iter().enumerate().filter(|(_, e)| !e.address.trim().is_empty()) {
@@ -72,7 +73,7 @@ pub fn check_emails(typed: &[EmailInput], errors: &mut FieldErrors) -> Vec<NewEm
     out
 }
 
-/// Checks typed phones; errors name `phones[i].number`.
+/// Checks typed phones, skipping empty ones and repetitions; `country` is the default region. Adds errors under `phones[i].number`.
 pub fn check_phones(typed: &[PhoneInput], country: &str, errors: &mut FieldErrors) -> Vec<NewPhone> {
     let mut out: Vec<NewPhone> = Vec::new();
     for (i, p) in typed.iter().enumerate().filter(|(_, p)| !p.number.trim().is_empty()) {
@@ -110,7 +111,7 @@ pub async fn phones(db: &mut PgConnection, contact: ContactId) -> Result<Vec<Pho
     .await?)
 }
 
-/// How to reach a contact and where: emails, phones and the addresses in use, each in its order.
+/// A contact's emails, phones and addresses in use, each in display order.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Reach {
     pub emails: Vec<Email>,
@@ -118,7 +119,7 @@ pub struct Reach {
     pub addresses: Vec<Address>,
 }
 
-/// All of a contact's page's personal columns in one round trip.
+/// Reads a contact's emails, phones and addresses in one round trip, for its page.
 pub async fn reach(db: &mut PgConnection, contact: ContactId) -> Result<Reach> {
     let row = sqlx::query_scalar!(
         r#"
@@ -141,7 +142,7 @@ pub async fn reach(db: &mut PgConnection, contact: ContactId) -> Result<Reach> {
     Ok(row.0)
 }
 
-/// Makes the contact's emails exactly these, keeping the rows of those it already has.
+/// Replaces the contact's emails with these; an email with the same match key keeps its row.
 pub async fn replace_emails(db: &mut PgConnection, contact: ContactId, emails: &[NewEmail]) -> Result<()> {
     let keys: Vec<String> = emails.iter().map(|e| e.match_key.clone()).collect();
     sqlx::query!("delete from contact_emails where contact_id = $1 and match_key <> all ($2)", contact.0, &keys).execute(&mut *db).await?;
@@ -173,7 +174,7 @@ pub async fn replace_emails(db: &mut PgConnection, contact: ContactId, emails: &
     Ok(())
 }
 
-/// Makes the contact's phones exactly these, keeping the rows of those it already has.
+/// Replaces the contact's phones with these; a phone with the same match key keeps its row.
 pub async fn replace_phones(db: &mut PgConnection, contact: ContactId, phones: &[NewPhone]) -> Result<()> {
     let keys: Vec<String> = phones.iter().map(|p| p.match_key.clone()).collect();
     sqlx::query!("delete from contact_phones where contact_id = $1 and match_key <> all ($2)", contact.0, &keys).execute(&mut *db).await?;
@@ -206,7 +207,7 @@ pub async fn replace_phones(db: &mut PgConnection, contact: ContactId, phones: &
     Ok(())
 }
 
-/// A contact's addresses in use, the primary one first; archived ones too on request.
+/// Returns a contact's addresses, the primary one first; `with_archived` adds the archived ones at the end.
 pub async fn addresses(db: &mut PgConnection, contact: ContactId, with_archived: bool) -> Result<Vec<Address>> {
     Ok(sqlx::query_as!(
         Address,
@@ -265,7 +266,7 @@ pub async fn insert_address(db: &mut PgConnection, a: &Address) -> Result<()> {
     Ok(())
 }
 
-/// Writes a changed address; `archived_at` included.
+/// Updates an address, `archived_at` included; `NotFound` if there is none with its id.
 pub async fn update_address(db: &mut PgConnection, a: &Address) -> Result<()> {
     let done = sqlx::query!(
         r#"
@@ -292,7 +293,7 @@ pub async fn update_address(db: &mut PgConnection, a: &Address) -> Result<()> {
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
 }
 
-/// The contacts in use that have this email or this phone (by match key).
+/// Returns the contacts in use that have one of these emails or phones (match keys), each with whether an email matched.
 pub async fn holders(db: &mut PgConnection, emails: &[String], phones: &[String]) -> Result<Vec<(ContactId, bool)>> {
     let rows = sqlx::query!(
         r#"
@@ -325,7 +326,7 @@ pub async fn first_reach(db: &mut PgConnection, contact: ContactId) -> Result<(O
     Ok((row.email, row.phone))
 }
 
-/// One page of addresses in use, in the order they were made; one row more than `limit` tells that there is a next page.
+/// Returns one page of addresses in use, in order of creation. Reads `limit + 1` rows: the extra row shows that there is a next page.
 pub async fn list_addresses(
     db: &mut PgConnection,
     contact: Option<ContactId>,
@@ -352,7 +353,7 @@ pub async fn list_addresses(
     .await?)
 }
 
-/// An email of a bulk insert.
+/// An email for `insert_many`.
 #[derive(Debug, Clone, Serialize)]
 pub struct EmailRow {
     pub id: EmailId,
@@ -362,7 +363,7 @@ pub struct EmailRow {
     pub match_key: String,
 }
 
-/// A phone of a bulk insert.
+/// A phone for `insert_many`.
 #[derive(Debug, Clone, Serialize)]
 pub struct PhoneRow {
     pub id: PhoneId,
@@ -373,7 +374,7 @@ pub struct PhoneRow {
     pub tail_key: String,
 }
 
-/// Writes many new emails, phones and addresses at once: for imports.
+/// Inserts many emails, phones and addresses with one query for each table, for imports.
 pub async fn insert_many(db: &mut PgConnection, emails: &[EmailRow], phones: &[PhoneRow], addresses: &[Address]) -> Result<()> {
     sqlx::query!(
         r#"insert into contact_emails (id, contact_id, position, address, match_key)

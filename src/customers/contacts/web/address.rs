@@ -30,7 +30,7 @@ struct Form {
     errors: FieldErrors,
     key: Option<String>,
     version: Option<i32>,
-    /// The saved address, where somebody else changed it while this form was open.
+    /// The saved address, if somebody else changed it while this form was open.
     theirs: Option<String>,
     zones: Vec<ui::Choice>,
 }
@@ -42,7 +42,7 @@ impl Form {
         let name = data::contact(r.db(), contact).await?.name;
         let title = if id.is_some() { "Change address" } else { "New address" };
         let mut zones = vec![ui::Choice::new("", "The business's own")];
-        // The usual ones, and the one that is set: the whole list would weigh more than the page.
+        // The common zones and the one that is set: the full list would be larger than the page.
         zones.extend(localtime::common_zones().map(|(id, label)| ui::Choice::new(id, label)));
         let set = form.get("time_zone");
         if !zones.iter().any(|z| z.value == set) {

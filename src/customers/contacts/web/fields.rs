@@ -1,4 +1,4 @@
-//! A form's fields as typed, by name: what is shown again when something does not fit.
+//! A form's fields as typed, by name, to show them again when the form is refused.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ impl Fields {
         matches!(self.get(name), "on" | "true" | "yes")
     }
 
-    /// "yes", "no", or neither.
+    /// Reads "yes" or "no"; returns `None` for anything else.
     pub fn yes_no(&self, name: &str) -> Option<bool> {
         match self.get(name) {
             "yes" => Some(true),
@@ -37,19 +37,19 @@ impl Fields {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Pairs of `list[i].label` and `list[i].part`, in order, gaps closed at the end only.
+    /// Returns the pairs of `list[i].label` and `list[i].part` by index; a missing row gives a pair of empty texts.
     pub fn list(&self, list: &str, part: &str) -> Vec<(String, String)> {
         (0..self.len(list, part)).map(|i| (self.owned(&format!("{list}[{i}].label")), self.owned(&format!("{list}[{i}].{part}")))).collect()
     }
 
-    /// One more than the highest index typed.
+    /// Returns the number of rows: one more than the highest index below 100.
     pub fn len(&self, list: &str, part: &str) -> usize {
         let prefix = format!("{list}[");
         let index = |name: &String| name.strip_prefix(&prefix)?.strip_suffix(&format!("].{part}"))?.parse::<usize>().ok();
         self.0.keys().filter_map(index).filter(|i| *i < 100).max().map_or(0, |i| i + 1)
     }
 
-    /// A date field; a wrong one is an error of its own.
+    /// Reads a date. Returns `None` if the field is empty, or if it is invalid, which adds an error.
     pub fn date(&self, name: &str, errors: &mut FieldErrors) -> Option<chrono::NaiveDate> {
         match self.get(name).trim() {
             "" => None,

@@ -32,17 +32,17 @@ pub struct Differs {
 #[template(path = "contacts/form.html")]
 struct Form {
     head: ui::Head,
-    /// None: a new one.
+    /// `None` for a new customer.
     id: Option<ContactId>,
     form: Fields,
     errors: FieldErrors,
     key: Option<String>,
     version: Option<i32>,
     stale: Vec<Differs>,
-    /// Who is here already and looks like the one being added.
+    /// Existing contacts that look like the one being added.
     lookalikes: Vec<Lookalike>,
     technicians: Vec<ui::Choice>,
-    /// How many rows of emails and phones are shown.
+    /// The number of email rows shown.
     emails: usize,
     phones: usize,
 }
@@ -70,7 +70,7 @@ impl Form {
         })
     }
 
-    /// One row of fields an email, and what it is called; one is spare.
+    /// Returns address and label fields for each email row.
     fn email_rows(&self) -> Vec<(ui::Field, ui::Field)> {
         (0..self.emails)
             .map(|i| {
@@ -106,12 +106,12 @@ impl Form {
     }
 }
 
-/// `GET /contacts/new`; fields may come prefilled in the query.
+/// `GET /contacts/new`; the query may prefill fields.
 pub async fn new(mut r: Read, Query(form): Query<Fields>) -> Result<ui::Html> {
     ui::page(&Form::new(&mut r, None, form).await?)
 }
 
-/// `POST /contacts/new`: somebody very like who is here already is shown first (409), with what was typed kept.
+/// `POST /contacts/new`; 409 shows existing contacts that look the same and keeps the typed fields.
 pub async fn create(w: Write, form: Posted<Fields>) -> Result<Response> {
     let (fields, meta) = (form.value, form.meta);
     let result = match creation(&fields) {
@@ -144,7 +144,7 @@ pub async fn edit(mut r: Read, Path(id): Path<ContactId>) -> Result<ui::Html> {
     ui::page(&page)
 }
 
-/// `POST /contacts/{id}/edit`: 409 shows what somebody else saved beside what was typed.
+/// `POST /contacts/{id}/edit`; 409 shows the values that somebody else saved beside the typed ones.
 pub async fn update(w: Write, Path(id): Path<ContactId>, form: Posted<Fields>) -> Result<Response> {
     let (fields, meta) = (form.value, form.meta);
     let result = match change(&fields) {
@@ -188,7 +188,7 @@ const TEXTS: [(&str, &str); 8] = [
     ("birthday", "Birthday"),
 ];
 
-/// The record as the form shows it.
+/// Returns the form's fields filled from the saved record.
 fn filled(current: &Value) -> Fields {
     let mut form = Fields::default();
     for (name, _) in TEXTS.iter().chain(&[("relation", ""), ("customer_since", "")]) {
@@ -209,7 +209,7 @@ fn filled(current: &Value) -> Fields {
     form
 }
 
-/// What differs between the saved record and what was typed.
+/// Returns the fields whose saved and typed values differ.
 fn differences(theirs: &Fields, yours: &Fields) -> Vec<Differs> {
     let joined = |f: &Fields, list: &str, part: &str| {
         f.list(list, part).into_iter().map(|(_, v)| v).filter(|v| !v.trim().is_empty()).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! The list of customers, and what the customer field offers while one types.
+//! The list of customers, and the suggestions of the customer field.
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts::search::{self, Asked, Row};
 use platform::{error::Result, form::href, ids::ContactId, query::decode_cursor, role::Permission, tenant::Read};
 
-/// Rows of a page: enough to fill a screen, few enough to be light.
+/// Rows per page: enough to fill a screen, few enough to load quickly.
 const PAGE: i64 = 20;
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,7 +41,7 @@ impl Wanted {
         self.state == "archived"
     }
 
-    /// The list with these filters, from behind `after`.
+    /// Returns the path of the list with these filters, starting after the cursor `after`.
     fn href(&self, after: Option<&str>) -> String {
         let parts = [("search", self.search.as_str()), ("state", &self.state), ("tag", &self.tag), ("after", after.unwrap_or_default())];
         href("/contacts", &parts)
@@ -89,7 +89,7 @@ pub struct Typed {
     search: String,
 }
 
-/// One offer of the customer field.
+/// One suggestion of the customer field.
 #[derive(Debug, Serialize)]
 pub struct Offer {
     id: ContactId,
@@ -106,7 +106,7 @@ struct Offers {
     offers: Vec<Offer>,
 }
 
-/// `GET /contacts/suggest?search=`: at most eight, as JSON for the customer field, else as a small piece of HTML.
+/// `GET /contacts/suggest?search=`: at most eight contacts, as JSON if the `Accept` header asks for it, else as an HTML fragment.
 pub async fn suggest(mut r: Read, headers: HeaderMap, Query(typed): Query<Typed>) -> Result<Response> {
     let who = r.who.clone();
     let asked = Asked { search: Some(typed.search).filter(|s| !s.trim().is_empty()), limit: 8, ..Asked::default() };

@@ -1,4 +1,4 @@
-//! The small forms of a customer's page: notes, facts, twins, archive and restore.
+//! The small forms of a customer's page: notes, facts, duplicates, archive and restore.
 
 use axum::{
     extract::Path,
@@ -21,13 +21,13 @@ use platform::{
     tenant::Write,
 };
 
-/// The customer's page again, 422, with what was typed.
+/// Renders the customer's page with status 422, the errors and the typed values.
 async fn again(w: &Write, id: ContactId, refused: Refused) -> Result<Response> {
     let mut r = w.read().await?;
     Ok(ui::invalid(&show::page(&mut r, id, refused).await?)?.into_response())
 }
 
-/// `POST /contacts/{id}/notes`: with `ticket_id` a note of that visit, and back to its page.
+/// `POST /contacts/{id}/notes`. With `ticket_id` the note belongs to that visit, and the answer redirects to the visit's page.
 pub async fn note(w: Write, Path(id): Path<ContactId>, form: Posted<Fields>) -> Result<Response> {
     let body = form.value.owned("body");
     let ticket_id = match form.value.get("ticket_id") {
@@ -73,7 +73,7 @@ pub async fn attribute_remove(w: Write, Path(id): Path<AttributeId>, form: Poste
 
 #[derive(Debug, Deserialize)]
 pub struct From {
-    /// The page it was sent from.
+    /// The id of the contact whose page sent the form.
     #[serde(default)]
     contact: String,
 }

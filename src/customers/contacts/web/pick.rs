@@ -1,9 +1,9 @@
-//! The search for a customer that a form of another slice starts with; works without a script.
+//! The customer search that forms of other slices start with; it works without JavaScript.
 
 use crate::contacts::search::{self, Asked, Row};
 use platform::{error::Result, tenant::Read};
 
-/// Customers offered.
+/// The most customers shown.
 const FOUND: i64 = 20;
 
 #[derive(askama::Template)]
@@ -21,7 +21,7 @@ impl Pick {
     }
 }
 
-/// The page that asks for whom `form` is; it leads to `{form}?contact_id=…`.
+/// Renders the page that asks for the customer of `form`, a path; each result leads to `{form}?contact_id=…`.
 pub async fn pick(r: &mut Read, head: ui::Head, form: &'static str, search: String) -> Result<ui::Html> {
     let who = r.who.clone();
     let asked = Asked { search: Some(search.clone()), limit: FOUND, ..Asked::default() };

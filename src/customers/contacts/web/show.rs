@@ -1,4 +1,4 @@
-//! A customer's page: who, how to reach them, where, what is known, what happened.
+//! A customer's page: contact details, addresses, facts, timeline.
 
 use axum::extract::{Path, Query};
 use serde::Deserialize;
@@ -15,15 +15,15 @@ use platform::{
     tenant::Read,
 };
 
-/// Entries of the stream on the first screen, and on each further page.
+/// Timeline entries shown on the customer's page.
 const STREAM: i64 = 12;
 
-/// What the small forms of the page held when they were refused.
+/// The typed values of a small form of the page that was refused.
 #[derive(Debug, Default)]
 pub struct Refused {
     pub errors: FieldErrors,
     pub note: String,
-    /// The visit the refused note was about.
+    /// The visit that the refused note belongs to.
     pub ticket_id: Option<TicketId>,
     pub key: String,
     pub value: String,
@@ -34,7 +34,7 @@ pub struct Refused {
 pub struct Show {
     head: ui::Head,
     contact: Contact,
-    /// Where the business is: phone numbers are shown as one writes them there.
+    /// The business's country, which decides how phone numbers are written.
     country: String,
     emails: Vec<Email>,
     phones: Vec<Phone>,
@@ -74,7 +74,7 @@ impl Show {
     }
 }
 
-/// Builds the page; `refused` holds what a small form of it was sent with in vain.
+/// Builds the page; `refused` holds the errors and values of a refused small form, and is empty otherwise.
 pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show> {
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;
@@ -121,7 +121,7 @@ pub struct After {
     after: String,
 }
 
-/// `GET /contacts/{id}/timeline`: the whole stream, page by page.
+/// `GET /contacts/{id}/timeline`: the whole timeline, one page at a time.
 pub async fn timeline(mut r: Read, Path(id): Path<ContactId>, Query(wanted): Query<After>) -> Result<ui::Html> {
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;

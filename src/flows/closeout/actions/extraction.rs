@@ -1,4 +1,4 @@
-//! What a model read from the notes comes after the fact, through an action of its own.
+//! Records the facts that a model found in the notes, which arrive while the person goes on.
 
 use garde::Validate;
 use platform::llm::usage;
@@ -15,14 +15,14 @@ use platform::{
 };
 use work::tickets;
 
-/// `closeout.record_extraction`: what a model read from the notes. Before the review is on screen it joins the draft; afterwards it becomes
-/// proposals on the contact. Nothing is swapped on screen, nothing is confirmed by it.
+/// `closeout.record_extraction`: records the facts that a model found in the notes. Before the review they are merged into the draft;
+/// afterwards they become proposals on the contact. The page on screen does not change, and nothing is confirmed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordExtraction {
     pub ticket_id: TicketId,
     pub closeout_id: CloseoutId,
-    /// None: the model failed.
+    /// Null if the model failed.
     pub found: Option<Vec<Found>>,
     #[serde(default)]
     pub prompt_tokens: i32,

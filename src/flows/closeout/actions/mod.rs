@@ -1,4 +1,4 @@
-//! Every write of the close-out: start, save, complete, abandon, settle. Order is enforced here, for pages and programs alike.
+//! The actions of the close-out: start, save, complete, abandon. They enforce the order of steps, for pages and the API alike.
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -40,7 +40,7 @@ fn subject(ticket: &Ticket) -> Subject {
     Subject { kind: "ticket", id: ticket.id.0, contact: Some(ticket.contact_id) }
 }
 
-/// The ticket, locked, if it may still be closed out; who closed it and when, if not.
+/// Locks and returns the ticket. Returns a conflict that names who closed or cancelled it, and when, if it can no longer be closed out.
 async fn open_ticket(cx: &mut Cx<'_>, id: TicketId) -> Result<Ticket> {
     let who = cx.who;
     let ticket = tickets::data::locked(cx.db(), who, id).await?;
@@ -49,7 +49,7 @@ async fn open_ticket(cx: &mut Cx<'_>, id: TicketId) -> Result<Ticket> {
     Err(Error::Conflict { message: format!("{ended} What you typed is still here."), current: done.map(serde_json::to_value).transpose()? })
 }
 
-/// `closeout.start`: begins the wizard, or goes on with the one that is under way.
+/// `closeout.start`: begins the wizard, or returns the close-out that is under way.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct StartCloseout {
@@ -84,22 +84,22 @@ impl Action for StartCloseout {
     }
 }
 
-/// `closeout.save`: keeps the draft. With `reached`, every step before and including it must hold: none can be skipped.
+/// `closeout.save`: saves the draft. With `step`, all steps before it must be valid: none can be skipped.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct SaveCloseout {
     pub ticket_id: TicketId,
     pub draft: Draft,
-    /// The step the person wants to be on next; left out: only kept (notes sent ahead).
+    /// The step to go to next; left out to save only (notes sent early).
     #[serde(default)]
     pub step: Option<Step>,
-    /// Not part of what is compared when the same request comes again.
+    /// Ignored when a repeated request is compared with the first one (idempotency).
     #[serde(default, skip_serializing)]
     #[garde(skip)]
     pub filling: Filling,
 }
 
-/// Where the wizard stands after saving.
+/// The state of the wizard after saving.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Saved {
     pub id: CloseoutId,
@@ -128,15 +128,15 @@ impl Action for SaveCloseout {
                 same_lines(cx, &ticket, &kept, &mut self.draft).await?;
                 holds(cx, &ticket, &self.draft, step.before()).await?;
             }
-            // Sent ahead, it is kept as it is: what it was filled in on is compared when the person goes on.
+            // Notes sent early are saved without comparing the lines, which is done when the person goes on.
             None => self.draft.lines_seen = self.draft.lines_seen.or(kept.draft.lines_seen),
         }
         let notes_changed = kept.draft.notes != self.draft.notes;
-        // A page posts only what it shows: reviewed attributes come with the review step, before that the kept ones stand.
+        // A page posts only what it shows: attributes come with the review step; before it the saved ones stay.
         if self.draft.attributes.is_empty() {
             self.draft.attributes = kept.draft.attributes;
         }
-        // Notes sent ahead may arrive after what came later: a choice made by then stands.
+        // Notes sent early may arrive after a later request: the choice saved by then stays.
         if self.step.is_none() && self.draft.next == Next::Undecided {
             self.draft.next = kept.draft.next;
         }
@@ -163,22 +163,22 @@ impl Action for SaveCloseout {
     }
 }
 
-/// `closeout.complete`: one transaction closes the ticket, keeps the notes and the confirmed attributes, books or schedules what comes next.
-/// There is no completing without review.
+/// `closeout.complete`: in one transaction closes the ticket, saves the notes and the kept attributes, and books the next visit or
+/// schedules the reach-out. Returns a conflict if the close-out was not reviewed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct CompleteCloseout {
     pub ticket_id: TicketId,
-    /// What the person reviewed; left out: the kept draft, which must have been reviewed.
+    /// The draft as the person reviewed it; left out for the saved one.
     #[serde(default)]
     pub draft: Option<Draft>,
-    /// Not part of what is compared when the same request comes again.
+    /// Ignored when a repeated request is compared with the first one (idempotency).
     #[serde(default, skip_serializing)]
     #[garde(skip)]
     pub filling: Filling,
 }
 
-/// What completing made.
+/// The ticket's total, in the business's currency, and the records that completing created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Completed {
     pub ticket_id: TicketId,
@@ -207,7 +207,7 @@ impl Action for CompleteCloseout {
         draft.notes = redact(&draft.notes).text;
         same_lines(cx, &ticket, &kept, &mut draft).await?;
         holds(cx, &ticket, &draft, Some(Step::Review)).await?;
-        // First: closing the ticket puts an end to a close-out that is still under way.
+        // Must come before `close`: closing the ticket abandons a close-out that is still under way.
         sqlx::query!(
             "update closeouts set state = 'completed', step = 'money', draft = $2, completed_at = app.now(), completed_by = $3 where id = $1",
             kept.id.0,
@@ -225,7 +225,7 @@ impl Action for CompleteCloseout {
     }
 }
 
-/// The draft holds up to this step, as far as it and the ticket can tell: completing refuses nothing that was let through before.
+/// Validates the draft up to this step, against the ticket too, so that completing refuses nothing that a step has let through.
 async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, up_to: Option<Step>) -> Result<()> {
     let Some(up_to) = up_to else { return Ok(()) };
     if let Some((_, faults)) = draft.first_fault(up_to, Given { is_estimated: ticket.is_price_estimated, now: cx.now() }) {
@@ -240,7 +240,7 @@ async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, up_to: Option<St
     Ok(())
 }
 
-/// The next visit's technicians are free, or it is said why they need not be. A clash is the booking form's conflict.
+/// Checks that the next visit's technicians are free, or that a reason overrides the clash. Returns the booking form's conflict otherwise.
 async fn may_book_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
     let Next::Book { starts_at, ends_at, technicians, override_reason } = &draft.next else { return Ok(()) };
     let who = cx.who;
@@ -249,7 +249,7 @@ async fn may_book_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Resul
     Ok(())
 }
 
-/// Names the wizard's fields in what booking and reaching out refuse.
+/// Maps the fields in errors of booking and reaching out to the wizard's fields.
 fn at_next(e: Error) -> Error {
     let Error::Invalid(mut errors) = e else { return e };
     for e in &mut errors.0 {
@@ -266,7 +266,7 @@ fn at_next(e: Error) -> Error {
     Error::Invalid(errors)
 }
 
-/// Reaching out later needs somebody who wants to hear of us; an email address it does not need: said while the person still chooses.
+/// Returns an error if the customer must not be reached out to, while the person can still choose. An email address is not needed.
 async fn may_reach_out(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
     if !matches!(draft.next, Next::ReachOut { .. }) {
         return Ok(());
@@ -349,20 +349,20 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 send_at,
                 consent_basis: Some("asked at the visit".into()),
             };
-            // Part of the close-out: who may close a ticket out may plan its follow-up, without the right to send whatever they like.
+            // Not through `cx.run`, which requires the permission to send: who may close a ticket out may plan its follow-up.
             Ok((None, Some(message.run(cx).await.map_err(at_next)?)))
         }
     }
 }
 
-/// Ten in the morning, `months` from today, in the business's zone; a shorter month: its last day.
+/// Returns 10:00 in `zone`, `months` from today; the last day of a shorter month.
 pub fn reach_out_at(now: DateTime<Utc>, months: u8, zone: chrono_tz::Tz) -> DateTime<Utc> {
     let today = localtime::local_date(now, zone);
     let day = localtime::add_months(today, i32::from(months)).unwrap_or(today);
     localtime::to_utc(day, chrono::NaiveTime::from_hms_opt(10, 0, 0).unwrap_or_default(), zone)
 }
 
-/// `closeout.abandon`: gives a half-done close-out up on purpose, with a reason; the ticket stays open.
+/// `closeout.abandon`: gives up a half-done close-out, with a reason; the ticket stays open.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct AbandonCloseout {
@@ -386,7 +386,7 @@ impl Action for AbandonCloseout {
     type Output = CloseoutId;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<CloseoutId> {
-        // Also where the ticket was cancelled or closed another way: what is left of it is cleared away.
+        // Allowed even if the ticket was cancelled or closed another way, to clear away the remains.
         let who = cx.who;
         let ticket = tickets::data::locked(cx.db(), who, self.ticket_id).await?;
         let live = data::live(cx.db(), ticket.id).await?.ok_or(Error::NotFound)?;

@@ -1,4 +1,4 @@
-//! Pages of confirming: the customer's (`public`) and the business's (`desk`).
+//! Pages of the confirmation: the customer's (`public`) and the business's (`desk`).
 
 pub mod desk;
 pub mod public;

@@ -25,12 +25,12 @@ use platform::{
 use ui::format;
 use work::tickets::{self, Answer, Confirmation, TicketState, actions::answers_until, data::Ticket};
 
-/// What a link of a mail says beside the token. Mail programs mangle links: what can't be read says nothing.
+/// The query parameters of a link in a mail. Mail programs mangle links, so a parameter that cannot be read counts as absent.
 #[derive(Debug, Default)]
 struct Asked {
-    /// The visit's sequence in that mail; another one now means it was moved since.
+    /// The visit's `sequence` in that mail; if it differs from the current one, the visit was moved since.
     v: Option<i32>,
-    /// accept, decline or change: which button the reader pressed in the mail.
+    /// The button pressed in the mail: `accept`, `decline` or `change`.
     to: String,
 }
 
@@ -58,13 +58,13 @@ struct Page {
     errors: FieldErrors,
 }
 
-/// What can still be done here.
+/// The state of the page, which decides whether the customer can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// Open, but the mail spoke of another time.
+    /// Open, but the mail named another time.
     Moved,
-    /// Too late to answer here: it is the day itself.
+    /// Too late to answer here: it is the day of the visit.
     Late,
     UnderWay,
     Done,
@@ -82,7 +82,7 @@ impl Page {
         matches!(self.stage, Stage::Open | Stage::Moved)
     }
 
-    /// Whether this is the answer that stands.
+    /// Whether this is the current answer.
     fn said(&self, answer: Confirmation) -> bool {
         self.given.as_ref().is_some_and(|g| g.answer == answer)
     }
@@ -147,8 +147,8 @@ fn stage(ticket: &Ticket, asked: Option<i32>, now: DateTime<Utc>) -> Stage {
     }
 }
 
-/// What the buttons post. No key: the answer that stands is the same answer however often it comes, and any other one counts, also from a page
-/// that the browser's Back brought up again.
+/// The form of the answer buttons. It has no idempotency key: repeating the current answer changes nothing, and a different answer
+/// must count, even from a page that the browser's Back has restored.
 #[derive(Debug, Deserialize)]
 pub struct AnswerForm {
     #[serde(default)]
@@ -173,7 +173,7 @@ pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Respon
         "change_requested" => Answer::ChangeRequested,
         _ => return again(&visitor, ticket_id, typed, FieldErrors::one("answer", "Please choose an answer.")).await,
     };
-    // What was typed into the field for another time says nothing about a yes.
+    // A wish typed for another time does not belong to an acceptance.
     let wish = if answer == Answer::Accepted { String::new() } else { typed.wish.clone() };
     let respond = Respond { ticket_id, answer, wish, sequence: typed.sequence };
     match visitor.write().await?.act(&Meta::default(), respond).await {
@@ -183,7 +183,7 @@ pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Respon
     }
 }
 
-/// The page as it now is, with what was typed and why it was not taken.
+/// Renders the page with current data, the typed values and the error.
 async fn again(visitor: &Visitor, ticket: TicketId, typed: AnswerForm, why: Error) -> Result<Response> {
     let (mut read, _) = visitor.read(LinkKind::Confirm).await?;
     let asked = Asked { v: Some(typed.sequence), to: if typed.wish.is_empty() { String::new() } else { "change".into() } };

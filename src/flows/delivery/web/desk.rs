@@ -1,4 +1,4 @@
-//! `/messages`: what went wrong first, then what waits and what went out; one message as it will be, or was, sent.
+//! `/messages`: the list with failures first, and one message as it will be, or was, sent.
 
 use askama::Template;
 use axum::{
@@ -75,7 +75,7 @@ impl Asked {
         ]
     }
 
-    /// The list with the same filters, at another page.
+    /// Returns the list's path with the same filters and another cursor.
     fn href(&self, cursor: &str) -> String {
         let fields = self.fields().into_iter().chain([("cursor", cursor)]).filter(|(_, v)| !v.is_empty());
         let query = fields.map(|(k, v)| format!("{k}={}", percent_encode(v))).collect::<Vec<_>>().join("&");
@@ -126,14 +126,14 @@ struct Show {
     /// Why it would not be sent now.
     obstacle: Option<String>,
     about: Option<(String, &'static str)>,
-    /// The customer's phone number, where it is said by phone or text.
+    /// The customer's phone number, if a person is to call or text.
     phone: Option<String>,
-    /// Where the business is: how the number is written.
+    /// The business's country, which decides how the number is written.
     country: String,
     can: Vec<&'static str>,
     form: Edit,
     errors: FieldErrors,
-    /// Someone else saved meanwhile: what is shown above is theirs, the form keeps what was typed here.
+    /// Whether someone else saved meanwhile: then the page shows their version and the form keeps the typed one.
     is_stale: bool,
 }
 
@@ -143,7 +143,7 @@ impl Show {
     }
 }
 
-/// What the form posts; times are in the business's zone.
+/// The form's fields; date and time are in the business's time zone.
 #[derive(Debug, Default, Deserialize)]
 pub struct Edit {
     #[serde(default)]
@@ -200,7 +200,7 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
     })
 }
 
-/// The words the form starts with: this message's own; for reaching out without any, the business's template.
+/// Returns the form's initial values: this message's own text, else the template's subject and, for a reach-out, its body.
 async fn words_of(read: &mut Read, m: &Message) -> Result<Edit> {
     let template = messages::outbox::templates::of(read.db(), m.row.kind).await?;
     let body = if m.row.kind == MessageKind::ReachOut { template.body } else { String::new() };
@@ -227,7 +227,7 @@ async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, Str
         sequence: m.sequence,
         link: None,
     };
-    // Who may not send gets no link that answers for the customer.
+    // A member who may not send must not see the customer's link: it answers for the customer.
     if let Some((kind, subject)) = claimed.link_of().filter(|_| read.who.can(Permission::Send)) {
         claimed.link = links::live(read, kind, subject).await?;
     }
@@ -255,7 +255,7 @@ pub async fn update(write: Write, Path(id): Path<MessageId>, form: Posted<Edit>)
     }
 }
 
-/// A day and a time on the business's clock.
+/// Reads a date and a time in the business's time zone.
 pub(super) fn moment(write: &Write, date: &str, time: &str) -> Result<DateTime<Utc>> {
     let mut errors = FieldErrors::default();
     let date = parse_date(date).map_err(|e| errors.add("date", e)).ok();
@@ -284,7 +284,7 @@ async fn again(write: &Write, id: MessageId, typed: Edit, why: Error) -> Result<
 #[derive(Debug, Deserialize)]
 pub struct Nothing {}
 
-/// Where a form stood: on the home page, else on the message's own.
+/// The page that sent the form: home, else the message's own.
 #[derive(Debug, Deserialize)]
 pub struct Back {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Pages of messages: the list and one message (`desk`), the business's own words (`words`), unsubscribing, and the demo's outbox.
+//! Pages of messages: the list and one message (`desk`), planning one (`plan`), templates (`words`), unsubscribing, and the demo's outbox.
 
 pub mod desk;
 pub mod outbox;

@@ -1,4 +1,4 @@
-//! `/demo/mail`: what the demo would have sent, read from the mail folder. Exists in the demo only.
+//! `/demo/mail`: the mails that the demo wrote to the mail folder instead of sending them. Exists in the demo only.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use platform::{
     tenant::Read,
 };
 
-/// The newest mails shown.
+/// The most mails shown, newest first.
 const SHOWN: usize = 100;
 
 #[derive(Template)]

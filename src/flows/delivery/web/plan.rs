@@ -24,9 +24,9 @@ struct New {
     head: ui::Head,
     form: Plan,
     variables: Vec<(&'static str, &'static str)>,
-    /// The customer was never asked: the form asks how the sender knows.
+    /// Whether the form asks for the basis of consent, since the customer was never asked.
     asks_basis: bool,
-    /// There is no email address yet: a person will call or text.
+    /// Whether a person will call or text, since there is no email address yet.
     by_phone: bool,
     errors: FieldErrors,
 }
@@ -52,14 +52,14 @@ pub struct Plan {
 
 #[derive(Debug, Deserialize)]
 pub struct Asked {
-    /// Empty while nobody is chosen.
+    /// Empty until a customer is chosen.
     #[serde(default)]
     contact_id: String,
     #[serde(default)]
     search: String,
 }
 
-/// `GET /messages/new`: for a customer; without one, the search for them.
+/// `GET /messages/new`: the form for a customer; without `contact_id`, the search for one.
 pub async fn new(mut read: Read, Query(asked): Query<Asked>) -> Result<Response> {
     if asked.contact_id.is_empty() {
         let head = ui::Head::of(&read, "messages").title("Reach out").sub("To whom?").back("/messages", "Messages");
@@ -130,7 +130,7 @@ pub async fn create(write: Write, form: Posted<Plan>) -> Result<Response> {
     }
 }
 
-/// The page's field for the customer is the text one.
+/// Moves an error of `contact_id` to the page's visible field for the customer.
 fn customer_field(mut e: platform::error::FieldError) -> platform::error::FieldError {
     if e.field == "contact_id" {
         e.field = "customer".into();

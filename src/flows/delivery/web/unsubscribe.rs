@@ -1,4 +1,4 @@
-//! `/u/{token}`: reading changes nothing; the button, or the mail program's one click (RFC 8058), takes the reader off the list.
+//! `/u/{token}`: reading changes nothing; the button, or the mail program's one click (RFC 8058), unsubscribes.
 
 use askama::Template;
 use axum::{
@@ -28,7 +28,7 @@ pub async fn show(visitor: Visitor) -> Result<Response> {
     Ok(ui::page(&page)?.into_response())
 }
 
-/// `POST /u/{token}`: from our page, or from a mail program with `List-Unsubscribe=One-Click` in whatever encoding it likes.
+/// `POST /u/{token}`: from the page, or from a mail program with `List-Unsubscribe=One-Click`. The body is ignored: its encoding varies.
 pub async fn unsubscribe(visitor: Visitor, _: Bytes) -> Result<Response> {
     let (read, _) = visitor.read(LinkKind::Unsubscribe).await?;
     drop(read);

@@ -1,4 +1,4 @@
-//! `/settings/messages`: the business's own words for each kind, with a preview on a real customer.
+//! `/settings/messages`: the business's own templates, with a preview for a real customer.
 
 use askama::Template;
 use axum::{
@@ -56,11 +56,11 @@ struct Page {
     form: Words,
     is_own: bool,
     variables: Vec<(&'static str, &'static str)>,
-    /// Whom the preview is made for, and how it reads.
+    /// The name of the preview's customer; `subject` and `text` are the preview.
     sample: String,
     subject: String,
     text: String,
-    /// The sample's values, for the preview as you type.
+    /// The preview's variables as JSON, for the script that updates it while the user types.
     vars: String,
     errors: FieldErrors,
 }
@@ -71,7 +71,7 @@ pub struct Words {
     subject: String,
     #[serde(default)]
     body: String,
-    /// "preview": only show it.
+    /// "preview" to show the preview without saving.
     #[serde(default)]
     only: String,
     #[serde(default)]
@@ -113,7 +113,7 @@ async fn page(read: &mut Read, kind: MessageKind, form: Words, errors: FieldErro
     })
 }
 
-/// What the preview shows where the sample has nothing.
+/// Example values, for variables that the preview's customer has no value for.
 const EXAMPLES: [(&str, &str); 6] = [
     ("business_phone", "(555) 010-0199"),
     ("custom_message", "Please leave the side gate unlocked."),
@@ -123,8 +123,8 @@ const EXAMPLES: [(&str, &str); 6] = [
     ("last_services", "Windows, inside and out"),
 ];
 
-/// A real customer's values: the one asked for, else whoever is next in the calendar, else who came last. Amounts are made up, and so is whatever
-/// is not known of them: every variable has a value, so that the preview shows how the words read.
+/// Returns the name and the variables of a real customer: the one asked for, else that of the next visit, else of the last one. Amounts
+/// and missing values are made up: every variable has a value, so that the preview is complete.
 async fn sample(read: &mut Read, contact: Option<ContactId>) -> Result<(String, Vars)> {
     let who = read.who.clone();
     let (from, to) = (who.now - Duration::days(60), who.now + Duration::days(60));

@@ -1,4 +1,4 @@
-//! What people do with messages: plan one, change it, take it back, send it at once, and settle what went wrong.
+//! Actions of people on messages: schedule, change, cancel, send now, and settle a failure.
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -23,7 +23,7 @@ use platform::{
 const LONGEST_SUBJECT: usize = 200;
 const LONGEST_BODY: usize = 10_000;
 
-/// Plans a message to a customer: "reach out in six months". Marketing, so it needs consent.
+/// Schedules a message to a customer: "reach out in six months". It is marketing, so it needs consent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct ScheduleMessage {
@@ -33,13 +33,13 @@ pub struct ScheduleMessage {
     /// The visit it comes from, if any.
     #[serde(default)]
     pub ticket_id: Option<TicketId>,
-    /// Plain text with variables; left out: the business's own words for reaching out.
+    /// Plain text with variables; left out for the business's template.
     #[serde(default)]
     pub subject: Option<String>,
     #[serde(default)]
     pub body: Option<String>,
     pub send_at: DateTime<Utc>,
-    /// How the sender knows that it is wanted, where the customer was never asked for consent.
+    /// How the sender knows that the customer agrees; required if the customer was never asked for consent.
     #[serde(default)]
     pub consent_basis: Option<String>,
 }
@@ -86,7 +86,8 @@ impl Action for ScheduleMessage {
     }
 }
 
-/// Why the customer is not to be reached out to; None: they may be. Without an email address a person calls or texts when it is due.
+/// Returns why the customer must not be reached out to, or `None` if they may be. An email address is not needed: without one, a person
+/// calls or texts.
 pub fn out_of_reach(to: &contacts::Summary) -> Option<String> {
     match to {
         to if to.is_archived => Some(format!("{} is archived.", to.name)),
@@ -95,13 +96,13 @@ pub fn out_of_reach(to: &contacts::Summary) -> Option<String> {
     }
 }
 
-/// Changes the words or the time of a message that has not gone out. One that waits to be said by hand goes back into the queue: put together
-/// again, and mailed if there is an email address by then.
+/// Changes the text or the time of a message that has not been sent. One that waits for a call or a text returns to the queue: it is
+/// rendered anew, and mailed if there is an email address by then.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct UpdateMessage {
     pub id: MessageId,
-    /// Empty: back to the business's own words for this kind. Left out: unchanged.
+    /// Empty for the business's template; left out for no change.
     #[serde(default)]
     pub subject: Option<String>,
     #[serde(default)]
@@ -151,7 +152,7 @@ impl Action for UpdateMessage {
     }
 }
 
-/// Takes a message back that has not gone out, or puts a failed one aside.
+/// Cancels a message that has not been sent, or one that failed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct CancelMessage {
@@ -195,7 +196,7 @@ impl Action for SendNow {
     }
 }
 
-/// Sends a message again that failed, bounced or is in doubt. It keeps its Message-ID, so that most mailboxes show a twin once.
+/// Resends a message that failed, bounced or is in doubt. It keeps its Message-ID, so that most mailboxes show a duplicate only once.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct RetryMessage {
@@ -217,7 +218,8 @@ impl Action for RetryMessage {
     }
 }
 
-/// Marks a message in doubt as sent. Offered as `message.mark_sent` by `delivery`, which settles the record it was about as well.
+/// Marks a message that failed, bounced or is in doubt as sent. `delivery` offers it as `message.mark_sent`, which also updates the record
+/// that the message is about.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct MarkSent {
@@ -243,7 +245,7 @@ impl Action for MarkSent {
     }
 }
 
-/// A person has called or texted: a message that waited to be said by hand is done. Done twice is done once.
+/// Records that a person has called or texted for a message that waited for it. A second time changes nothing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct DoneByHand {
@@ -272,7 +274,7 @@ struct Locked {
     contact_id: Option<ContactId>,
 }
 
-/// The message, kept from the sender until this commits; a conflict where its state does not allow the act.
+/// Locks the message against the sending job until the commit. Returns a conflict if its state is not `allowed`.
 async fn lock(cx: &mut Cx<'_>, id: MessageId, allowed: fn(MessageState) -> bool, why_not: &str) -> Result<Locked> {
     let now = sqlx::query_as!(
         Locked,
@@ -302,12 +304,12 @@ async fn tell(cx: &mut Cx<'_>, event: &str, id: MessageId, contact: Option<Conta
     cx.event(event, Subject { kind: "message", id: id.0, contact }, json!({})).await
 }
 
-/// Text that says something, trimmed, without card or social security numbers.
+/// Trims and redacts a text; returns `None` if nothing is left.
 fn filled(text: Option<String>) -> Option<String> {
     text.map(|t| redact(t.trim()).text.replace("\r\n", "\n")).filter(|t| !t.is_empty())
 }
 
-/// Lengths, one line of subject, and no variable that does not exist.
+/// Adds errors for a text that is too long, a subject of several lines, and unknown or unclosed variables.
 pub(super) fn check_words(errors: &mut FieldErrors, kind: MessageKind, subject: Option<&str>, body: Option<&str>) {
     for (field, text, longest) in [("subject", subject, LONGEST_SUBJECT), ("body", body, LONGEST_BODY)] {
         let Some(text) = text else { continue };

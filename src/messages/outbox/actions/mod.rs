@@ -1,4 +1,4 @@
-//! Every write of messages: what people do with them (`desk`), what the outbox and the sender do (`outbox`), and the owner's words (`words`).
+//! Writes of messages: actions of people (`desk`), of the outbox and the sending job (`outbox`), and the owner's templates (`words`).
 
 pub mod desk;
 pub mod outbox;

@@ -1,5 +1,5 @@
-//! The outbox: rows written with the act that causes them, claimed by exactly one sender, their outcome recorded.
-//! `Claim` and `Record` belong to the sending job alone and are not offered to programs.
+//! The outbox: a row is written in the transaction that causes it, claimed by exactly one sending job, and given its outcome.
+//! `Claim` and `Record` are for the sending job alone and are not part of the API.
 
 use chrono::Duration;
 use garde::Validate;
@@ -18,7 +18,7 @@ use platform::{
     role::Permission,
 };
 
-/// Tries before a message that the mail server keeps putting off is given up: about two days.
+/// Attempts before a message that the mail server keeps deferring counts as failed: about 8½ hours after the first one.
 const MAX_TRIES: i32 = 10;
 
 pub(in crate::outbox) async fn insert(cx: &mut Cx<'_>, m: NewMessage) -> Result<MessageId> {
@@ -73,14 +73,14 @@ pub(in crate::outbox) async fn withdraw(cx: &mut Cx<'_>, cancel_group: &str) -> 
     Ok(done.rows_affected())
 }
 
-/// Takes a due message for sending: only one of several workers gets it.
+/// Claims a due message for sending; only one of several workers gets it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Claim {
     pub message_id: MessageId,
 }
 
-/// A message as the sender gets it. `link` is the customer's link that it carries, made if there was none.
+/// A message claimed for sending. `link` is the customer's link in it, created if there was none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claimed {
     pub id: MessageId,
@@ -98,7 +98,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// The customer's link that this kind of message carries: its kind and the record it opens.
+    /// Returns the kind of customer's link that this message carries and the record that it opens; `None` if it carries none.
     pub fn link_of(&self) -> Option<(LinkKind, Uuid)> {
         match self.kind {
             MessageKind::Confirmation | MessageKind::Moved => Some((LinkKind::Confirm, self.subject_id)),
@@ -116,7 +116,7 @@ impl Action for Claim {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
         let now = cx.now();
-        // A reminder that nobody sent in time is worth nothing any more.
+        // A message that was not sent before its expiry is not sent at all.
         sqlx::query!(
             "update messages set state = 'expired' where id = $1 and state = 'queued' and expires_at <= $2",
             self.message_id.0,
@@ -145,25 +145,25 @@ impl Action for Claim {
     }
 }
 
-/// How sending ended.
+/// The outcome of sending.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// The mail server took it.
+    /// The mail server accepted it.
     Sent { to: String, subject: String, text: String },
-    /// Put off by the mail server, or it could not be reached: tried again later.
+    /// The mail server deferred it or could not be reached: it is retried later.
     Later { error: String },
-    /// Refused for good.
+    /// It was refused permanently: there is no retry.
     Failed { error: String },
-    /// Nobody knows whether it went out.
+    /// It is unknown whether it was sent.
     InDoubt { error: String },
-    /// There is no email address: a person calls or texts, with these words.
+    /// There is no email address: a person calls or texts, with this text.
     ByHand { subject: String, text: String },
-    /// No longer true or no longer wanted: not sent.
+    /// It was not sent, since it is no longer true or no longer wanted.
     Dropped { reason: String },
 }
 
-/// Puts down how sending ended, and tells a person where one has to look.
+/// Records the outcome of sending, and adds a notice if a person has to act.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Record {
@@ -174,7 +174,7 @@ pub struct Record {
 impl Action for Record {
     const NAME: &'static str = "message.record";
     const NEEDS: Permission = Permission::Send;
-    /// The state it is in now.
+    /// The message's new state; `None` if it was not being sent.
     type Output = Option<MessageState>;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
@@ -185,7 +185,7 @@ impl Action for Record {
         )
         .fetch_one(cx.db())
         .await?;
-        // An outcome that comes late still counts where the message was given up as in doubt meanwhile.
+        // A late outcome still counts if the message was marked as in doubt meanwhile.
         if !matches!(row.state, MessageState::Sending | MessageState::InDoubt) {
             return Ok(None);
         }
@@ -245,7 +245,7 @@ async fn sent(cx: &mut Cx<'_>, id: MessageId, to: &str, subject: &str, text: &st
     resolve(cx, id).await
 }
 
-/// Home asks a person to say it.
+/// From then on the home page asks a person to call or text.
 async fn by_hand(cx: &mut Cx<'_>, id: MessageId, subject: &str, text: &str) -> Result<()> {
     sqlx::query!(
         "update messages set state = 'by_hand', error = null, rendered_subject = $2, rendered_text = $3 where id = $1",
@@ -258,7 +258,7 @@ async fn by_hand(cx: &mut Cx<'_>, id: MessageId, subject: &str, text: &str) -> R
     resolve(cx, id).await
 }
 
-/// Back into the queue: after 1, 2, 4 … minutes, at most 12 hours. The sweeper picks it up again.
+/// Returns the message to the queue with a delay of 1, 2, 4 … minutes by the number of attempts. The sweep picks it up.
 async fn put_off(cx: &mut Cx<'_>, id: MessageId, attempts: i32, error: &str) -> Result<()> {
     let minutes = (1_i64 << attempts.clamp(1, 10).saturating_sub(1)).min(720);
     let send_at = cx.now() + Duration::minutes(minutes);
@@ -273,14 +273,14 @@ async fn set_state(cx: &mut Cx<'_>, id: MessageId, state: MessageState, error: &
     Ok(())
 }
 
-/// Tells the business, once a message and trouble.
+/// Adds a notice for the business: one for each message and `kind`, reopened if it was resolved.
 async fn notice(cx: &mut Cx<'_>, id: MessageId, kind: &str, body: &str) -> Result<()> {
     let new = NewNotice { kind, subject_kind: "message", subject: id.0, body, dedup_key: &format!("{kind}:{id}") };
     notices::add_or_reopen(cx, new).await?;
     Ok(())
 }
 
-/// The trouble with a message is over.
+/// Resolves the open notices of a message.
 pub(super) async fn resolve(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
     notices::resolve_of(cx, "message", &[id.0]).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The owner's own words for each kind of message.
+//! The owner's own template for each kind of message.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -58,7 +58,7 @@ impl Action for SetTemplate {
     }
 }
 
-/// Back to our own words.
+/// Resets a kind to the default template.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 #[garde(allow_unvalidated)]
 pub struct ResetTemplate {
