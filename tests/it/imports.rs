@@ -1,5 +1,7 @@
 //! Real exports through pages and programs: every row accounted for, nothing twice, back to what was before.
 
+mod quotes;
+
 use axum::{body::Body, http::Request};
 use rounds::{imports::jobs, jobs::drain, platform::ids::ImportId};
 use serde_json::{Value, json};
@@ -13,9 +15,9 @@ const TRANSACTIONS: &[u8] = include_bytes!("../../testdata/square/transactions.c
 const ITEMS: &[u8] = include_bytes!("../../testdata/square/items.csv");
 const APPOINTMENTS: &[u8] = include_bytes!("../../testdata/square/appointments.csv");
 
-/// Data rows of a file.
+/// Rows of a file and lines of it that are refused.
 fn rows(bytes: &[u8]) -> i64 {
-    i64::try_from(rounds::imports::csv::read(bytes).unwrap().rows.len()).unwrap()
+    i64::try_from(rounds::imports::csv::read(bytes).unwrap().total()).unwrap()
 }
 
 /// Brings files as a browser does.
