@@ -6,7 +6,8 @@ use crate::contacts;
 
 /// Adds this area's jobs to a worker's.
 pub fn jobs(options: WorkerOptions) -> WorkerOptions {
-    options.define_job::<contacts::jobs::ExtractNote>()
+    options
+        .define_job::<contacts::jobs::ExtractNote>()
         // Queued when a function that search entries are made with was replaced.
         .define_job::<contacts::jobs::RenewContactSearch>()
 }

@@ -1,5 +1,7 @@
 //! Real exports through pages and programs: every row accounted for, nothing twice, back to what was before.
 
+mod quotes;
+
 use app::jobs::drain;
 use axum::{body::Body, http::Request};
 use flows::imports::jobs;
@@ -9,15 +11,15 @@ use std::time::Instant;
 
 use crate::support::{Actor, Answer, Business, TestApp};
 
-const CUSTOMERS: &[u8] = include_bytes!("../../testdata/square/customers.csv");
-const CATALOGUE: &[u8] = include_bytes!("../../testdata/square/catalogue.csv");
-const TRANSACTIONS: &[u8] = include_bytes!("../../testdata/square/transactions.csv");
-const ITEMS: &[u8] = include_bytes!("../../testdata/square/items.csv");
-const APPOINTMENTS: &[u8] = include_bytes!("../../testdata/square/appointments.csv");
+const CUSTOMERS: &[u8] = include_bytes!("../../../testdata/square/customers.csv");
+const CATALOGUE: &[u8] = include_bytes!("../../../testdata/square/catalogue.csv");
+const TRANSACTIONS: &[u8] = include_bytes!("../../../testdata/square/transactions.csv");
+const ITEMS: &[u8] = include_bytes!("../../../testdata/square/items.csv");
+const APPOINTMENTS: &[u8] = include_bytes!("../../../testdata/square/appointments.csv");
 
-/// Data rows of a file.
+/// Rows of a file and lines of it that are refused.
 fn rows(bytes: &[u8]) -> i64 {
-    i64::try_from(flows::imports::csv::read(bytes).unwrap().rows.len()).unwrap()
+    i64::try_from(flows::imports::csv::read(bytes).unwrap().total()).unwrap()
 }
 
 /// Brings files as a browser does.
@@ -402,9 +404,9 @@ async fn d3_a_killed_import_shows_as_running_and_goes_on() {
     assert_eq!(t.count("select count(*) from contacts").await, count(&state, "made"), "nothing twice");
 }
 
-const REFUNDS: &[u8] = include_bytes!("../../testdata/square/faults/refunds-transactions.csv");
-const TAKEN_BACK: &[u8] = include_bytes!("../../testdata/square/faults/refunds-items.csv");
-const COMING: &[u8] = include_bytes!("../../testdata/square/faults/coming.csv");
+const REFUNDS: &[u8] = include_bytes!("../../../testdata/square/faults/refunds-transactions.csv");
+const TAKEN_BACK: &[u8] = include_bytes!("../../../testdata/square/faults/refunds-items.csv");
+const COMING: &[u8] = include_bytes!("../../../testdata/square/faults/coming.csv");
 
 #[tokio::test]
 async fn refunds_come_with_their_payments() {
