@@ -11,16 +11,14 @@ use super::{
     extract::model::extract_attributes,
 };
 use platform::{
-    jobs::app,
-    {
-        action::Meta,
-        error::{Error, Result},
-        housekeeping,
-        ids::{ContactId, NoteId, OrgId},
-        jobs,
-        llm::LlmError,
-        tenant::{Read, Write},
-    },
+    action::Meta,
+    commit::commit,
+    error::{Error, Result},
+    housekeeping,
+    ids::{ContactId, NoteId, OrgId},
+    jobs::{self, app},
+    llm::LlmError,
+    tenant::{Read, Write},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -92,6 +90,7 @@ impl TaskHandler for RenewContactSearch {
             let key = format!("{}:{org}:{round}", Self::IDENTIFIER);
             jobs::enqueue(&mut tx, Self::IDENTIFIER, Some(org), json!({ "round": round }), &key).await?;
         }
-        Ok(tx.commit().await?)
+        // Unsure whether it was saved, the queue runs this again: a second round renews the same entries once more.
+        commit(tx).await
     }
 }
