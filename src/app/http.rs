@@ -140,13 +140,15 @@ async fn render_failures(State(app): State<App>, mut request: Request, next: Nex
         api::failure(&app, &id, &failure).into_response()
     } else {
         let fields: Vec<(String, String)> = serde_html_form::from_bytes(&kept(&sent.0)).unwrap_or_default();
+        let has_key = fields.iter().any(|(name, value)| name == "_key" && !value.is_empty());
         let form = ui::SameForm { path: &path, fields: &fields };
         let page = ui::ErrorPage {
             status: failure.status.as_u16(),
             message: &failure.message,
             request_id: &id,
             is_in_doubt: failure.is_in_doubt,
-            form: (failure.status == StatusCode::SERVICE_UNAVAILABLE && !fields.is_empty()).then_some(form),
+            // Only a form with a key may be sent again without harm.
+            form: (failure.status == StatusCode::SERVICE_UNAVAILABLE && has_key).then_some(form),
         };
         Html(page.render().unwrap_or(failure.message.clone())).into_response()
     };

@@ -65,7 +65,8 @@ pub async fn by_code(State(app): State<App>, parts: Parts, form: Posted<CodeForm
 
 async fn come_in(app: &App, proof: Proof<'_>, parts: &Parts) -> Result<Option<Response>> {
     let Some(entered) = actions::enter(app, proof, &origin(parts, app), user_agent(&parts.headers)).await? else { return Ok(None) };
-    let to = after(app, entered.session, entered.next.as_deref()).await?;
+    // The sign-in is committed: where it leads may not turn it into a failure.
+    let to = after(app, entered.session, entered.next.as_deref()).await.unwrap_or_else(|_| "/".to_owned());
     let words = if entered.founded.is_some() { "Your business is ready." } else { "" };
     Ok(Some(signed_in(app, &entered.token, &to, words)))
 }

@@ -54,7 +54,8 @@ impl<'t> Records<'t> {
         if self.rest.is_empty() {
             return None;
         }
-        let (cells, length) = split(self.rest, self.delimiter);
+        let most = if headers.is_empty() { usize::MAX } else { headers.len() };
+        let (cells, length) = split_row(self.rest, self.delimiter, most);
         let text = &self.rest[..length];
         let spans_lines = text.contains('\n');
         let width = if headers.is_empty() { Width::of(cells.iter().map(|c| c.raw)) } else { Width::of(headers.iter().map(String::as_str)) };
@@ -194,7 +195,13 @@ impl<'t> Cell<'t> {
 
 /// The cells of the row that the text begins with, and its length in bytes without the end of its last line.
 fn split(text: &str, delimiter: char) -> (Vec<Cell<'_>>, usize) {
-    let (mut cells, mut start) = (Vec::new(), 0);
+    split_row(text, delimiter, usize::MAX)
+}
+
+/// As `split`, but stops at the cell with which a row of several lines can no longer be believed: a stray quote, or more than `most` columns. Without
+/// that, each line after a quote that is out of step would be read to the end of the file.
+fn split_row(text: &str, delimiter: char, most: usize) -> (Vec<Cell<'_>>, usize) {
+    let (mut cells, mut start, mut spans_lines) = (Vec::new(), 0, false);
     loop {
         let rest = &text[start..];
         let close = closing_quote(rest);
@@ -204,8 +211,11 @@ fn split(text: &str, delimiter: char) -> (Vec<Cell<'_>>, usize) {
             None => start,
         };
         let end = text[unquoted..].find([delimiter, '\n']).map_or(text.len(), |length| unquoted + length);
-        cells.push(Cell { raw: &text[start..end], close });
-        if !text[end..].starts_with(delimiter) {
+        let cell = Cell { raw: &text[start..end], close };
+        spans_lines |= cell.raw.contains('\n');
+        let is_lost = spans_lines && (cell.is_stray() || (cells.len() >= most && !cell.raw.trim().is_empty()));
+        cells.push(cell);
+        if is_lost || !text[end..].starts_with(delimiter) {
             return (cells, end);
         }
         start = end + delimiter.len_utf8();
