@@ -262,7 +262,9 @@ impl Key {
 /// Enters as who was let in before: the attempt before this one may itself have closed the door, as the end of a session does.
 /// False: the door is closed by now, so there is only an answer to look up.
 async fn enter_again(tx: &mut PgConnection, who: &Who) -> Result<bool> {
-    let is_open = sqlx::query_scalar!(r#"select app.org() is not null as "open!""#).fetch_one(&mut *tx).await?;
+    // The same business: the person may have switched to another meanwhile, where the action has no place.
+    let is_open =
+        sqlx::query_scalar!(r#"select app.org() is not distinct from $1::uuid as "open!""#, who.org.0).fetch_one(&mut *tx).await?;
     if !is_open {
         sqlx::query!(
             "select app.enter($1, $2, $3, $4, $5, $6, $7)",
