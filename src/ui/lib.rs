@@ -1,5 +1,5 @@
 //! The building blocks of every page: the frame (`Head`), responses (`page`, `invalid`, `redirect`), form fields, small parts
-//! and date formats. Templates reach them through `use crate::ui;` beside the page's struct.
+//! and date formats. Templates say `ui::…`, which is this crate wherever they are rendered.
 
 // Templates say `ui::…` wherever they are rendered, here too.
 extern crate self as ui;
