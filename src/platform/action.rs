@@ -164,7 +164,7 @@ impl Write {
     /// The action's one transaction. If the answer to its COMMIT is lost, `lost` keeps what it would have returned: the next attempt returns
     /// that if it finds the key taken, and replaces it if the key is free, for then this one was rolled back.
     async fn attempt<A: Action>(&self, who: &Who, meta: &Meta, key: &Key, action: A, lost: &Mutex<Option<A::Output>>) -> Result<A::Output> {
-        let mut tx = open(&self.app, &self.door, &who.origin, who.now, false).await?;
+        let mut tx = open(&self.app, &self.door, &who.origin, who.now).await?;
         let is_repeat = kept(lost).is_some();
         let is_open = !is_repeat || enter_again(&mut tx, who).await?;
         if !take(&mut tx, who, A::NAME, key).await? {
@@ -222,7 +222,7 @@ impl Write {
     }
 
     async fn note_denied(&self, action: &'static str, key: &Key) -> Result<()> {
-        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
+        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now).await?;
         if !take(&mut tx, &self.who, action, key).await? {
             return Ok(());
         }

@@ -38,3 +38,4 @@ pub mod tenant;
 pub mod text;
 pub mod trail;
 pub mod visitor;
+mod who;
