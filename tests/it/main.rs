@@ -26,4 +26,5 @@ mod redaction;
 mod support;
 mod tickets;
 mod today;
+mod trips;
 mod webhooks;
