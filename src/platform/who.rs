@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::{
     error::{Error, Result},
     ids::{LinkId, MemberId, OrgId, SessionId, UserId},
+    rate,
     role::{Capability, May, Permission, Role},
 };
 
@@ -17,6 +18,13 @@ use super::{
 pub struct Origin {
     pub request_id: String,
     pub network: String,
+}
+
+impl Origin {
+    /// The network that rate limits count, empty if unknown.
+    pub fn counted(&self) -> String {
+        self.network.parse().map(|address| rate::network(address).to_string()).unwrap_or_default()
+    }
 }
 
 /// The actor, and the business they act in, at one moment. Cheap to clone.
