@@ -94,16 +94,13 @@ struct Page {
 struct Reading(Option<PoolConnection<Postgres>>);
 
 impl Reading {
-    /// Begins one and returns the one value that `select` selects, in the same round trip. In a task of its own, as [`begin_whole`].
+    /// Begins one and returns the one value that `select` selects, in the same round trip. A request cancelled meanwhile drops it like any other.
     /// `select` contains nothing that a person typed.
     async fn begin(pool: &PgPool, select: String) -> Result<(Self, Option<String>)> {
-        let pool = pool.clone();
-        let begun = tokio::spawn(async move {
-            let mut reading = Self(Some(pool.acquire().await?));
-            let row = sqlx::raw_sql(AssertSqlSafe(format!("BEGIN READ ONLY; SELECT {select}"))).fetch_one(reading.db()).await?;
-            Ok::<_, sqlx::Error>((reading, row.try_get_unchecked(0)?))
-        });
-        Ok(begun.await.map_err(Error::internal)??)
+        let mut reading = Self(Some(pool.acquire().await?));
+        let row = sqlx::raw_sql(AssertSqlSafe(format!("BEGIN READ ONLY; SELECT {select}"))).fetch_one(reading.db()).await?;
+        let told = row.try_get_unchecked(0)?;
+        Ok((reading, told))
     }
 
     fn db(&mut self) -> &mut PgConnection {
