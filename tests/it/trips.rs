@@ -25,13 +25,22 @@ async fn a_page_costs_few_round_trips() {
     let (contact, id) = ticket(&b, &tech).await;
 
     // Its transaction, who asks and what the header shows are one, its end is one.
-    for (path, most) in [("/contacts", 3), ("/contacts?search=jane", 3), ("/", 4), ("/calendar?view=day", 5)] {
-        assert_eq!(trips(&between, async || b.owner.get(path).await.expect(200)).await, most, "{path}");
+    let (ticket_page, contact_page) = (format!("/tickets/{id}"), format!("/contacts/{contact}"));
+    let most = [
+        (&b.owner, "/contacts", 3),
+        (&b.owner, "/contacts?search=jane", 3),
+        (&b.owner, "/", 5),
+        (&tech, "/", 4),
+        (&b.owner, "/calendar?view=day", 5),
+        (&tech, &ticket_page, 5),
+        (&b.owner, &contact_page, 6),
+        (&b.owner, "/api/data?type=tickets", 3),
+    ];
+    let mut asked = Vec::new();
+    for (actor, path, _) in most {
+        asked.push((path, trips(&between, async || actor.get(path).await.expect(200)).await));
     }
-    assert_eq!(trips(&between, async || tech.get("/").await.expect(200)).await, 3, "a technician's home");
-    assert_eq!(trips(&between, async || tech.get(&format!("/tickets/{id}")).await.expect(200)).await, 5, "a ticket");
-    assert_eq!(trips(&between, async || b.owner.get(&format!("/contacts/{contact}")).await.expect(200)).await, 6, "a customer");
-    assert_eq!(trips(&between, async || b.owner.get("/api/data?type=tickets").await.expect(200)).await, 3, "a list of the API");
+    assert_eq!(asked, most.map(|(_, path, trips)| (path, trips)));
 
     // The first close-out meets statements that its connection does not know yet.
     let mut least = usize::MAX;
