@@ -11,7 +11,6 @@ use platform::{
     jobs::{MAX_ATTEMPTS, enqueue},
     llm::{Llm, LlmSettings},
     role::Role,
-    secrets::Secret,
     tenant::Write,
 };
 use serde_json::json;
@@ -57,18 +56,20 @@ async fn let_everything_wait(t: &TestApp, b: &mut Business<'_>) {
     let tech = b.member(Role::Staff, "Marcy").await;
     let write = Write::of_org(&t.app, b.org, "import").await.unwrap();
     let done = import(&write, "catalogue.csv", include_bytes!("../../testdata/square/catalogue.csv")).await;
+    b.owner.act("connection.set_stripe", json!({ "secret_key": "sk_test_own", "webhook_secret": SECRET })).await.expect(200);
+    let hook = format!("/api/webhooks/stripe/{}", b.owner.data("type=connections").await.data()[0]["id"].as_str().unwrap());
     let (bill, _) = issued(b, "100.00").await;
     let paid = |event: &str, intent: &str| {
         let meta = json!({ "org_id": b.org, "invoice_id": bill });
         let object = json!({ "id": intent, "object": "payment_intent", "amount": 4000, "amount_received": 4000, "currency": "usd", "metadata": meta });
-        t.event(event, "payment_intent.succeeded", object)
+        t.event(event, "payment_intent.succeeded", object).to_string()
     };
-    assert_eq!(t.told(&paid("evt_1", "pi_1")).await, 200);
+    assert_eq!(t.told_at(&hook, SECRET, paid("evt_1", "pi_1")).await, 200);
     t.drain().await;
 
     write.act(&Meta::default(), UndoImport { import_id: done }).await.unwrap();
     import(&write, "customers.csv", include_bytes!("../../testdata/square/customers.csv")).await;
-    assert_eq!(t.told(&paid("evt_2", "pi_2")).await, 200);
+    assert_eq!(t.told_at(&hook, SECRET, paid("evt_2", "pi_2")).await, 200);
     let payment = invoice(b, &bill).await["payments"][0]["id"].clone();
     b.owner.act("payment.refund", json!({ "payment_id": payment, "amount": "10", "reason": "A pane was missed" })).await.expect(200);
     b.owner.act("export.create", json!({ "kind": "contacts" })).await.expect(200);
@@ -83,8 +84,6 @@ async fn with_everything() -> (TestApp, FakeStripe) {
     let stripe = FakeStripe::start().await;
     let t = TestApp::with(|setup| {
         setup.stripe = stripe.api();
-        setup.stripe_key = Some(Secret::from("sk_test_instance"));
-        setup.stripe_webhook_secret = Some(Secret::from(SECRET));
         let settings = LlmSettings { attempts: 1, ..LlmSettings::new("http://127.0.0.1:9", None, "silent", Span::from_secs(1)) };
         setup.llm = Some(Llm::new(settings).unwrap());
     })
