@@ -136,7 +136,7 @@ type Found<'a> = Pin<Box<dyn Future<Output = Result<Vec<Pending>>> + Send + 'a>>
 pub struct Entry {
     pub name: &'static str,
     /// When it runs by the clock (UTC), in cron's notation.
-    pub schedule: Option<&'static str>,
+    schedule: Option<&'static str>,
     define: fn(WorkerOptions) -> WorkerOptions,
     waiting: for<'a> fn(&'a App, DateTime<Utc>) -> Found<'a>,
 }
