@@ -17,6 +17,7 @@ mod imports;
 mod invoices;
 mod isolation;
 mod jobs;
+mod limits;
 mod live;
 mod mail;
 mod messages;
