@@ -92,6 +92,7 @@ impl Cx<'_> {
         if let Value::Object(map) = &mut payload {
             map.insert("v".into(), json!(1));
         }
+        self.react(name, Happened { org: self.who.org, subject, payload: &payload }).await?;
         self.events.push(json!({
             "name": name, "subject_kind": subject.kind, "subject_id": subject.id, "contact_id": subject.contact, "payload": payload
         }));
@@ -124,7 +125,7 @@ impl Cx<'_> {
         )
         .execute(self.tx)
         .await?;
-        self.react(name, Happened { org: who.org, subject, payload: &payload }).await
+        Ok(())
     }
 
     /// Queues the jobs that follow from an event.
