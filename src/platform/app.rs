@@ -10,6 +10,7 @@ use super::{
     ids::{MemberId, OrgId},
     llm::Llm,
     mail::{Mailbox, Mailer},
+    menu::MenuEntry,
     migrate::Schema,
     registry::Registry,
     secrets::{Keyring, Secret},
@@ -34,6 +35,8 @@ pub struct Setup {
     pub schema: Schema,
     /// Every action and data type.
     pub registry: &'static Registry,
+    /// Every page that the menu leads to.
+    pub menu: &'static [MenuEntry],
     pub clock: Clock,
     /// The address at which customers reach this instance, without a trailing slash: `https://rounds.example`.
     pub public_url: String,

@@ -16,6 +16,7 @@ use super::{
     error::{Error, Result},
     form::percent_decode,
     ids::{LinkId, MemberId, OrgId, SessionId, UserId},
+    menu::MenuEntry,
     role::{Capability, May, Permission, Role},
     secrets::{digest, hex},
 };
@@ -107,7 +108,7 @@ impl Who {
 
     pub fn require_capability(&self, capability: Option<Capability>) -> Result<()> {
         match capability {
-            Some(c) if !self.has(c) => Err(Error::CapabilityDisabled(c.name())),
+            Some(c) if !self.has(c) => Err(Error::CapabilityDisabled(c.word())),
             _ => Ok(()),
         }
     }
@@ -247,6 +248,8 @@ pub struct Read {
     pub header: Option<serde_json::Value>,
     /// The flash message set by the previous response.
     pub flash: Option<String>,
+    /// The whole menu, of which a page's frame shows what this member may open.
+    pub menu: &'static [MenuEntry],
 }
 
 impl Read {
@@ -264,7 +267,7 @@ impl Read {
         let now = app.clock.now();
         let mut tx = open(app, door, origin, now, true).await?;
         match load(&mut tx, app, origin, now, with_header).await? {
-            Loaded::Member(m) => Ok(Self { tx, who: m.who, header: m.header, flash: None }),
+            Loaded::Member(m) => Ok(Self { tx, who: m.who, header: m.header, flash: None, menu: app.menu }),
             Loaded::NoBusiness(..) | Loaded::Nobody => Err(Error::Unauthorized),
         }
     }

@@ -40,8 +40,6 @@ pub fn routes() -> Vec<Route> {
         post("/tickets/{id}/assign", Member(WriteRecords), tickets::web::assign),
         get("/tickets/{id}/cancel", Member(WriteRecords), tickets::web::cancel_form),
         post("/tickets/{id}/cancel", Member(WriteRecords), tickets::web::cancel),
-        get("/tickets/{id}/answer", Member(WriteRecords), tickets::web::answer_form),
-        post("/tickets/{id}/answer", Member(WriteRecords), tickets::web::answer),
         post("/tickets/{id}/clock-in", Member(WriteRecords), tickets::web::clock_in),
         post("/tickets/{id}/clock-out", Member(WriteRecords), tickets::web::clock_out),
         post("/tickets/{id}/clock-undo", Member(WriteRecords), tickets::web::undo_clock_in),

@@ -18,6 +18,7 @@ mod invoices;
 mod isolation;
 mod live;
 mod mail;
+mod menu;
 mod messages;
 mod offline;
 mod operate;

@@ -6,7 +6,12 @@ use serde::Deserialize;
 
 use super::{price, state_pill, zone_note};
 use crate::tickets::{Confirmation, TicketState, allowed_actions, clocked_minutes, currency, data};
-use platform::{error::Result, ids::TicketId, role::Capability, tenant::Read};
+use platform::{
+    error::Result,
+    ids::TicketId,
+    role::{Capability, Permission},
+    tenant::Read,
+};
 
 #[derive(Template)]
 #[template(path = "tickets/show.html")]
@@ -30,6 +35,7 @@ pub(super) struct Show {
     running_mine: bool,
     sees_prices: bool,
     has_invoices: bool,
+    may_note: bool,
     trouble: Option<Trouble>,
 }
 
@@ -126,6 +132,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
         can: allowed_actions(&who, &t),
         sees_prices: who.sees_prices(),
         has_invoices: who.has(Capability::Invoices),
+        may_note: who.can(Permission::WriteRecords),
         head,
         lines,
         answer,
@@ -166,7 +173,7 @@ fn answer_words(t: &data::Ticket, parts: &data::Parts, zone: chrono_tz::Tz) -> (
                 "in_person" => "in person",
                 _ => "by link",
             };
-            let noted = a.member_name.as_deref().map(|m| format!(", noted by {m}")).unwrap_or_default();
+            let noted = a.member_name.as_deref().map(|m| format!(", recorded by {m}")).unwrap_or_default();
             format!("{} {how}, {}{noted}", t.confirmation.word(), ui::format::moment(a.created_at, zone))
         }
     };
