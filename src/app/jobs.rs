@@ -16,7 +16,7 @@ use platform::{
 /// Registers every job, and the schedule of the recurring ones.
 fn worker() -> Result<WorkerOptions> {
     let daily = Cron::daily_at::<Sweep>(4, 10).map_err(|e| Error::internal(e.to_string()))?;
-    let areas = [office::jobs::jobs, customers::jobs::jobs, money::jobs::jobs, flows::jobs::jobs, views::jobs::jobs];
+    let areas = [office::jobs::jobs, customers::jobs::jobs, money::jobs::jobs, flows::jobs::jobs];
     Ok(areas
         .into_iter()
         .fold(WorkerOptions::default(), |options, add| add(options))

@@ -2,7 +2,7 @@
 
 use graphile_worker::{Cron, WorkerOptions};
 
-use crate::{closeout, confirm, delivery, imports};
+use crate::{closeout, confirm, delivery, exports, imports};
 
 /// Adds this area's jobs to a worker's.
 pub fn jobs(options: WorkerOptions) -> WorkerOptions {
@@ -10,6 +10,7 @@ pub fn jobs(options: WorkerOptions) -> WorkerOptions {
         .define_job::<confirm::jobs::ConfirmTicket>()
         .define_job::<delivery::jobs::SendMessage>()
         .define_job::<closeout::jobs::ExtractNotes>()
+        .define_job::<exports::jobs::RunExport>()
         .define_job::<imports::jobs::RunImport>()
         .define_job::<imports::jobs::UndoImport>()
         .define_job::<delivery::jobs::SweepMessages>()

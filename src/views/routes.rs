@@ -5,7 +5,7 @@ use platform::{
     route::{Access, Route, get, post},
 };
 
-use crate::{exports, history, today};
+use crate::{history, today};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
@@ -18,11 +18,8 @@ pub fn routes() -> Vec<Route> {
         get("/keep", Member(ReadRecords), today::keep::pages),
         post("/notices/{id}/resolve", Member(WriteRecords), today::web::resolve),
         post("/jobs/{job}/again", Member(ManageSettings), today::web::run_again),
-        // What was changed, and what can be taken along.
+        // What was changed.
         get("/history", Member(ManageSettings), history::web::index),
         get("/history/{table}/{id}", Member(ReadRecords), history::web::record),
-        get("/settings/export", Member(ManageSettings), exports::web::index),
-        post("/settings/export", Member(ManageSettings), exports::web::create),
-        get("/settings/export/{id}", Member(ManageSettings), exports::web::download),
     ]
 }

@@ -25,7 +25,6 @@ pub const WRITES_OF_OTHERS: &[(&str, &str, &str)] = &[
         "addresses assignments attributes consents contact_duplicates contact_emails contact_phones contacts notes payments refunds services tax_rates ticket_lines tickets",
         "bulk inserts of an import and their undo, until the owners offer bulk actions",
     ),
-    ("views/exports", "files", "deletes exports that nothing leads to any more"),
     (
         "app",
         "assignments clock_entries events members orgs tickets users",
