@@ -1,6 +1,7 @@
 //! Pages over records of several slices; they only read.
 
 pub mod history;
+pub mod invoice;
 pub mod registry;
 pub mod routes;
 pub mod today;

@@ -5,13 +5,15 @@ use platform::{
     route::{Access, Route, get, post},
 };
 
-use crate::{history, today};
+use crate::{history, invoice, today};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
     use Access::Member;
-    use Permission::{ManageSettings, ReadRecords, WriteRecords};
+    use Permission::{ManageSettings, ReadMoney, ReadRecords, WriteRecords};
     vec![
+        // The invoice.
+        get("/invoices/{id}", Member(ReadMoney), invoice::web::show),
         // Home.
         get("/", Member(ReadRecords), today::web::home),
         get("/notices", Member(ReadRecords), today::web::notices),
