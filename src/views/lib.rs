@@ -4,4 +4,5 @@ pub mod history;
 pub mod invoice;
 pub mod registry;
 pub mod routes;
+pub mod ticket;
 pub mod today;

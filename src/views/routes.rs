@@ -5,13 +5,18 @@ use platform::{
     route::{Access, Route, get, post},
 };
 
-use crate::{history, invoice, today};
+use crate::{history, invoice, ticket, today};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
     use Access::Member;
     use Permission::{ManageSettings, ReadMoney, ReadRecords, WriteRecords};
     vec![
+        // The ticket.
+        get("/tickets/{id}", Member(ReadRecords), ticket::web::show),
+        post("/tickets/{id}/clock-in", Member(WriteRecords), ticket::web::clock_in),
+        post("/tickets/{id}/clock-out", Member(WriteRecords), ticket::web::clock_out),
+        post("/tickets/{id}/clock-undo", Member(WriteRecords), ticket::web::undo_clock_in),
         // The invoice.
         get("/invoices/{id}", Member(ReadMoney), invoice::web::show),
         // Home.

@@ -8,6 +8,7 @@ pub mod likeness;
 pub mod personal;
 pub mod query;
 pub mod search;
+pub mod section;
 pub mod sheet;
 pub mod timeline;
 pub mod web;

@@ -13,7 +13,7 @@ pub const READS_ABOVE: &[(&str, &str, &str)] = &[
         "assignments invoices tickets",
         "an agent sees the customers of their own tickets; the timeline and the list show last visits and sums owed",
     ),
-    ("work/tickets", "invoices", "a ticket's page leads to its invoice"),
+    ("work/tickets", "invoices", "a visit counts as settled by invoice or payment only if its invoice is there"),
 ];
 
 /// (slice, tables of other slices that its queries write, why).
