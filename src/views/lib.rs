@@ -1,5 +1,6 @@
 //! Pages over records of several slices; they only read.
 
+pub mod customer;
 pub mod history;
 pub mod invoice;
 pub mod registry;

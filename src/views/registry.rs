@@ -2,9 +2,9 @@
 
 use platform::query;
 
-use crate::history;
+use crate::{customer, history};
 
 /// The data types of this area, by name.
 pub fn queries() -> Vec<query::Entry> {
-    vec![history::query::events(), history::query::audit_trail()]
+    vec![customer::query::contacts(), history::query::events(), history::query::audit_trail()]
 }

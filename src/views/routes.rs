@@ -5,13 +5,23 @@ use platform::{
     route::{Access, Route, get, post},
 };
 
-use crate::{history, invoice, ticket, today};
+use crate::{customer, history, invoice, ticket, today};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
     use Access::Member;
     use Permission::{ManageSettings, ReadMoney, ReadRecords, WriteRecords};
     vec![
+        // The customer.
+        get("/contacts/{id}", Member(ReadRecords), customer::web::show),
+        get("/contacts/{id}/timeline", Member(ReadRecords), customer::web::timeline),
+        post("/contacts/{id}/archive", Member(WriteRecords), customer::web::archive),
+        post("/contacts/{id}/restore", Member(WriteRecords), customer::web::restore),
+        post("/contacts/{id}/notes", Member(WriteRecords), customer::web::note),
+        post("/contacts/{id}/attributes", Member(WriteRecords), customer::web::attribute_set),
+        post("/attributes/{id}/confirm", Member(WriteRecords), customer::web::attribute_confirm),
+        post("/attributes/{id}/remove", Member(WriteRecords), customer::web::attribute_remove),
+        post("/duplicates/{id}/dismiss", Member(WriteRecords), customer::web::dismiss),
         // The ticket.
         get("/tickets/{id}", Member(ReadRecords), ticket::web::show),
         post("/tickets/{id}/clock-in", Member(WriteRecords), ticket::web::clock_in),

@@ -8,11 +8,7 @@ pub const READS_ABOVE: &[(&str, &str, &str)] = &[
         "checkout_sessions invoices payments",
         "a change of currency or of Stripe account is refused while money is under way",
     ),
-    (
-        "customers/contacts",
-        "assignments invoices tickets",
-        "an agent sees the customers of their own tickets; the timeline and the list show last visits and sums owed",
-    ),
+    ("customers/contacts", "assignments tickets", "a note about a visit: the visit must be the customer's, and an agent's own"),
     ("work/tickets", "invoices", "a visit counts as settled by invoice or payment only if its invoice is there"),
 ];
 
