@@ -10,3 +10,4 @@ pub mod menu;
 pub mod registry;
 pub mod routes;
 pub mod schema;
+pub mod server;

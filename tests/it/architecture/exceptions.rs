@@ -2,11 +2,15 @@
 
 /// (slice, tables above its floor that its queries read, why).
 pub const READS_ABOVE: &[(&str, &str, &str)] = &[
-    ("platform", "members orgs", "housekeeping goes through every business, and links and numbers read the business's own settings"),
+    (
+        "platform",
+        "api_tokens members orgs sessions",
+        "the door lets in sessions and tokens; housekeeping goes through every business, and links and numbers read the business's own settings",
+    ),
     (
         "office/business",
-        "checkout_sessions invoices payments",
-        "a change of currency or of Stripe account is refused while money is under way",
+        "checkout_sessions contacts invoices payments services tickets",
+        "a change of currency or of Stripe account is refused while money is under way; the first-day checklist looks what is there already",
     ),
     ("customers/contacts", "assignments tickets", "a note about a visit: the visit must be the customer's, and an agent's own"),
     ("work/tickets", "invoices", "a visit counts as settled by invoice or payment only if its invoice is there"),

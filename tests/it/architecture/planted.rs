@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Source, sql, trespasses, upward};
+use super::{Source, slice_of_function, sql, trespasses, upward};
 
 fn owners() -> BTreeMap<String, String> {
     let of = |t: &str, s: &str| (t.to_owned(), s.to_owned());
@@ -36,7 +36,10 @@ fn a_later_slice_of_the_same_area_is_seen() {
 
 #[test]
 fn a_query_above_its_floor_and_a_foreign_write_are_seen() {
-    let faults = |path: &str, code: &str| trespasses(&Source::parse(path, code), &owners());
+    let faults = |path: &str, code: &str| {
+        let source = Source::parse(path, code);
+        trespasses(&source.slice(), source.strings().iter().map(String::as_str), &owners())
+    };
     let pair = |s: &str, t: &str| [(s.to_owned(), t.to_owned())].into_iter().collect();
     let (reads, writes) = faults(
         "customers/contacts/data.rs",
@@ -56,4 +59,15 @@ fn a_query_above_its_floor_and_a_foreign_write_are_seen() {
 fn a_table_without_an_owner_is_seen() {
     let (_, orphans) = sql::owners(&["create table quotes (\n id uuid\n);".into(), "comment on table other is 'money/quotes';".into()]);
     assert_eq!(orphans, ["quotes"]);
+}
+
+#[test]
+fn a_function_above_its_floor_is_seen() {
+    let text = "-- version: 1\ncreate or replace function app.fold(t text) returns text language sql begin atomic select number from tickets; end;";
+    let slice = slice_of_function("contacts_fold.sql").unwrap();
+    let (reads, _) = trespasses(&slice, [text], &owners());
+    assert_eq!(reads, [("customers/contacts".to_owned(), "tickets".to_owned())].into());
+    assert_eq!(slice_of_function("platform_enter.sql").as_deref(), Some("platform"));
+    assert_eq!(slice_of_function("messages_due_messages.sql").as_deref(), Some("messages/outbox"));
+    assert_eq!(slice_of_function("nobodys_table.sql"), None);
 }
