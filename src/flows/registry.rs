@@ -20,7 +20,7 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<closeout::money::SettleTicket>(),
         action::entry::<closeout::actions::RecordExtraction>(),
         action::entry::<attention::actions::ResolveNotice>(),
-        action::entry::<attention::actions::RunJobAgain>(),
+        action::entry::<attention::actions::RetryJob>(),
         action::entry::<exports::actions::CreateExport>(),
         action::entry::<imports::actions::PreviewImport>(),
         action::entry::<imports::actions::MapImport>(),

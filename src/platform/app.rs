@@ -12,6 +12,7 @@ use super::{
     mail::{Mailbox, Mailer},
     menu::MenuEntry,
     migrate::Schema,
+    reactions::Reaction,
     registry::Registry,
     secrets::{Keyring, Secret},
     stripe::StripeApi,
@@ -37,6 +38,8 @@ pub struct Setup {
     pub registry: &'static Registry,
     /// Every page that the menu leads to.
     pub menu: &'static [MenuEntry],
+    /// What follows from events.
+    pub reactions: &'static [Reaction],
     pub clock: Clock,
     /// The address at which customers reach this instance, without a trailing slash: `https://rounds.example`.
     pub public_url: String,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::data;
 use flows::attention::{
-    actions::{ResolveNotice, RunJobAgain},
+    actions::{ResolveNotice, RetryJob},
     data as notices,
 };
 use office::business::data::{Checklist, checklist};
@@ -169,6 +169,6 @@ pub async fn resolve(w: Write, Path(id): Path<NoticeId>, posted: Posted<Fields>)
 
 /// `POST /jobs/{job}/again`
 pub async fn run_again(w: Write, Path(job): Path<i64>, posted: Posted<Fields>) -> Result<Response> {
-    w.act(&posted.meta, RunJobAgain { job_id: job }).await?;
+    w.act(&posted.meta, RetryJob { job_id: job }).await?;
     Ok(ui::redirect("/", "Running again"))
 }

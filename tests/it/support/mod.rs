@@ -8,7 +8,7 @@ pub mod stripe;
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use ::app::{menu::MENU, registry::REGISTRY, schema::SCHEMA};
+use ::app::{menu::MENU, reactions::REACTIONS, registry::REGISTRY, schema::SCHEMA};
 use axum::{
     Router,
     body::Body,
@@ -160,6 +160,7 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         schema: SCHEMA,
         registry: &REGISTRY,
         menu: MENU,
+        reactions: REACTIONS,
         clock,
         public_url: "http://rounds.test".into(),
         keyring: Keyring::generate().0,
