@@ -21,10 +21,7 @@ const LOST_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// Every job there is.
 pub fn all() -> Vec<Entry> {
     let own = vec![recurring::<SealAudit>("* * * * *"), recurring::<QueueLost>("*/5 * * * *"), recurring::<Sweep>("10 4 * * *")];
-    [office::jobs::jobs(), customers::jobs::jobs(), money::jobs::jobs(), flows::jobs::jobs(), views::jobs::jobs(), own]
-        .into_iter()
-        .flatten()
-        .collect()
+    [office::jobs::jobs(), customers::jobs::jobs(), money::jobs::jobs(), flows::jobs::jobs(), own].into_iter().flatten().collect()
 }
 
 /// Registers every job, and the schedule of the recurring ones.

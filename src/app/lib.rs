@@ -6,6 +6,7 @@ pub mod cli;
 pub mod demo;
 pub mod http;
 pub mod jobs;
+pub mod menu;
 pub mod reactions;
 pub mod registry;
 pub mod routes;

@@ -13,7 +13,6 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry {
         work::registry::actions(),
         money::registry::actions(),
         flows::registry::actions(),
-        views::registry::actions(),
     ]
     .into_iter()
     .flatten()

@@ -24,5 +24,5 @@ pub fn actions() -> Vec<action::Entry> {
 
 /// The data types of this area, by name.
 pub fn queries() -> Vec<query::Entry> {
-    vec![contacts::query::contacts(), contacts::query::addresses(), contacts::query::notes(), contacts::query::attributes()]
+    vec![contacts::query::addresses(), contacts::query::notes(), contacts::query::attributes()]
 }

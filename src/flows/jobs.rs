@@ -2,7 +2,7 @@
 
 use platform::jobs::{Entry, entry, recurring};
 
-use crate::{closeout, confirm, delivery, imports};
+use crate::{closeout, confirm, delivery, exports, imports};
 
 /// Every kind of job of this area.
 pub fn jobs() -> Vec<Entry> {
@@ -11,6 +11,7 @@ pub fn jobs() -> Vec<Entry> {
         entry::<delivery::jobs::SendMessage>(),
         recurring::<delivery::jobs::SweepMessages>("* * * * *"),
         entry::<closeout::jobs::ExtractNotes>(),
+        entry::<exports::jobs::RunExport>(),
         entry::<imports::jobs::RunImport>(),
         entry::<imports::jobs::UndoImport>(),
     ]

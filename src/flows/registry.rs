@@ -5,7 +5,7 @@ use platform::{
     role::{Capability, Permission},
 };
 
-use crate::{closeout, confirm, delivery, imports};
+use crate::{attention, closeout, confirm, delivery, exports, imports};
 
 /// The actions of this area, by name.
 pub fn actions() -> Vec<action::Entry> {
@@ -19,6 +19,9 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<closeout::actions::AbandonCloseout>(),
         action::entry::<closeout::money::SettleTicket>(),
         action::entry::<closeout::actions::RecordExtraction>(),
+        action::entry::<attention::actions::ResolveNotice>(),
+        action::entry::<attention::actions::RetryJob>(),
+        action::entry::<exports::actions::CreateExport>(),
         action::entry::<imports::actions::PreviewImport>(),
         action::entry::<imports::actions::MapImport>(),
         action::entry::<imports::actions::RunImport>(),
@@ -29,6 +32,8 @@ pub fn actions() -> Vec<action::Entry> {
 /// The data types of this area, by name.
 pub fn queries() -> Vec<query::Entry> {
     vec![
+        attention::data::notices_query(),
+        exports::query::exports(),
         imports::query::imports(),
         query::Entry {
             name: "closeouts",

@@ -5,7 +5,7 @@ use platform::{
     route::{Access, Route, get, post},
 };
 
-use crate::{closeout, confirm, delivery, imports};
+use crate::{closeout, confirm, delivery, exports, imports};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
@@ -47,7 +47,10 @@ pub fn routes() -> Vec<Route> {
         post("/u/{token}", Link, delivery::web::unsubscribe::unsubscribe),
         get("/demo/mail", Member(Any), delivery::web::outbox::index),
         get("/demo/mail/{name}", Member(Any), delivery::web::outbox::show),
-        // Imports.
+        // Exports and imports.
+        get("/settings/export", Member(ManageSettings), exports::web::index),
+        post("/settings/export", Member(ManageSettings), exports::web::create),
+        get("/settings/export/{id}", Member(ManageSettings), exports::web::download),
         get("/imports", Member(ManageSettings), imports::web::index),
         post("/imports", Member(ManageSettings), imports::web::upload).accepts(imports::web::MAX_UPLOAD),
         get("/imports/{id}", Member(ManageSettings), imports::web::show),

@@ -10,6 +10,7 @@ use super::{
     ids::{MemberId, OrgId},
     llm::Llm,
     mail::{Mailbox, Mailer},
+    menu::MenuEntry,
     migrate::Schema,
     reactions::Reaction,
     registry::Registry,
@@ -35,6 +36,8 @@ pub struct Setup {
     pub schema: Schema,
     /// Every action and data type.
     pub registry: &'static Registry,
+    /// Every page that the menu leads to.
+    pub menu: &'static [MenuEntry],
     /// What follows from events.
     pub reactions: &'static [Reaction],
     pub clock: Clock,

@@ -16,7 +16,7 @@ pub enum Error {
     /// The request has no valid session or token.
     Unauthorized,
     Forbidden,
-    /// The business has switched off the capability named here.
+    /// The business has switched off the capability with this word.
     CapabilityDisabled(&'static str),
     /// The record does not exist or belongs to another business; the response is the same for both.
     NotFound,

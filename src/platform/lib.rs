@@ -19,6 +19,7 @@ pub mod links;
 pub mod llm;
 pub mod localtime;
 pub mod mail;
+pub mod menu;
 pub mod migrate;
 pub mod money;
 pub mod numbers;

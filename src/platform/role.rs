@@ -111,13 +111,31 @@ pub enum Capability {
 impl Capability {
     pub const ALL: [Self; 4] = [Self::Scheduling, Self::Invoices, Self::Payments, Self::Portal];
 
-    pub fn name(self) -> &'static str {
+    /// Its name for programs and the database, its word for people, and what it covers.
+    const fn texts(self) -> [&'static str; 3] {
         match self {
-            Self::Scheduling => "scheduling",
-            Self::Invoices => "invoices",
-            Self::Payments => "payments",
-            Self::Portal => "portal",
+            Self::Scheduling => ["scheduling", "Scheduling", "Calendar, tickets, working hours"],
+            Self::Invoices => ["invoices", "Invoices", "Bill customers"],
+            Self::Payments => ["payments", "Payments", "Take and record payments"],
+            Self::Portal => ["portal", "Customer pages", "Customers answer and pay by a link"],
         }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.texts()[0]
+    }
+
+    pub fn word(self) -> &'static str {
+        self.texts()[1]
+    }
+
+    /// What the function covers, under its word.
+    pub fn hint(self) -> &'static str {
+        self.texts()[2]
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.name() == name)
     }
 }
 

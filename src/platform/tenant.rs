@@ -17,6 +17,7 @@ use super::{
     error::{Error, Result},
     form::percent_decode,
     ids::{OrgId, SessionId, UserId},
+    menu::MenuEntry,
     role::Permission,
     secrets::{digest, hex},
 };
@@ -142,6 +143,8 @@ pub struct Read {
     pub header: Option<Box<RawValue>>,
     /// The flash message set by the previous response.
     pub flash: Option<String>,
+    /// The whole menu, of which a page's frame shows what this member may open.
+    pub menu: &'static [MenuEntry],
 }
 
 impl Read {
@@ -158,7 +161,7 @@ impl Read {
     pub async fn through(app: &App, door: &Door, origin: &Origin, is_page: bool) -> Result<Self> {
         let (tx, page, now) = enter(app, door, origin, is_page).await?;
         let identity = page.admitted.and_then(|a| a.who).ok_or(Error::Unauthorized)?;
-        Ok(Self { tx, who: Who::new(identity, now), header: page.header, flash: None })
+        Ok(Self { tx, who: Who::new(identity, now), header: page.header, flash: None, menu: app.menu })
     }
 }
 

@@ -115,7 +115,7 @@ impl Who {
 
     pub fn require_capability(&self, capability: Option<Capability>) -> Result<()> {
         match capability {
-            Some(c) if !self.has(c) => Err(Error::CapabilityDisabled(c.name())),
+            Some(c) if !self.has(c) => Err(Error::CapabilityDisabled(c.word())),
             _ => Ok(()),
         }
     }

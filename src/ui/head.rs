@@ -6,7 +6,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use platform::{
-    role::{Capability, Permission},
+    menu::{MenuEntry, Place},
+    role::Capability,
     tenant::Read,
 };
 
@@ -30,8 +31,10 @@ pub struct Head {
     pub current: Option<Current>,
     /// The flash message to show.
     pub flash: Option<String>,
-    pub can: Can,
-    pub counts: Counts,
+    /// The menu's entries that this member may open.
+    pub menu: Vec<&'static MenuEntry>,
+    /// Notices that need a person, if any: the number beside "Today".
+    pub notices: Option<i64>,
     /// The business the page's forms are rendered for.
     pub org: Uuid,
     /// The member's id, so that pages kept on a phone are shown to this member only.
@@ -60,26 +63,6 @@ pub struct Current {
     pub running_since: Option<DateTime<Utc>>,
 }
 
-/// What this member may open from the navigation.
-#[derive(Debug, Clone, Copy)]
-pub struct Can {
-    pub scheduling: bool,
-    pub invoices: bool,
-    pub messages: bool,
-    pub settings: bool,
-    /// May create tickets: "New ticket" is shown.
-    pub create: bool,
-}
-
-/// Counts beside the navigation's entries; `None` is not shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
-    /// Notices that need a person.
-    pub today: Option<i64>,
-    pub invoices: Option<i64>,
-    pub messages: Option<i64>,
-}
-
 impl Head {
     /// Creates an empty frame; `nav` is the active entry's key.
     pub fn new(nav: &'static str, org: Uuid, zone: Tz, now: DateTime<Utc>) -> Self {
@@ -94,8 +77,8 @@ impl Head {
             demo: false,
             current: None,
             flash: None,
-            can: Can { scheduling: true, invoices: true, messages: true, settings: true, create: true },
-            counts: Counts::default(),
+            menu: Vec::new(),
+            notices: None,
             org,
             who: String::new(),
             lang: "en".into(),
@@ -128,6 +111,27 @@ impl Head {
     /// Whether `key` is the active entry of the navigation.
     pub fn at(&self, key: &str) -> bool {
         self.nav == key
+    }
+
+    /// The entries of any of these places that this member may open.
+    pub fn listed(&self, places: &[Place]) -> Vec<&'static MenuEntry> {
+        self.menu.iter().copied().filter(|e| places.iter().any(|p| e.is_at(*p))).collect()
+    }
+
+    /// "New ticket", if this member may make one.
+    pub fn plus(&self) -> Option<&'static MenuEntry> {
+        self.listed(&[Place::Plus]).pop()
+    }
+
+    /// The entries of the phone's bar and the sidebar.
+    pub fn navigation(&self) -> Vec<&'static MenuEntry> {
+        self.listed(&[Place::Bar, Place::Side, Place::Phone, Place::Plus])
+    }
+
+    /// Whether the page belongs to this entry of the navigation. To a phone, all that is not in its bar belongs to *More*.
+    pub fn is_here(&self, entry: &MenuEntry) -> bool {
+        let is_more = || entry.is_at(Place::Phone) && self.menu.iter().any(|e| e.is_at(Place::Side) && e.icon == self.nav);
+        entry.icon == self.nav || is_more()
     }
 
     /// Time since the current ticket's clock was started, as `h:mm`; `None` if it does not run.
@@ -175,14 +179,8 @@ impl Head {
             demo: who.is_demo,
             current: current.filter(|_| who.has(Capability::Scheduling)),
             flash: read.flash.clone(),
-            can: Can {
-                scheduling: who.has(Capability::Scheduling),
-                invoices: who.has(Capability::Invoices) && who.can(Permission::ReadMoney),
-                messages: who.can(Permission::ReadRecords),
-                settings: who.can(Permission::ManageSettings),
-                create: who.has(Capability::Scheduling) && who.can(Permission::WriteRecords),
-            },
-            counts: Counts { today: (header.notices > 0).then_some(header.notices), ..Counts::default() },
+            menu: read.menu.iter().filter(|e| e.is_open_to(who)).collect(),
+            notices: (header.notices > 0).then_some(header.notices),
             since: header.since,
             ..Self::new(nav, who.org.0, who.zone, who.now)
         }

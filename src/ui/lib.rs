@@ -21,9 +21,10 @@ use axum::{
 use platform::error::{Error, Result};
 
 pub use field::{Choice, Field, Meta, Value, area, check, date, email, input, meta, money, number, radios, select, tel, text, time};
-pub use head::{Can, Counts, Current, Head};
+pub use head::{Current, Head};
 pub use more::more;
 pub use parts::{Empty, Icon, Pager, Pill, Steps, Summary, Tone, empty, icon, pager, pill, steps, summary};
+pub use platform::menu::Place;
 
 /// A rendered page. Shared caches must not store it, as it belongs to the person signed in.
 #[derive(Debug)]
@@ -151,6 +152,7 @@ pub async fn offline() -> Result<Html> {
 #[cfg(test)]
 mod tests {
     use chrono::{TimeZone, Utc};
+    use platform::{menu::MenuEntry, role::Permission};
 
     use super::*;
 
@@ -160,12 +162,20 @@ mod tests {
         head: Head,
     }
 
+    static MENU: [MenuEntry; 4] = [
+        MenuEntry::new("/contacts", "Customers", "customers", Permission::Any).search("people").at(&[Place::Bar]),
+        MenuEntry::new("/tickets/new", "New ticket", "plus", Permission::Any).search("book").at(&[Place::Plus]),
+        MenuEntry::new("/invoices", "Invoices", "invoices", Permission::Any).search("bills").at(&[Place::Side, Place::Work]),
+        MenuEntry::new("/more", "More", "more", Permission::Any).search("menu").at(&[Place::Phone]),
+    ];
+
     /// The frame of a page at 10:12 in Huntsville, its clock running since 9:00.
     fn frame(nav: &'static str) -> Head {
         let now = Utc.with_ymd_and_hms(2026, 11, 24, 16, 12, 0).unwrap();
         let since = Utc.with_ymd_and_hms(2026, 11, 24, 15, 0, 0).unwrap();
         let mut head =
             Head::new(nav, uuid::Uuid::nil(), chrono_tz::America::Chicago, now).title("Jane <Smith>").back("/contacts", "Customers");
+        head.menu = MENU.iter().collect();
         head.current = Some(Current {
             href: "/tickets/1".into(),
             when: "Now".into(),

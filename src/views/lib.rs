@@ -1,8 +1,9 @@
 //! Pages over records of several slices; they only read.
 
-pub mod exports;
+pub mod customer;
 pub mod history;
-pub mod jobs;
+pub mod invoice;
 pub mod registry;
 pub mod routes;
+pub mod ticket;
 pub mod today;

@@ -1,9 +1,9 @@
 //! Catalogue, taxes, histories and exports through the real router.
 
 use app::jobs::drain;
+use flows::exports::sheet::restored;
 use platform::role::Role;
 use serde_json::{Value, json};
-use views::exports::sheet::restored;
 
 use crate::support::TestApp;
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration as Span};
 
 use app::jobs::queue_lost;
 use chrono::Duration;
+use flows::exports::jobs::RunExport;
 use flows::imports::actions::{PreviewImport, RunImport, UndoImport};
 use platform::{
     action::Meta,
@@ -15,7 +16,6 @@ use platform::{
 };
 use serde_json::json;
 use uuid::Uuid;
-use views::exports::jobs::RunExport;
 
 use crate::{
     closeout,

@@ -20,6 +20,7 @@ mod jobs;
 mod limits;
 mod live;
 mod mail;
+mod menu;
 mod messages;
 mod offline;
 mod operate;

@@ -559,7 +559,7 @@ async fn pages_book_move_and_cancel_without_a_script() {
     assert!(clash.contains("Marcy is booked") && clash.contains("value=\"10:30\""), "{clash}");
     post(&format!("{second}/move"), moved("14:00")).await.expect(303);
     // Every form opens; a stale edit shows both versions; a reason is asked for.
-    for form in ["/edit", "/move", "/assign", "/cancel", "/answer", "/lines/new"] {
+    for form in ["/edit", "/move", "/assign", "/cancel", "/confirmation", "/lines/new"] {
         owner.get(&format!("{path}{form}")).await.expect(200);
     }
     let version = read(owner, path.rsplit('/').next().unwrap()).await["version"].to_string();
@@ -581,9 +581,9 @@ async fn pages_book_move_and_cancel_without_a_script() {
             .contains("many")
     );
     post(&format!("{path}/lines/{line}"), vec![("quantity", "1".into()), ("unit_price", "$562.00".into())]).await.expect(303);
-    post(&format!("{path}/answer"), vec![("answer", "accepted".into()), ("channel", "phone".into())]).await.expect(303);
+    post(&format!("{path}/confirmation/record"), vec![("answer", "accepted".into()), ("channel", "phone".into())]).await.expect(303);
     let page = owner.get(&path).await.expect(200).body;
-    assert!(page.contains("$562.00") && page.contains("Confirmed by phone, Tue 24 Nov, 9:00, noted by Taylor"), "{page}");
+    assert!(page.contains("$562.00") && page.contains("Confirmed by phone, Tue 24 Nov, 9:00, recorded by Taylor"), "{page}");
     for view in [
         "/calendar?view=week&date=2026-11-25",
         "/calendar?view=day&date=2026-11-25",

@@ -1,4 +1,4 @@
-//! Contacts: the people and organisations that the business deals with, and their addresses, notes, facts, consents and timeline.
+//! Contacts: the people and organisations that the business deals with, and their addresses, notes, facts and consents.
 
 pub mod actions;
 pub mod data;
@@ -8,8 +8,8 @@ pub mod likeness;
 pub mod personal;
 pub mod query;
 pub mod search;
+pub mod section;
 pub mod sheet;
-pub mod timeline;
 pub mod web;
 
 use chrono::{DateTime, NaiveDate, Utc};

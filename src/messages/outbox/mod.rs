@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod data;
+pub mod section;
 pub mod templates;
 
 use chrono::{DateTime, Utc};

@@ -5,6 +5,7 @@ pub mod calc;
 pub mod data;
 pub mod paper;
 pub mod pdf;
+pub mod section;
 pub mod web;
 
 use schemars::JsonSchema;

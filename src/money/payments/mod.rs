@@ -6,6 +6,7 @@ pub mod actions;
 pub mod checkout;
 pub mod data;
 pub mod jobs;
+pub mod section;
 pub mod simulated;
 pub mod web;
 

@@ -8,9 +8,10 @@ use axum::{
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{
+use super::data;
+use flows::attention::{
     actions::{ResolveNotice, RetryJob},
-    data,
+    data as notices,
 };
 use office::business::data::{Checklist, checklist};
 use platform::{
@@ -132,7 +133,7 @@ impl Wanted {
 struct Notices {
     head: ui::Head,
     wanted: Wanted,
-    rows: Vec<data::Notice>,
+    rows: Vec<notices::Notice>,
     may_write: bool,
     next: Option<String>,
     first: Option<String>,
@@ -141,14 +142,14 @@ struct Notices {
 /// `GET /notices?search=&state=open|resolved`: open or resolved notices, newest first.
 pub async fn notices(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html> {
     let who = r.who.clone();
-    let asked = data::Asked {
+    let asked = notices::Asked {
         open: Some(wanted.state != "resolved"),
         search: Some(wanted.search.trim()).filter(|s| !s.is_empty()),
         after: if wanted.after.is_empty() { None } else { Some(decode_cursor(&wanted.after)?) },
         limit: PAGE + 1,
-        ..data::Asked::default()
+        ..notices::Asked::default()
     };
-    let mut rows = data::list(r.db(), &who, &asked).await?;
+    let mut rows = notices::list(r.db(), &who, &asked).await?;
     let next = next_cursor(&mut rows, PAGE, |n| (n.created_at, n.id.0))?;
     ui::page(&Notices {
         head: ui::Head::of(&r, "today").title("Wants a person").back("/", "Today"),

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod data;
 pub mod overlap;
+pub mod section;
 pub mod web;
 
 use chrono::{DateTime, Utc};

@@ -12,12 +12,8 @@ pub const READS_ABOVE: &[(&str, &str, &str)] = &[
         "checkout_sessions contacts invoices payments services tickets",
         "a change of currency or of Stripe account is refused while money is under way; the first-day checklist looks what is there already",
     ),
-    (
-        "customers/contacts",
-        "assignments invoices tickets",
-        "an agent sees the customers of their own tickets; the timeline and the list show last visits and sums owed",
-    ),
-    ("work/tickets", "invoices", "a ticket's page leads to its invoice"),
+    ("customers/contacts", "assignments tickets", "a note about a visit: the visit must be the customer's, and an agent's own"),
+    ("work/tickets", "invoices", "a visit counts as settled by invoice or payment only if its invoice is there"),
 ];
 
 /// (slice, tables of other slices that its queries write, why).
@@ -29,7 +25,6 @@ pub const WRITES_OF_OTHERS: &[(&str, &str, &str)] = &[
         "addresses assignments attributes consents contact_duplicates contact_emails contact_phones contacts notes payments refunds services tax_rates ticket_lines tickets",
         "bulk inserts of an import and their undo, until the owners offer bulk actions",
     ),
-    ("views/exports", "files", "deletes exports that nothing leads to any more"),
     (
         "app",
         "assignments clock_entries events members orgs tickets users",

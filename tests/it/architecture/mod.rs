@@ -25,8 +25,8 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("messages", 4, &["outbox"]),
     ("work", 4, &["catalogue", "tickets"]),
     ("money", 5, &["invoices", "payments"]),
-    ("flows", 6, &["confirm", "delivery", "closeout", "imports"]),
-    ("views", 7, &["exports", "history", "today"]),
+    ("flows", 6, &["attention", "confirm", "delivery", "closeout", "exports", "imports"]),
+    ("views", 7, &["history", "invoice", "ticket", "customer", "today"]),
     ("doors", 8, &["live", "replay", "api"]),
     ("app", 9, &[]),
 ];

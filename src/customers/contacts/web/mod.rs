@@ -1,18 +1,13 @@
-//! The pages of contacts.
+//! The pages of contacts. A customer's own page is in `views::customer`.
 
 mod address;
 mod fields;
 mod form;
 mod list;
-mod parts;
 mod pick;
-mod show;
 
 pub use address::{address_archive, address_create, address_edit, address_new, address_update};
+pub use fields::Fields;
 pub use form::{create, edit, new, update};
 pub use list::{index, suggest};
-pub use parts::{archive, attribute_confirm, attribute_remove, attribute_set, dismiss, note, restore};
 pub use pick::pick;
-pub use show::{show, timeline};
-
-use fields::Fields;

@@ -68,7 +68,8 @@ pub fn tone(confirmation: Confirmation) -> ui::Tone {
 
 /// `GET /tickets/{id}/confirmation`
 pub async fn show(State(app): State<App>, mut read: Read, Path(id): Path<TicketId>) -> Result<Response> {
-    let desk = desk(&mut read, &app, id, RecordForm::default(), FieldErrors::default()).await?;
+    let usual = RecordForm { answer: "accepted".into(), channel: "phone".into(), wish: String::new() };
+    let desk = desk(&mut read, &app, id, usual, FieldErrors::default()).await?;
     Ok(ui::page(&desk)?.into_response())
 }
 

@@ -44,7 +44,7 @@ pub async fn index(mut read: Read) -> Result<Response> {
         let t = templates::of(read.db(), kind).await?;
         entries.push(Entry { kind, subject: t.subject, is_own: t.is_own });
     }
-    let head = ui::Head::of(&read, "settings").title("Words of your messages").back("/settings", "Settings");
+    let head = ui::Head::of(&read, "settings").title("Message templates").back("/settings", "Settings");
     Ok(ui::page(&Index { head, entries })?.into_response())
 }
 
@@ -100,7 +100,7 @@ async fn page(read: &mut Read, kind: MessageKind, form: Words, errors: FieldErro
     let is_own = templates::of(read.db(), kind).await?.is_own;
     let (sample, vars) = sample(read, form.contact_id.parse().ok()).await?;
     Ok(Page {
-        head: ui::Head::of(read, "settings").title(kind.word()).back("/settings/messages", "Words of your messages"),
+        head: ui::Head::of(read, "settings").title(kind.word()).back("/settings/messages", "Message templates"),
         kind,
         is_own,
         variables: templates::variables(kind),

@@ -1,4 +1,4 @@
-//! Pages of invoices: the list, the form of a draft, sending, PDF and print. An invoice's own page shows payments, so it is in `payments`.
+//! Pages of invoices: the list, the form of a draft, sending, PDF and print. An invoice's own page shows payments and mails, so it is in `views::invoice`.
 
 mod form;
 mod list;

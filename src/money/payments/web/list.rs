@@ -3,12 +3,12 @@
 use axum::extract::Query;
 use serde::Deserialize;
 
-use super::desk::{PaymentRow, row};
 use crate::{
     invoices::data::{must_see_money, only_own},
     payments::{
         PaymentMethod, PaymentState,
         data::{self, Filter, Place},
+        section::{PaymentRow, row},
     },
 };
 use platform::{

@@ -1,6 +1,6 @@
-//! Pages of payments: an invoice with its payments, collecting, recording, refunding, the list, Stripe's events, and the customer's page.
+//! Pages of payments: collecting, recording, refunding, the list, Stripe's events, and the customer's page.
 
-pub mod desk;
+pub mod collect;
 pub mod events;
 pub mod list;
 pub mod public;

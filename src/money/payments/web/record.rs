@@ -8,7 +8,6 @@ use axum::{
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::desk::{PaymentRow, row};
 use crate::{
     invoices::{
         data::{self, Invoice},
@@ -18,6 +17,7 @@ use crate::{
         PaymentMethod,
         actions::{RecordPayment, RefundPayment},
         data::{self as payments, Refund},
+        section::{PaymentRow, row},
     },
 };
 use customers::contacts;

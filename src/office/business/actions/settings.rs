@@ -83,8 +83,7 @@ fn check_terms(days: &i32, (): &()) -> garde::Result {
 }
 
 fn check_capability(name: &str, (): &()) -> garde::Result {
-    let known = Capability::ALL.iter().any(|c| c.name() == name);
-    if known { Ok(()) } else { Err(garde::Error::new("There is no such capability.")) }
+    if Capability::of_name(name).is_some() { Ok(()) } else { Err(garde::Error::new("There is no such capability.")) }
 }
 
 impl UpdateBusiness {

@@ -20,74 +20,23 @@ use platform::{
     error::{Error, FieldErrors, Result},
     form::Posted,
     localtime::parse_time,
+    menu::{MenuEntry, Place},
     money::Currency,
-    role::{Capability, Permission},
+    role::Capability,
     tenant::{Read, Write},
 };
-
-/// One entry of the settings menu.
-struct Link {
-    href: &'static str,
-    label: &'static str,
-    words: &'static str,
-    /// Further search words.
-    search: &'static str,
-}
 
 #[derive(Template)]
 #[template(path = "business/settings.html")]
 struct Index {
     head: ui::Head,
-    links: Vec<Link>,
+    entries: Vec<&'static MenuEntry>,
 }
 
 /// `GET /settings`: the settings that this member may change.
 pub async fn index(read: Read) -> Result<ui::Html> {
-    let who = &read.who;
-    let (settings, team) = (who.can(Permission::ManageSettings), who.can(Permission::ManageTeam));
-    let link = |shown: bool, href, label, words, search| shown.then_some(Link { href, label, words, search });
-    let links = [
-        link(
-            settings,
-            "/settings/business",
-            "Business",
-            "Name, address, logo, currency, invoices, what staff see",
-            "profile details logo tax capabilities prefix terms",
-        ),
-        link(
-            settings && who.has(Capability::Scheduling),
-            "/settings/hours",
-            "Working hours",
-            "When the day starts and ends, and which days",
-            "hours days week availability",
-        ),
-        link(team, "/settings/team", "Team", "Who belongs to it, and what they may do", "members roles invite technicians people"),
-        link(
-            settings && who.has(Capability::Payments),
-            "/settings/stripe",
-            "Stripe",
-            "Be paid online, into your own account",
-            "payments cards connection webhook",
-        ),
-        link(settings, "/catalogue", "Services", "What you offer, and for how much", "catalogue services prices products"),
-        link(settings, "/settings/taxes", "Tax rates", "What is added, or included", "tax vat sales tax rates"),
-        link(settings, "/settings/messages", "Message templates", "The words of your mails", "templates mail wording"),
-        link(settings, "/imports", "Import", "Bring customers and appointments from Square", "import csv square"),
-        link(settings, "/settings/export", "Export", "Everything, in open formats", "export backup download data"),
-        link(settings, "/history", "History", "Who changed what, when, and how", "audit history changes trail"),
-        link(
-            settings && who.has(Capability::Payments),
-            "/settings/webhooks",
-            "Stripe events",
-            "What Stripe told us, and what became of it",
-            "webhooks stripe events reprocess",
-        ),
-        link(true, "/settings/tokens", "API tokens", "Let a program in, with your rights", "api token program key"),
-        link(true, "/settings/sessions", "Where you are signed in", "Your devices; sign out", "sessions devices sign out log out security"),
-        link(true, "/businesses", "Your businesses", "Switch, or make another", "switch business organisation"),
-    ];
     let head = ui::Head::of(&read, "settings").title("Settings");
-    ui::page(&Index { head, links: links.into_iter().flatten().collect() })
+    ui::page(&Index { entries: head.listed(&[Place::Settings]), head })
 }
 
 /// The details form as typed.
@@ -189,8 +138,6 @@ struct Edit {
     form: Form,
     currencies: Vec<ui::Choice>,
     countries: Vec<ui::Choice>,
-    /// Name, word, hint.
-    capabilities: [(&'static str, &'static str, &'static str); 4],
     has_logo: bool,
     logo_error: Option<String>,
     /// Another save came in between.
@@ -211,12 +158,6 @@ async fn edit(mut read: Read, form: Option<Form>, errors: FieldErrors) -> Result
         form,
         currencies: Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect(),
         countries,
-        capabilities: [
-            ("scheduling", "Scheduling", "Calendar, tickets, working hours"),
-            ("invoices", "Invoices", "Bill customers"),
-            ("payments", "Payments", "Take and record payments"),
-            ("portal", "Customer pages", "Customers answer and pay by a link"),
-        ],
         has_logo: settings.has_logo,
         logo_error: errors.of("image").map(str::to_owned),
         is_stale: false,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, types::Json};
 
 use crate::tickets::median;
+use customers::contacts::section::Fact;
 use platform::{
     error::Result,
     ids::{AddressId, ContactId, ServiceId, TicketId},
@@ -29,12 +30,6 @@ pub struct LastTime {
     pub facts: Vec<Fact>,
     /// `morning` or `afternoon`.
     pub preferred_time: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Fact {
-    pub key: String,
-    pub value: String,
 }
 
 /// The contact's last closed ticket at `address` or without one (at any address if `None`). Tickets with one of `services` come first.

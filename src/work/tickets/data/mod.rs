@@ -12,8 +12,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-pub use detail::{Booking, InvoiceRef, Match, Parts, Place, ServiceChoice, booking, customers, parts};
-pub use history::{Fact, LastTime, last_time, proposed_minutes};
+pub use detail::{Booking, Match, NoteRow, Parts, Place, ServiceChoice, booking, customers};
+pub use history::{LastTime, last_time, proposed_minutes};
 pub use span::{DayTicket, Technician, day, span, technicians};
 pub use types::{clock_query, tickets_query};
 

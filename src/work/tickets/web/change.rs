@@ -1,4 +1,4 @@
-//! Small forms of a ticket: edit, assign, cancel, record an answer. Moving is in `moving`.
+//! Small forms of a ticket: edit, assign, cancel. Moving is in `moving`; the customer's answer is recorded where it is asked for, in `flows::confirm`.
 
 use axum::{
     extract::Path,
@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, Offer, Piece, SmallForm, Stale, Tick};
 use crate::tickets::{
-    Answer,
-    actions::{Assign, CancelTicket, Channel, RecordAnswer, UpdateTicket},
+    actions::{Assign, CancelTicket, UpdateTicket},
     data::{self, Ticket},
 };
 use platform::{
@@ -269,75 +268,4 @@ pub async fn cancel(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) 
         form.stale = vec![Stale { label: "State", theirs: t.state.word().into(), yours: "Cancelled".into() }];
     }
     refused(error, form, |_| String::new(), t.zone())
-}
-
-// The customer's answer.
-
-/// `GET /tickets/{id}/answer`
-pub async fn answer_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
-    let who = r.who.clone();
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let typed = Fields(vec![("answer".into(), "accepted".into()), ("channel".into(), "phone".into())]);
-    ui::page(&answer_page(&r, &t, &typed, &FieldErrors::default()))
-}
-
-fn answer_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> SmallForm {
-    let mut form = SmallForm::new(head(r, t, "What the customer said"), format!("/tickets/{}/answer", t.id), "Save answer");
-    form.pieces = vec![
-        ui::radios("answer", "Answer")
-            .choice("accepted", "Comes as planned")
-            .choice("declined", "Declined")
-            .choice("change_requested", "Wants another time")
-            .value(typed.get("answer"))
-            .errors(errors)
-            .into(),
-        ui::radios("channel", "How")
-            .choice("phone", "By phone")
-            .choice("in_person", "In person")
-            .choice("email", "By email")
-            .value(typed.get("channel"))
-            .errors(errors)
-            .into(),
-        ui::text("wish", "Which time suits")
-            .value(typed.get("wish"))
-            .errors(errors)
-            .optional()
-            .hint("“any weekday after 14:00”")
-            .attr("data-redact", "")
-            .attr("maxlength", 2000)
-            .into(),
-    ];
-    form
-}
-
-/// `POST /tickets/{id}/answer`
-pub async fn answer(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
-    let mut errors = FieldErrors::default();
-    let answer = match f.get("answer") {
-        "accepted" => Some(Answer::Accepted),
-        "declined" => Some(Answer::Declined),
-        "change_requested" => Some(Answer::ChangeRequested),
-        _ => None,
-    };
-    let channel = [Channel::Phone, Channel::InPerson, Channel::Email].into_iter().find(|c| c.name() == f.get("channel"));
-    let result = match (answer, channel) {
-        (Some(answer), Some(channel)) => {
-            w.act(&posted.meta, RecordAnswer { ticket_id: id, answer, channel, wish: f.get("wish").to_owned() }).await.map(|_| ())
-        }
-        (answer, channel) => {
-            if answer.is_none() {
-                errors.add("answer", "What did the customer say?");
-            }
-            if channel.is_none() {
-                errors.add("channel", "How did the answer reach you?");
-            }
-            Err(Error::Invalid(errors))
-        }
-    };
-    let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Answer saved")) };
-    let (who, mut r) = (w.who.clone(), w.read().await?);
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
-    refused(error, answer_page(&r, &t, f, &errors), |_| String::new(), t.zone())
 }

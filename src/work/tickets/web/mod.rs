@@ -1,4 +1,4 @@
-//! Pages of tickets: list, one ticket, booking, small forms, calendar and day sheet.
+//! Pages of tickets: list, booking, small forms, calendar and day sheet. A ticket's own page is in `views::ticket`.
 
 mod calendar;
 mod change;
@@ -9,20 +9,18 @@ mod index;
 mod lines;
 mod moving;
 mod new;
-mod show;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 pub use calendar::{calendar, sheet};
-pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, edit, edit_form};
-pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
+pub use change::{assign, assign_form, cancel, cancel_form, edit, edit_form};
+pub use clock::{correct, correct_form};
 pub use index::index;
 pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};
 pub use moving::{reschedule, reschedule_form};
 pub use new::{create, new};
-pub use show::show;
 
 use super::{Confirmation, TicketState, currency};
 use platform::tenant::Who;

@@ -1,4 +1,4 @@
-//! Writes of the home page: resolves a notice, retries a failed job.
+//! Resolves a notice, retries a failed job.
 
 use office::notices;
 use schemars::JsonSchema;

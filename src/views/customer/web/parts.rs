@@ -6,13 +6,11 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{
-    Fields,
-    show::{self, Refused},
-};
-use crate::contacts::{
+use super::show::{self, Refused};
+use customers::contacts::{
     actions::{ArchiveContact, ConfirmAttribute, CreateNote, DismissDuplicate, RemoveAttribute, RestoreContact, SetAttribute},
     data,
+    web::Fields,
 };
 use platform::{
     error::{Error, Result},

@@ -51,15 +51,16 @@ impl Action for CreateExport {
         sqlx::query!("insert into exports (id, kind, file_name) values ($1, $2, $3)", id.0, self.kind.name(), name)
             .execute(cx.db())
             .await?;
-        sqlx::query!(
-            "delete from exports where state in ('done', 'failed') and id not in (select id from exports order by created_at desc, id desc limit $1)",
+        let dropped = sqlx::query_scalar!(
+            "delete from exports where state in ('done', 'failed') and id not in (select id from exports order by created_at desc, id desc limit $1)
+             returning file_id",
             KEPT
         )
-        .execute(cx.db())
+        .fetch_all(cx.db())
         .await?;
-        sqlx::query!("delete from files f where f.kind = 'export' and not exists (select from exports e where e.file_id = f.id)")
-            .execute(cx.db())
-            .await?;
+        for file in dropped.into_iter().flatten() {
+            files::delete(cx, FileId(file), "export").await?;
+        }
         cx.event("export.started", about(id), json!({ "kind": self.kind })).await?;
         cx.enqueue(RunExport { export: id }).await?;
         Ok(ExportOutput { id, name, state: ExportState::Queued })

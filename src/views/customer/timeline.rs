@@ -1,5 +1,4 @@
-//! A contact's timeline: events and notes, newest first, paged by cursor. It is built from the domain events of every slice and the
-//! contact's notes, so that it depends on no other slice.
+//! A contact's timeline: the events of every slice and the contact's notes, newest first, paged by cursor.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -3,15 +3,15 @@
 use axum::extract::{Path, Query};
 use serde::Deserialize;
 
-use crate::contacts::{
-    Address, Attribute, AttributeState, Consent, Contact, Duplicate, Email, Phone, data, personal,
-    timeline::{self, Entry},
+use crate::customer::timeline::{self, Entry};
+use customers::contacts::{
+    data,
+    section::{Profile, profile},
 };
 use platform::{
     error::{FieldErrors, Result},
     ids::{ContactId, TicketId},
     query::decode_cursor,
-    role::Permission,
     tenant::Read,
 };
 
@@ -30,73 +30,28 @@ pub struct Refused {
 }
 
 #[derive(askama::Template)]
-#[template(path = "contacts/show.html")]
+#[template(path = "views/customer/show.html")]
 pub struct Show {
     head: ui::Head,
-    contact: Contact,
-    /// The business's country, which decides how phone numbers are written.
-    country: String,
-    emails: Vec<Email>,
-    phones: Vec<Phone>,
-    addresses: Vec<Address>,
-    attributes: Vec<Attribute>,
-    duplicates: Vec<Duplicate>,
-    consents: Vec<Consent>,
-    technician: Option<String>,
+    profile: Profile,
     stream: Vec<Entry>,
     next: Option<String>,
-    allowed: Vec<&'static str>,
     refused: Refused,
-}
-
-impl Show {
-    fn may(&self, action: &str) -> bool {
-        self.allowed.contains(&action)
-    }
-
-    fn proposed(&self) -> impl Iterator<Item = &Attribute> {
-        self.attributes.iter().filter(|a| a.state == AttributeState::Proposed)
-    }
-
-    fn confirmed(&self) -> impl Iterator<Item = &Attribute> {
-        self.attributes.iter().filter(|a| a.state == AttributeState::Confirmed)
-    }
-
-    fn has_preferences(&self) -> bool {
-        let c = &self.contact;
-        c.preferred_time.is_some()
-            || self.technician.is_some()
-            || c.preferred_channel.is_some()
-            || c.birthday.is_some()
-            || c.customer_since.is_some()
-            || c.email_consent.is_some()
-            || c.sms_consent.is_some()
-    }
 }
 
 /// Builds the page; `refused` holds the errors and values of a refused small form, and is empty otherwise.
 pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show> {
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;
-    let contact = data::contact(r.db(), id).await?;
-    let personal::Reach { emails, phones, addresses } = personal::reach(r.db(), id).await?;
-    let data::Known { attributes, consents, duplicates, technician } = data::known(r.db(), id).await?;
+    let profile = profile(r, id).await?;
     let (stream, next) = timeline::page(r.db(), &who, id, None, STREAM).await?;
+    let contact = &profile.contact;
     let sub = if contact.name == contact.company { String::new() } else { contact.company.clone() };
     Ok(Show {
         head: ui::Head::of(r, "customers").title(contact.name.clone()).sub(sub).back("/contacts", "Customers"),
-        country: who.country.clone(),
-        emails,
-        phones,
-        addresses,
-        attributes,
-        duplicates: if who.can(Permission::WriteRecords) { duplicates } else { Vec::new() },
-        consents,
-        technician,
         stream,
         next: next.map(|c| format!("/contacts/{id}/timeline?after={c}")),
-        allowed: data::allowed_actions(&who, &contact),
-        contact,
+        profile,
         refused,
     })
 }
@@ -107,7 +62,7 @@ pub async fn show(mut r: Read, Path(id): Path<ContactId>) -> Result<ui::Html> {
 }
 
 #[derive(askama::Template)]
-#[template(path = "contacts/timeline.html")]
+#[template(path = "views/customer/timeline.html")]
 struct Stream {
     head: ui::Head,
     stream: Vec<Entry>,
