@@ -1,7 +1,6 @@
 //! The pages of contacts.
 
 mod address;
-mod fields;
 mod form;
 mod list;
 mod parts;
@@ -14,5 +13,3 @@ pub use list::{index, suggest};
 pub use parts::{archive, attribute_confirm, attribute_remove, attribute_set, dismiss, note, restore};
 pub use pick::pick;
 pub use show::{show, timeline};
-
-use fields::Fields;

@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub use assign::Assign;
 pub use cancel::CancelTicket;
-pub use clock::{ClockIn, ClockOut, CorrectClock, UndoClockIn};
+pub use clock::{ClockIn, ClockOut, CorrectClock, Running, RunsElsewhere, UndoClockIn};
 pub use close::own_lines;
 pub use close::{CloseTicket, Closed, FinalLine, Settle};
 pub use confirmation::{AnswerByLink, Channel, MarkAsked, RecordAnswer, answers_until};

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 pub use calendar::{calendar, sheet};
-pub use change::{answer, answer_form, assign, assign_form, cancel, cancel_form, edit, edit_form};
+pub use change::{answer, answer_form, answer_of, assign, assign_form, cancel, cancel_form, edit, edit_form};
 pub use clock::{clock_in, clock_out, correct, correct_form, undo_clock_in};
 pub use index::index;
 pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_form};

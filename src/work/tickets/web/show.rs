@@ -2,10 +2,9 @@
 
 use askama::Template;
 use axum::extract::Path;
-use serde::Deserialize;
 
 use super::{price, state_pill, zone_note};
-use crate::tickets::{Confirmation, TicketState, allowed_actions, clocked_minutes, currency, data};
+use crate::tickets::{Confirmation, TicketState, actions::Running, allowed_actions, clocked_minutes, currency, data};
 use platform::{error::Result, ids::TicketId, role::Capability, tenant::Read};
 
 #[derive(Template)]
@@ -34,21 +33,13 @@ pub(super) struct Show {
 }
 
 /// The reason why a clock action failed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trouble {
     pub message: String,
     /// The ticket on which the member's clock is running instead.
-    pub elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<Running>,
     /// Whether the action was a clock-in.
     pub is_coming: bool,
-}
-
-/// A running clock's ticket, parsed from a conflict's `current.running`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Elsewhere {
-    ticket_id: TicketId,
-    number: i64,
-    customer: String,
 }
 
 struct Last {
