@@ -11,10 +11,12 @@ use axum::{
 use chrono::SecondsFormat;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use platform::{
     action::Meta,
     app::App,
+    conflict::Conflict,
     error::{Error, FieldErrors, Result},
     query::{self, DEFAULT_LIMIT, MAX_LIMIT, Params},
     secrets::{digest, hex},
@@ -52,17 +54,17 @@ pub async fn act(write: Write, headers: HeaderMap, body: axum::body::Bytes) -> R
     let data = if act.data.is_null() { json!({}) } else { act.data };
     match (entry.run)(&write, &meta, data).await {
         Ok(output) => Ok(envelope(&write.who, output, None).into_response()),
-        Err(Error::Conflict { message, current: Some(now) }) => {
-            Err(Error::Conflict { message, current: Some(as_shown(&write, &now).await?.unwrap_or(now)) })
-        }
+        Err(Error::Conflict(conflict @ Conflict::Stale { table, id, .. })) => Err(match as_shown(&write, table, id).await? {
+            Some(now) => Error::conflict_with(conflict.message(), now),
+            None => Error::Conflict(conflict),
+        }),
         Err(e) => Err(e),
     }
 }
 
-/// Returns the record that was changed meanwhile, as its data type shows it to this member. `None` if `now` does not name it by type and
-/// id, or the member may not see it.
-async fn as_shown(write: &Write, now: &Value) -> Result<Option<Value>> {
-    let (Some(kind), Some(id)) = (now["type"].as_str(), now["id"].as_str().and_then(|id| id.parse().ok())) else { return Ok(None) };
+/// Returns the record that was changed meanwhile, as its data type shows it to this member. `None` if there is no such data type, or the
+/// member may not see it.
+async fn as_shown(write: &Write, kind: &str, id: Uuid) -> Result<Option<Value>> {
     let Some(entry) = write.app().registry.query(kind) else { return Ok(None) };
     if !write.who.can(entry.needs) || write.who.require_capability(entry.capability).is_err() {
         return Ok(None);

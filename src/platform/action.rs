@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     app::App,
     commit::{commit, kept, settle},
+    conflict::Conflict,
     error::{Error, FieldErrors, Result},
     ids::{ContactId, OrgId},
     jobs::Job,
@@ -51,13 +52,6 @@ pub struct Meta {
     pub reasoning: Option<String>,
     /// The business a form was rendered for; sending it while another one is current is a conflict.
     pub org: Option<OrgId>,
-}
-
-impl Meta {
-    /// Whether the form was rendered for `org`, or for no particular business.
-    pub fn is_of(&self, org: OrgId) -> bool {
-        self.org.is_none_or(|made_for| made_for == org)
-    }
 }
 
 /// The context of a running action: its transaction, the actor and the app.
@@ -171,11 +165,8 @@ impl Write {
     pub async fn act<A: Action>(&self, meta: &Meta, action: A) -> Result<A::Output> {
         let mut who = self.who.clone();
         who.now = self.app.clock.now();
-        if !meta.is_of(who.org) {
-            return Err(Error::conflict(format!(
-                "This form belongs to another business. You are now in {}; switch back to send it.",
-                who.org_name
-            )));
+        if meta.org.is_some_and(|made_for| made_for != who.org) {
+            return Err(Error::Conflict(Conflict::OtherBusiness(who.org_name)));
         }
         match check(&who, &action) {
             Ok(_) => {}
@@ -341,23 +332,21 @@ async fn first_answer(tx: &mut PgConnection, who: &Who, name: &str, key: &Key) -
             .fetch_one(tx)
             .await?;
     if first.action != name || first.request_hash != key.hash {
-        return Err(Error::conflict("This was already sent with other content. Reload the page to send a new one."));
+        return Err(Error::Conflict(Conflict::Repeated));
     }
     match first.response.and_then(|mut r| r.get_mut("answer").map(Value::take)) {
         Some(answer) => Ok(answer),
-        None => Err(Error::conflict("This is being worked on right now.")),
+        None => Err(Error::Conflict(Conflict::Running)),
     }
 }
 
-/// Locks the record and returns a conflict if its version is no longer `version`. The conflict's `current` names the record by type and id,
-/// so that the caller can load it as this member may see it.
+/// Locks the record and returns a conflict if its version is no longer `version`. It names the record by table and id, so that the caller can
+/// load it as this member may see it.
 async fn changed_meanwhile(tx: &mut PgConnection, table: &'static str, id: Uuid, version: i32) -> Result<Option<Error>> {
     let sql = format!("select version from {table} where id = $1 for update");
     let now: Option<i32> = sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(tx).await?;
     let now = now.ok_or(Error::NotFound)?;
-    let current = json!({ "type": table, "id": id, "version": now });
-    let conflict = || Error::Conflict { message: "Someone saved a change in the meantime.".into(), current: Some(current) };
-    Ok((now != version).then(conflict))
+    Ok((now != version).then_some(Error::Conflict(Conflict::Stale { table, id, version: now })))
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;

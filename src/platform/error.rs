@@ -8,6 +8,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::conflict::Conflict;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The ways a request can fail, by what the person or program can do next.
@@ -20,11 +22,8 @@ pub enum Error {
     CapabilityDisabled(&'static str),
     /// The record does not exist or belongs to another business; the response is the same for both.
     NotFound,
-    /// Someone else changed the record first, or its state forbids the action. `current` is the record as it is now.
-    Conflict {
-        message: String,
-        current: Option<serde_json::Value>,
-    },
+    /// Someone else changed the record first, or its state forbids the action.
+    Conflict(Conflict),
     Invalid(FieldErrors),
     RateLimited {
         retry_after_secs: u64,
@@ -78,6 +77,13 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
+    /// Renames each error's field by `to`: the action's `starts_at` is the form's `date`.
+    pub fn rename(&mut self, to: impl Fn(&str) -> String) {
+        for e in &mut self.0 {
+            e.field = to(&e.field);
+        }
+    }
+
     pub fn into_result(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
     }
@@ -96,12 +102,17 @@ impl From<garde::Report> for FieldErrors {
 }
 
 impl Error {
-    pub fn conflict(message: impl Into<String>) -> Self {
-        Self::Conflict { message: message.into(), current: None }
-    }
-
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+
+    /// Renames the fields of `Invalid` by `to`; other errors stay as they are.
+    #[must_use]
+    pub fn rename(mut self, to: impl Fn(&str) -> String) -> Self {
+        if let Self::Invalid(errors) = &mut self {
+            errors.rename(to);
+        }
+        self
     }
 
     /// Whether a job should simply run again later: the database is away.
@@ -114,7 +125,7 @@ impl Error {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::CapabilityDisabled(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -131,7 +142,7 @@ impl Error {
             Self::Forbidden => "FORBIDDEN",
             Self::CapabilityDisabled(_) => "CAPABILITY_DISABLED",
             Self::NotFound => "NOT_FOUND",
-            Self::Conflict { .. } => "CONFLICT",
+            Self::Conflict(_) => "CONFLICT",
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::TooLarge => "TOO_LARGE",
@@ -148,7 +159,8 @@ impl Error {
             Self::Forbidden => "Your role does not allow this.".into(),
             Self::CapabilityDisabled(c) => format!("This business has switched off “{c}”."),
             Self::NotFound => "There is nothing here, or it is not yours to see.".into(),
-            Self::Conflict { message, .. } | Self::Provider(message) | Self::Unavailable(message) => message.clone(),
+            Self::Conflict(conflict) => conflict.message(),
+            Self::Provider(message) | Self::Unavailable(message) => message.clone(),
             Self::Invalid(e) if e.0.len() == 1 => e.0[0].message.clone(),
             Self::Invalid(_) => "Some fields need another look.".into(),
             Self::RateLimited { .. } => "That was too often. Please wait a moment.".into(),
@@ -251,6 +263,12 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<FieldErrors> for Error {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
 impl From<serde_json::Error> for Error {
     fn from(e: serde_json::Error) -> Self {
         Self::Internal(Box::new(e))
@@ -275,7 +293,7 @@ impl From<&Error> for Failure {
             code: e.code(),
             message: e.message(),
             details: if let Error::Invalid(e) = e { e.clone() } else { FieldErrors::default() },
-            current: if let Error::Conflict { current, .. } = e { current.clone() } else { None },
+            current: if let Error::Conflict(conflict) = e { conflict.current() } else { None },
             is_in_doubt: matches!(e, Error::InDoubt),
         }
     }

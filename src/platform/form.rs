@@ -4,27 +4,27 @@ use axum::{
     extract::{FromRequest, Request},
     http::header,
 };
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
     action::Meta,
     app::{App, Sent},
     commit::kept,
+    conflict::Conflict,
     error::{Error, FieldErrors, Result},
 };
 
 /// The largest form body accepted, in bytes; files come by multipart and have their own limit.
 pub const MAX_FORM: usize = 512 * 1024;
 
-/// A posted form: its fields as typed, and its hidden ones. Repeated fields become `Vec`s.
+/// A posted form: its fields as typed, in the order sent, and its hidden ones.
 #[derive(Debug)]
-pub struct Posted<T> {
-    pub value: T,
+pub struct Posted {
+    pub fields: Vec<(String, String)>,
     pub meta: Meta,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
+impl FromRequest<App> for Posted {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &App) -> Result<Self> {
@@ -43,37 +43,18 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
     }
 }
 
-impl<T: DeserializeOwned> Posted<T> {
-    /// Reads a URL-encoded body. Errors: `Invalid` if a field is missing, `Conflict` if `_org` is not an id.
+impl Posted {
+    /// Reads a URL-encoded body. Errors: `Invalid` if it is none, `Conflict` if `_org` is not an id.
     pub fn parse(body: &[u8]) -> Result<Self> {
-        let hidden: Hidden = fields(body)?;
-        let value = fields(body)?;
-        Ok(Self { value, meta: hidden.meta()? })
-    }
-}
-
-fn fields<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    serde_html_form::from_bytes(body).map_err(|e| FieldErrors::one("", format!("This form is incomplete: {e}")))
-}
-
-#[derive(serde::Deserialize)]
-struct Hidden {
-    #[serde(rename = "_key", default)]
-    key: String,
-    #[serde(rename = "_org", default)]
-    org: String,
-    #[serde(rename = "_version", default)]
-    version: String,
-}
-
-impl Hidden {
-    fn meta(self) -> Result<Meta> {
-        let org = if self.org.is_empty() {
-            None
-        } else {
-            Some(self.org.parse().map_err(|_| Error::conflict("This form belongs to another business."))?)
+        let mut fields: Vec<(String, String)> =
+            serde_html_form::from_bytes(body).map_err(|e| FieldErrors::one("", format!("This form is incomplete: {e}")))?;
+        let mut hidden = |name: &str| {
+            let at = fields.iter().position(|(n, _)| n == name)?;
+            Some(fields.remove(at).1).filter(|v| !v.is_empty())
         };
-        Ok(Meta { key: (!self.key.is_empty()).then_some(self.key), if_version: self.version.parse().ok(), reasoning: None, org })
+        let (key, version) = (hidden("_key"), hidden("_version"));
+        let org = hidden("_org").map(|org| org.parse().map_err(|_| Error::Conflict(Conflict::OtherBusiness(String::new())))).transpose()?;
+        Ok(Self { meta: Meta { key, if_version: version.and_then(|v| v.parse().ok()), reasoning: None, org }, fields })
     }
 }
 

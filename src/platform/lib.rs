@@ -7,6 +7,7 @@ pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod config;
+pub mod conflict;
 pub mod error;
 pub mod form;
 pub mod functions;

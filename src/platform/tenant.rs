@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, Transaction,
 
 use super::{
     app::App,
+    conflict::Conflict,
     error::{Error, Result},
     form::percent_decode,
     ids::{OrgId, SessionId, UserId},
@@ -265,7 +266,7 @@ impl FromRequestParts<App> for Write {
         // An entry queued on a phone is accepted only from the member who made it.
         let made_by = parts.headers.get("x-rounds-who").and_then(|v| v.to_str().ok());
         if made_by.is_some_and(|made_by| write.who.member.is_none_or(|m| m.to_string() != made_by)) {
-            return Err(Error::conflict("This was entered by someone who is not signed in now."));
+            return Err(Error::Conflict(Conflict::OtherMember));
         }
         Ok(write)
     }

@@ -7,6 +7,7 @@ extern crate self as ui;
 pub mod email;
 mod field;
 pub mod flash;
+mod form;
 pub mod format;
 mod head;
 mod more;
@@ -21,6 +22,7 @@ use axum::{
 use platform::error::{Error, Result};
 
 pub use field::{Choice, Field, Meta, Value, area, check, date, email, input, meta, money, number, radios, select, tel, text, time};
+pub use form::{Form, Row, Stale};
 pub use head::{Current, Head};
 pub use more::more;
 pub use parts::{Empty, Icon, Pager, Pill, Steps, Summary, Tone, empty, icon, pager, pill, steps, summary};

@@ -5,6 +5,9 @@ import { $, $$, freshKey, say } from './dom.js';
 import { entries } from './store.js';
 
 const wizard = $('form[data-wizard]');
+// What an earlier release kept on this phone has other names: `line_price_0` is `lines[0].unit_price`.
+const today = (name) => name.replace(/^next_technician_\d+$/, 'next_technicians').replace(/^attr_([a-z]+)_(\d+)$/, 'attributes[$2].$1')
+  .replace(/^line_([a-z]+)_(.+)$/, (_, f, i) => `lines[${i}].${{ service: 'service_id', price: 'unit_price', tax: 'tax_rate_id' }[f] || f}`);
 const signal = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 function startWizard(form) {
@@ -37,18 +40,18 @@ function startWizard(form) {
   let at = 0;
   let ahead = '';
   // A line's field is known by the line, one added at the door by its order: the office may change what is there.
-  const idOf = (row) => $('[name^=line_id_]', row)?.value;
+  const idOf = (row) => $('[name$=".id"]', row)?.value;
   const added = () => $$('[data-line]', lines).filter((row) => !idOf(row));
   const named = (f) => {
     const row = f.closest('[data-line]');
-    return row ? f.name.replace(/\d+$/, idOf(row) || added().indexOf(row)) : f.name;
+    return row ? f.name.replace(/\d+/, idOf(row) || added().indexOf(row)) : f.name;
   };
   // What a person has changed; all there is where the server showed what was typed.
   const touched = new Set();
   let refused;
   const save = () => {
     for (const f of fields()) {
-      if (refused || /^_|^attr|^line_.*_\d+$/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
+      if (refused || /^_|^attributes|^lines\[\d+\]/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
     }
     // A choice is kept whole: with what it was before.
     const values = fields().filter((f) => touched.has(named(f))).map((f) => [named(f), f.value, /checkbox|radio/.test(f.type) ? f.checked : null]);
@@ -60,8 +63,9 @@ function startWizard(form) {
   };
   const restore = (was) => {
     for (let n = added().length; n < was.added; n += 1) $('[data-add]', lines).click();
-    for (const [name, value, checked] of was.values) {
-      if (/^line_/.test(name)) {
+    for (const [kept, value, checked] of was.values) {
+      const name = today(kept);
+      if (/^lines\[/.test(name)) {
         // Kept by an earlier release, which did not say of which line.
         if (!('seen' in was)) continue;
         // Typed on other lines than these: the server compares, and shows both.

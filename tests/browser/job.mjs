@@ -79,7 +79,7 @@ async function closeOut(page, js, ticket) {
   await page.getByLabel('Reach out later').check();
   await page.getByLabel('In how many months').fill('6');
   await next('Next: review', 'Is this right?');
-  const found = page.locator('input[name^=attr_value_]');
+  const found = page.locator('input[name^=attributes][name$=value]');
   await within(10, 'facts read from the notes', async () => (await found.count()) > 3);
   const facts = await found.evaluateAll((all) => all.map((i) => i.value));
   assert.ok(facts.includes('dog (Biscuit)') && facts.includes('elderly woman') && facts.includes('keep gate closed'), facts.join(', '));

@@ -148,7 +148,7 @@ check('f1_the_whole_close_out_without_a_link_from_the_first_tap', (open) => with
   assert.deepEqual(posts.slice(0, 3), ['clock-in', 'clock-out', 'notes']);
   await strip(page).getByRole('link', { name: 'Review and complete' }).click();
   await at(page, 'Is this right?');
-  await page.locator('input[name^=attr_value_][value="dog (Biscuit)"]').waitFor();
+  await page.locator('input[name^=attributes][name$=value][value="dog (Biscuit)"]').waitFor();
   await page.getByRole('button', { name: 'Complete ticket' }).click();
   await page.waitForURL(/\/closeout\/money$/);
   const closed = await data('owner', `type=tickets&id=${v.id}`);

@@ -67,7 +67,7 @@ check('p3_back_reload_a_killed_tab_two_tabs_and_a_double_tap', async (open) => {
   await page.getByRole('button', { name: 'Next: next visit' }).click();
   await page.getByLabel('Reach out later').check();
   await page.getByRole('button', { name: 'Next: review' }).click();
-  const pet = page.locator('input[name^=attr_value_][value="dog (Biscuit)"]');
+  const pet = page.locator('input[name^=attributes][name$=value][value="dog (Biscuit)"]');
   await pet.waitFor();
   await pet.fill('old dog (Biscuit)');
 
@@ -76,7 +76,7 @@ check('p3_back_reload_a_killed_tab_two_tabs_and_a_double_tap', async (open) => {
   await second.goto(t.wizard);
   await at(second, 'Is this right?');
   await within(10, 'the change in the second tab', async () =>
-    (await second.locator('input[name^=attr_value_]').evaluateAll((all) => all.map((i) => i.value))).includes('old dog (Biscuit)'));
+    (await second.locator('input[name^=attributes][name$=value]').evaluateAll((all) => all.map((i) => i.value))).includes('old dog (Biscuit)'));
   assert.equal(await second.locator('textarea[name=notes]').inputValue(), notes);
 
   let sent = 0;
@@ -154,7 +154,7 @@ check('what nobody touched comes with the page, and what was typed stays with it
   await page.goto(t.wizard);
   await at(page, 'What was done');
   assert.equal(await page.locator('[data-line]').count(), 1);
-  assert.equal(await screens.locator('[name^=line_description_]').inputValue(), 'Screen cleaning');
+  assert.equal(await screens.locator('[name$=".description"]').inputValue(), 'Screen cleaning');
 
   // Typed, it stays on its line wherever that stands by then; two rows added at the door, the first taken off again.
   await page.getByLabel('Hours').fill('7');

@@ -191,7 +191,7 @@ async fn details_keep_what_was_typed_and_show_both_versions() {
         bad.body
     );
     let stale = b.owner.post("/settings/business", &fields("Mine", "mine@clearview.example", "1")).await.expect(409);
-    assert!(stale.body.contains("value=\"Mine\"") && stale.body.contains("Saved in the meantime: “Clear View LLC”"), "{}", stale.body);
+    assert!(stale.body.contains("value=\"Mine\"") && stale.body.contains("<td>Clear View LLC</td><td>Mine</td>"), "{}", stale.body);
     assert!(stale.body.contains("name=\"_version\" value=\"2\""), "saving again replaces it");
     // A zone may be typed as its city; the page carries the usual ones only.
     let mut typed = fields("Clear View LLC", "office@clearview.example", "2");

@@ -13,7 +13,7 @@ async fn services_of_all_four_kinds_are_kept_changed_and_archived() {
     let mut b = t.business("Clear Panes").await;
     let bad = b
         .owner
-        .post("/catalogue/new", &[("_key", "s0"), ("name", " "), ("kind", "per_unit"), ("price", "five"), ("duration", "x")])
+        .post("/catalogue/new", &[("_key", "s0"), ("name", " "), ("kind", "per_unit"), ("price", "five"), ("duration_minutes", "x")])
         .await
         .expect(422);
     assert!(bad.body.contains("value=\"five\"") && bad.body.contains("whole number"), "{}", bad.body);

@@ -35,14 +35,14 @@ pub fn fields<'a>(go: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a
     let mut f = vec![
         ("worked_hours", "3"),
         ("worked_minutes", "22"),
-        ("line_description_0", "Interior and exterior windows"),
-        ("line_kind_0", "flexible"),
-        ("line_quantity_0", "1"),
-        ("line_price_0", "562"),
-        ("line_description_1", "Screen cleaning"),
-        ("line_kind_1", "per_unit"),
-        ("line_quantity_1", "20"),
-        ("line_price_1", "5.00"),
+        ("lines[0].description", "Interior and exterior windows"),
+        ("lines[0].kind", "flexible"),
+        ("lines[0].quantity", "1"),
+        ("lines[0].unit_price", "562"),
+        ("lines[1].description", "Screen cleaning"),
+        ("lines[1].kind", "per_unit"),
+        ("lines[1].quantity", "20"),
+        ("lines[1].unit_price", "5.00"),
         ("prices_confirmed", "yes"),
         ("notes", "Elderly woman, very nice. 20+ screens. Dog named Biscuit, keep gate closed."),
         ("next", "reach_out"),
@@ -81,7 +81,8 @@ async fn a_technician_closes_a_ticket_out_step_by_step_without_script() {
     let step = |s: &str| format!("/tickets/{id}/closeout/{s}");
 
     // Unconfirmed prices keep the person on the first step, with what was typed still there.
-    let refused = tech.post(&step("what"), &fields("next", &[("prices_confirmed", ""), ("line_price_0", "562.50")])).await.expect(422);
+    let refused =
+        tech.post(&step("what"), &fields("next", &[("prices_confirmed", ""), ("lines[0].unit_price", "562.50")])).await.expect(422);
     assert!(refused.body.contains("562.50") && refused.body.contains("Confirm that these are the final prices"), "{}", refused.body);
     // No step can be skipped: completing before review is refused, and a later step shows the first one that does not hold.
     tech.act("closeout.complete", json!({ "ticket_id": id })).await.expect(409);
@@ -158,7 +159,7 @@ async fn p3_the_second_one_keeps_what_was_typed() {
         "{}",
         late.body
     );
-    let late = two.post(&step("what"), &fields("next", &[("line_price_0", "731.25")])).await.expect(409);
+    let late = two.post(&step("what"), &fields("next", &[("lines[0].unit_price", "731.25")])).await.expect(409);
     assert!(late.body.contains("731.25"));
     assert_eq!(t.count("select count(*) from notes where body like '%[REDACTED]%'").await, 1);
     assert_eq!(t.count("select count(*) from notes where body like '%4111%'").await, 0);
@@ -230,7 +231,7 @@ async fn a_clash_of_the_next_visit_closes_nothing() {
         ("next_date", "2027-05-25"),
         ("next_time", "10:30"),
         ("next_minutes", "120"),
-        ("next_technician_0", member.as_str()),
+        ("next_technicians", member.as_str()),
     ];
     let at_next = r#"data-step="next" data-title="Next visit">"#;
     let clash = tech.post(&step("next"), &fields("next", &booked)).await.expect(409).body;

@@ -142,11 +142,11 @@ async fn the_review_passes_only_what_can_be_completed() {
     let twice = json!([good["lines"][0], good["lines"][0]]);
     let book = |starts_at: &str, ends_at: &str| json!({ "kind": "book", "starts_at": starts_at, "ends_at": ends_at, "technicians": [] });
     for (draft, field) in [
-        (with("/lines/0/quantity", json!("1.005")), "line_quantity_0"),
-        (with("/lines/0/unit_price", json!("1.005")), "line_price_0"),
+        (with("/lines/0/quantity", json!("1.005")), "lines[0].quantity"),
+        (with("/lines/0/unit_price", json!("1.005")), "lines[0].unit_price"),
         (with("/lines", json!([{ "kind": "fixed", "description": "All", "quantity": "99999", "unit_price": "999999" }])), "lines"),
-        (with("/lines/0/id", foreign), "line_price_0"),
-        (with("/lines", twice), "line_price_1"),
+        (with("/lines/0/id", foreign), "lines[0].unit_price"),
+        (with("/lines", twice), "lines[1].unit_price"),
         (with("/next", json!({ "kind": "reach_out", "months": 6, "body": "Dear {{nope}}" })), "reach_body"),
         (with("/next", book("2026-11-23T15:00:00Z", "2026-11-23T16:00:00Z")), "next_date"),
     ] {
@@ -160,10 +160,10 @@ async fn the_review_passes_only_what_can_be_completed() {
 
     // Pages: beside the field, in its row and at its step, whatever was taken off above it.
     let step = |s: &str| format!("/tickets/{id}/closeout/{s}");
-    let booked = [("next", "book"), ("next_date", "2027-13-45"), ("next_time", "10:30"), ("next_minutes", "60"), ("line_drop_0", "yes")];
+    let booked = [("next", "book"), ("next_date", "2027-13-45"), ("next_time", "10:30"), ("next_minutes", "60"), ("lines[0].drop", "yes")];
     let page = tech.post(&step("next"), &fields("next", &booked)).await.expect(422).body;
     assert!(page.contains(r#"data-step="next" data-title="Next visit">"#) && page.contains("2027-13-45"), "{page}");
-    let priced = [("line_drop_0", "yes"), ("line_quantity_1", "1.005")];
+    let priced = [("lines[0].drop", "yes"), ("lines[1].quantity", "1.005")];
     let page = tech.post(&step("what"), &fields("next", &priced)).await.expect(422).body;
     assert!(page.contains("At most two decimals") && page.contains(r##"href="#f-line-quantity-1""##), "{page}");
 

@@ -295,8 +295,12 @@ async fn refusals_lose_nothing() {
     let b = t.business("Crystal Clear").await;
     let contact = customer(&b, None).await;
     // Too much for the books.
-    let typed =
-        [("contact_id", contact.as_str()), ("line_description_0", "Glass"), ("line_price_0", "9999999"), ("line_quantity_0", "99999")];
+    let typed = [
+        ("contact_id", contact.as_str()),
+        ("lines[0].description", "Glass"),
+        ("lines[0].unit_price", "9999999"),
+        ("lines[0].quantity", "99999"),
+    ];
     let refused = b.owner.post("/invoices/new", &typed).await.expect(422).body;
     assert!(refused.contains("too large") && refused.contains("value=\"9999999\""), "{refused}");
     let mut much = typed;
@@ -309,7 +313,7 @@ async fn refusals_lose_nothing() {
     // Issued by somebody else meanwhile.
     let id = draft(&b, &contact, "100.00").await;
     b.owner.act("invoice.issue", json!({ "invoice_id": id })).await.expect(200);
-    let stale = [("_version", "1"), ("contact_id", contact.as_str()), ("line_description_0", "Mine"), ("line_price_0", "5")];
+    let stale = [("_version", "1"), ("contact_id", contact.as_str()), ("lines[0].description", "Mine"), ("lines[0].unit_price", "5")];
     let over = b.owner.post(&format!("/invoices/{id}/edit"), &stale).await.expect(409).body;
     assert!(over.contains("value=\"Mine\"") && over.contains("$100.00") && !over.contains("Save draft"), "{over}");
     let void = format!("/invoices/{id}/void");
@@ -338,11 +342,11 @@ async fn pages_and_rules() {
     let typed = [
         ("_key", "k1"),
         ("contact_id", &contact),
-        ("line_description_0", "Windows"),
-        ("line_price_0", "abc"),
-        ("line_quantity_0", "2"),
-        ("line_service_1", ""),
-        ("line_description_1", ""),
+        ("lines[0].description", "Windows"),
+        ("lines[0].unit_price", "abc"),
+        ("lines[0].quantity", "2"),
+        ("lines[1].service_id", ""),
+        ("lines[1].description", ""),
         ("discount", "10 %"),
         ("terms_days", "14"),
     ];
@@ -358,7 +362,7 @@ async fn pages_and_rules() {
     let edit = b.owner.get(&format!("/invoices/{id}/edit")).await.expect(200).body;
     assert!(edit.contains("value=\"1000.00\"") && edit.contains("10 %"), "{edit}");
     b.owner.act("invoice.update", json!({ "invoice_id": id, "no_discount": true })).await.expect(200);
-    let stale = [("_version", "1"), ("contact_id", &contact), ("line_description_0", "Mine"), ("line_price_0", "5")];
+    let stale = [("_version", "1"), ("contact_id", &contact), ("lines[0].description", "Mine"), ("lines[0].unit_price", "5")];
     let conflict = b.owner.post(&format!("/invoices/{id}/edit"), &stale).await.expect(409).body;
     assert!(conflict.contains("value=\"Mine\"") && conflict.contains("$2,000.00"), "{conflict}");
     // No address for mail; print issues and stays issued.

@@ -127,7 +127,7 @@ export async function closeOut(place, phone) {
   await phone.tick('[name=next][value=reach_out]');
   const typed = place.requests.slice(inWizard);
   let review;
-  if (js) review = await phone.tap('[data-next]', '[data-review-into]:not([aria-busy]) [name^=attr_value_]');
+  if (js) review = await phone.tap('[data-next]', '[data-review-into]:not([aria-busy]) [name^=attributes][name$=value]');
   else await step('review');
   times.money = await phone.go('[data-done]', paths.money);
   times.calendar = await phone.go('button[value=handled_elsewhere]', paths.calendar);

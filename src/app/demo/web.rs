@@ -5,7 +5,6 @@ use axum::{
     http::{header, request::Parts},
     response::Response,
 };
-use serde::Deserialize;
 
 use super::{FIRST, OWNER, SECOND};
 use office::{
@@ -15,19 +14,12 @@ use office::{
 use platform::{
     app::App,
     error::{Error, Result},
-    form::Posted,
     tenant::origin,
 };
 
-#[derive(Debug, Deserialize)]
-pub struct As {
-    #[serde(rename = "as")]
-    who: String,
-}
-
 /// `POST /demo/sign-in`
-pub async fn sign_in(State(app): State<App>, parts: Parts, form: Posted<As>) -> Result<Response> {
-    let email = match form.value.who.as_str() {
+pub async fn sign_in(State(app): State<App>, parts: Parts, form: ui::Form) -> Result<Response> {
+    let email = match form.get("as") {
         "owner" => OWNER.1,
         "tech1" => FIRST.1,
         "tech2" => SECOND.1,

@@ -25,7 +25,7 @@ pub struct Given {
 }
 
 impl Draft {
-    /// Returns the errors of a step. Field names are the form's, with row numbers in the draft's order.
+    /// Returns the errors of a step. Rows are numbered in the draft's order.
     pub fn faults(&self, step: Step, given: Given) -> FieldErrors {
         let mut e = FieldErrors::default();
         match step {
@@ -52,7 +52,7 @@ impl Draft {
         let mut seen = BTreeSet::new();
         for (i, line) in self.lines.iter().enumerate() {
             if line.id.is_some_and(|id| !seen.insert(id)) {
-                e.add(&format!("line_price_{i}"), "This line is here twice. Take one of them off.");
+                e.add(&format!("lines[{i}].unit_price"), "This line is here twice. Take one of them off.");
             }
             line.faults(i, e);
         }
@@ -66,7 +66,7 @@ impl Draft {
 
     fn attribute_faults(&self, e: &mut FieldErrors) {
         for (i, a) in self.attributes.iter().enumerate().filter(|(_, a)| a.keep) {
-            let field = format!("attr_value_{i}");
+            let field = format!("attributes[{i}].value");
             if a.key.trim().is_empty() || a.value.trim().is_empty() {
                 e.add(&field, "Say what and which, or drop it.");
             }
@@ -93,15 +93,15 @@ impl DraftLine {
 
     fn faults(&self, i: usize, e: &mut FieldErrors) {
         if self.description.trim().is_empty() {
-            e.add(&format!("line_description_{i}"), "What was done?");
+            e.add(&format!("lines[{i}].description"), "What was done?");
         }
-        let quantity = format!("line_quantity_{i}");
+        let quantity = format!("lines[{i}].quantity");
         if self.quantity <= Decimal::ZERO || self.quantity >= Decimal::from(100_000) {
             e.add(&quantity, "How many? More than zero.");
         } else if self.quantity.normalize().scale() > 2 {
             e.add(&quantity, "How many? At most two decimals.");
         }
-        let price = format!("line_price_{i}");
+        let price = format!("lines[{i}].unit_price");
         match self.unit_price {
             None => e.add(&price, "What does it cost?"),
             Some(p) if p < Decimal::ZERO || p >= Decimal::from(1_000_000) => e.add(&price, "This price does not look right."),
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(undecided.first_fault(Step::Review, given(true)).unwrap().0, Step::Next);
         let mut unpriced = draft();
         unpriced.lines[0].unit_price = None;
-        assert!(unpriced.first_fault(Step::Review, given(false)).unwrap().1.of("line_price_0").is_some());
+        assert!(unpriced.first_fault(Step::Review, given(false)).unwrap().1.of("lines[0].unit_price").is_some());
         assert_eq!(unpriced.total(Currency::USD), None);
     }
 
@@ -182,8 +182,8 @@ mod tests {
             override_reason: None,
         };
         assert_eq!(fault(&|_| ()), "");
-        assert_eq!(fault(&|d| d.lines[0].quantity = "1.005".parse().unwrap()), "line_quantity_0");
-        assert_eq!(fault(&|d| d.lines[0].unit_price = Some("1.005".parse().unwrap())), "line_price_0");
+        assert_eq!(fault(&|d| d.lines[0].quantity = "1.005".parse().unwrap()), "lines[0].quantity");
+        assert_eq!(fault(&|d| d.lines[0].unit_price = Some("1.005".parse().unwrap())), "lines[0].unit_price");
         assert_eq!(
             fault(&|d| (d.lines[0].quantity, d.lines[0].unit_price) = (Decimal::from(99_999), Some(Decimal::from(999_999)))),
             "lines"
@@ -193,7 +193,7 @@ mod tests {
                 d.lines[0].id = Some(LineId::new());
                 d.lines.push(DraftLine { unit_price: Some(Decimal::from(10)), ..d.lines[0].clone() });
             }),
-            "line_price_1"
+            "lines[1].unit_price"
         );
         assert_eq!(fault(&|d| d.next = book("2026-12-24T15:00:00Z")), "");
         assert_eq!(fault(&|d| d.next = book("2026-11-24T14:00:00Z")), "next_minutes");

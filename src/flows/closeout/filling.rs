@@ -40,12 +40,9 @@ impl Filling {
         }
         let by = kept.saved_by_name.as_deref().unwrap_or("Someone else");
         let at = kept.updated_at.with_timezone(&cx.who.zone).format("%-d %b, %H:%M");
-        Err(Error::Conflict {
-            message: format!(
-                "{by} saved this close-out too, on {at}, with other content. Both stand below; nothing of yours is saved yet."
-            ),
-            current: Some(serde_json::to_value(kept)?),
-        })
+        let message =
+            format!("{by} saved this close-out too, on {at}, with other content. Both stand below; nothing of yours is saved yet.");
+        Err(Error::conflict_with(message, kept.clone()))
     }
 }
 
@@ -66,6 +63,15 @@ pub fn lines_mark(lines: &[Line], is_estimated: bool) -> String {
     sha256_hex(&json!([lines, is_estimated]).to_string()).chars().take(16).collect()
 }
 
+/// The conflict of a draft whose ticket has other lines by now.
+#[derive(Debug, Serialize)]
+pub struct LinesChanged {
+    lines_seen: String,
+    lines: Vec<Line>,
+    is_price_estimated: bool,
+    yours: Draft,
+}
+
 /// Returns a conflict with both versions if the ticket's lines have changed since `mine` was filled in; else updates `mine.lines_seen`
 /// and returns the lines.
 pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine: &mut Draft) -> Result<Vec<Line>> {
@@ -73,11 +79,9 @@ pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine:
     let now = lines_mark(&lines, ticket.is_price_estimated);
     let seen = mine.lines_seen.as_ref().or(kept.draft.lines_seen.as_ref()).filter(|m| !m.is_empty());
     if seen.is_some_and(|seen| *seen != now) {
-        return Err(Error::Conflict {
-            message: "The services of this ticket were changed while it was closed out. Both stand below; nothing of yours is saved yet."
-                .into(),
-            current: Some(json!({ "lines_seen": now, "lines": lines, "is_price_estimated": ticket.is_price_estimated, "yours": mine })),
-        });
+        let message = "The services of this ticket were changed while it was closed out. Both stand below; nothing of yours is saved yet.";
+        let is_price_estimated = ticket.is_price_estimated;
+        return Err(Error::conflict_with(message, LinesChanged { lines_seen: now, lines, is_price_estimated, yours: mine.clone() }));
     }
     mine.lines_seen = Some(now);
     Ok(lines)

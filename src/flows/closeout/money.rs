@@ -15,12 +15,12 @@ use money::invoices::{
 };
 use platform::{
     action::{Action, Cx},
-    error::{Error, FieldError, FieldErrors, Result},
-    form::Posted,
+    error::Result,
     ids::{InvoiceId, TicketId},
     role::{Capability, ModelLevel, Permission},
     tenant::{Read, Write},
 };
+use ui::Form;
 use work::tickets::{self, Settlement, actions::Settle, data::Ticket};
 
 #[derive(Template)]
@@ -28,7 +28,7 @@ use work::tickets::{self, Settlement, actions::Settle, data::Ticket};
 struct Money {
     head: ui::Head,
     ticket: Ticket,
-    errors: FieldErrors,
+    form: Form,
     total: String,
     email: Option<String>,
     can_invoice: bool,
@@ -37,7 +37,9 @@ struct Money {
     draft: String,
 }
 
-async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> {
+async fn page(r: &mut Read, id: TicketId, mut form: Form) -> Result<Money> {
+    // Errors without a field here (an empty invoice, an archived customer) stand above the choices.
+    form.errors.rename(|field| if field == "how" { field.to_owned() } else { String::new() });
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let contact = contacts::data::summary(r.db(), ticket.contact_id).await?;
@@ -52,49 +54,26 @@ async fn page(r: &mut Read, id: TicketId, errors: FieldErrors) -> Result<Money> 
         is_free,
         draft: format!("closeout-{id}"),
         ticket,
-        errors,
+        form,
     })
 }
 
 /// `GET /tickets/{id}/closeout/money`.
 pub async fn show(mut r: Read, Path(id): Path<TicketId>) -> Result<Response> {
-    let page = page(&mut r, id, FieldErrors::default()).await?;
+    let page = page(&mut r, id, Form::default()).await?;
     if page.ticket.closed_at.is_none() {
         return Ok(ui::redirect(&format!("/tickets/{id}"), "This ticket is not closed: what was done comes first, then the money."));
     }
     Ok(ui::page(&page)?.into_response())
 }
 
-#[derive(Deserialize)]
-pub struct How {
-    #[serde(default)]
-    how: String,
-}
-
 /// `POST /tickets/{id}/closeout/money`: records the settlement and redirects to its next page.
-pub async fn settle(w: Write, Path(id): Path<TicketId>, form: Posted<How>) -> Result<Response> {
-    let settlement = match form.value.how.as_str() {
-        "payment" => Settlement::Payment,
-        "invoice" => Settlement::Invoice,
-        "paid_already" => Settlement::PaidAlready,
-        "handled_elsewhere" => Settlement::HandledElsewhere,
-        _ => {
-            let mut r = w.read().await?;
-            let errors = FieldErrors(vec![FieldError {
-                field: "how".into(),
-                message: "Choose how the money is dealt with.".into(),
-                code: "required".into(),
-            }]);
-            return Ok(ui::invalid(&page(&mut r, id, errors).await?)?.into_response());
-        }
-    };
-    let settled = match w.act(&form.meta, SettleTicket { ticket_id: id, settlement }).await {
-        Err(Error::Invalid(errors)) => {
-            // Errors without a field here (an empty invoice, an archived customer) are shown above the choices.
-            let errors = FieldErrors(errors.0.into_iter().map(|e| FieldError { field: String::new(), ..e }).collect());
-            return Ok(ui::invalid(&page(&mut w.read().await?, id, errors).await?)?.into_response());
-        }
-        settled => settled?,
+pub async fn settle(w: Write, Path(id): Path<TicketId>, mut form: Form) -> Result<Response> {
+    let choices = [Settlement::Payment, Settlement::Invoice, Settlement::PaidAlready, Settlement::HandledElsewhere];
+    let settlement = form.must("how", |how| choices.into_iter().find(|s| s.name() == how).ok_or("Choose how the money is dealt with."));
+    let action = settlement.map(|settlement| SettleTicket { ticket_id: id, settlement });
+    let Some((settled, settlement)) = form.act(&w, action).await?.zip(settlement) else {
+        return form.again(&w, async |r, form| page(r, id, form).await).await;
     };
     Ok(match (settlement, settled.invoice_id) {
         (Settlement::Payment, Some(invoice)) => ui::redirect(&format!("/invoices/{invoice}/collect"), "Ticket closed"),

@@ -1,15 +1,15 @@
 //! Renders the wizard (one document and one form with every step) and the review's fragment.
 
 use askama::Template;
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::Value;
+use axum::response::{IntoResponse, Response};
 
-use super::{Draft, Next, Origin, Step, actions::reach_out_at, data, form::Typed};
+use super::{
+    Draft, Next, Origin, Step,
+    actions::reach_out_at,
+    data::{self, Closeout},
+    filling::LinesChanged,
+    form::{ATTRIBUTES, LINES},
+};
 use customers::contacts::extract;
 use messages::outbox::actions::out_of_reach;
 use platform::{
@@ -18,81 +18,58 @@ use platform::{
     localtime::{local_date, wall},
     tenant::Read,
 };
+use ui::{Form, Row};
 use work::{
     catalogue,
-    tickets::{self, data::Ticket},
+    tickets::{
+        self,
+        data::Ticket,
+        overlap::{Booked, Free},
+    },
 };
 
-struct Row {
-    i: String,
-    id: String,
-    service: String,
+/// A row of the services: one of the ticket's, or one to add (also the spare one without JavaScript).
+struct Line {
+    row: Row,
+    is_new: bool,
+    is_spare: bool,
+    /// Whether a quantity is shown: a fixed or flexible service done once has only a price.
+    is_counted: bool,
     kind: String,
     description: String,
     quantity: String,
-    price: String,
-    tax: String,
-    dropped: bool,
-    is_new: bool,
+    is_dropped: bool,
 }
 
-impl Row {
-    fn name(&self, field: &str) -> String {
-        format!("{field}_{}", self.i)
-    }
-
-    /// Whether a quantity is shown: a fixed or flexible service done once has only a price.
-    fn is_counted(&self) -> bool {
-        self.is_new || self.quantity != "1" || !matches!(self.kind.as_str(), "flexible" | "fixed")
-    }
-
-    fn blank(i: &str) -> Self {
-        let empty = String::new;
+impl Line {
+    fn of(form: &Form, row: Row) -> Self {
+        let (kind, description, quantity) =
+            (form.owned(&row.at("kind")), form.owned(&row.at("description")), form.owned(&row.at("quantity")));
+        let is_new = description.is_empty();
         Self {
-            i: i.into(),
-            id: empty(),
-            service: empty(),
-            kind: empty(),
-            description: empty(),
-            quantity: "1".into(),
-            price: empty(),
-            tax: empty(),
-            dropped: false,
-            is_new: true,
+            is_new,
+            is_spare: is_new && form.get(&row.at("service_id")).is_empty(),
+            is_counted: is_new || quantity != "1" || !matches!(kind.as_str(), "flexible" | "fixed"),
+            is_dropped: !form.get(&row.at("drop")).is_empty(),
+            row,
+            kind,
+            description,
+            quantity,
         }
     }
 
-    fn all(typed: &Typed) -> Vec<Self> {
-        let mut rows: Vec<Self> = typed
-            .rows("line_quantity_")
-            .into_iter()
-            .map(|i| {
-                let of = |name: &str| typed.get(&format!("{name}_{i}")).to_owned();
-                Self {
-                    i: i.to_string(),
-                    is_new: of("line_description").is_empty(),
-                    id: of("line_id"),
-                    service: of("line_service"),
-                    kind: of("line_kind"),
-                    description: of("line_description"),
-                    quantity: of("line_quantity"),
-                    price: of("line_price"),
-                    tax: of("line_tax"),
-                    dropped: !of("line_drop").is_empty(),
-                }
-            })
-            .collect();
-        // Without JavaScript, a spare row is the way to add a service.
-        if !rows.iter().any(|r| r.is_new && r.service.is_empty()) {
-            let next = rows.iter().filter_map(|r| r.i.parse::<usize>().ok()).max().map_or(0, |n| n + 1);
-            rows.push(Self::blank(&next.to_string()));
-        }
-        rows
+    fn spare(row: Row) -> Self {
+        Self { quantity: "1".into(), ..Self::of(&Form::default(), row) }
+    }
+
+    fn at(&self, field: &str) -> String {
+        self.row.at(field)
     }
 }
 
 struct AttributeRow {
     i: usize,
+    row: Row,
     key: String,
     label: String,
     value: String,
@@ -101,7 +78,6 @@ struct AttributeRow {
     origin: &'static str,
     keep: bool,
     by_model: bool,
-    error_name: String,
 }
 
 struct ReviewLine {
@@ -121,9 +97,7 @@ struct Wizard {
     head: ui::Head,
     ticket: Ticket,
     step: Step,
-    typed: Typed,
-    errors: FieldErrors,
-    notice: String,
+    form: Form,
     other: Option<String>,
     theirs: Option<Theirs>,
     /// How many times the draft had been saved when this page was rendered.
@@ -135,8 +109,8 @@ struct Wizard {
     free: Vec<FreeTime>,
     /// Whether the page shows refused input instead of the saved draft.
     is_refused: bool,
-    rows: Vec<Row>,
-    blank: Row,
+    rows: Vec<Line>,
+    blank: Line,
     service_choices: Vec<ui::Choice>,
     next_choices: [ui::Choice; 3],
     technicians: Vec<Technician>,
@@ -158,7 +132,7 @@ struct FreeTime {
     words: String,
 }
 
-/// The reason why a draft was refused.
+/// The conflict for which a draft was refused.
 pub(super) enum Against {
     Nothing,
     /// Another filling session has saved the same close-out.
@@ -169,22 +143,16 @@ pub(super) enum Against {
     Clash(Vec<Free>),
 }
 
-#[derive(Deserialize)]
-pub(super) struct Free {
-    starts_at: DateTime<Utc>,
-    ends_at: DateTime<Utc>,
-}
-
 impl Against {
-    /// Reads the reason from the `current` value of a conflict.
-    pub fn of(current: Option<Value>) -> Self {
-        match current {
-            None => Self::Nothing,
-            Some(mut c) if c.get("clashes").is_some() => {
-                Self::Clash(c.get_mut("alternatives").and_then(|free| serde_json::from_value(free.take()).ok()).unwrap_or_default())
-            }
-            Some(c) if c.get("lines_seen").is_some() => Self::Lines,
-            Some(_) => Self::Filling,
+    pub fn of(form: &Form) -> Self {
+        if let Some(booked) = form.case::<Booked>() {
+            Self::Clash(booked.alternatives.clone())
+        } else if form.case::<LinesChanged>().is_some() {
+            Self::Lines
+        } else if form.case::<Closeout>().is_some() {
+            Self::Filling
+        } else {
+            Self::Nothing
         }
     }
 
@@ -222,14 +190,12 @@ fn clock_words(clocked: Option<i32>, worked: Option<i32>) -> String {
 #[derive(Template)]
 #[template(path = "closeout/_review.html")]
 pub(super) struct Review {
-    typed: Typed,
+    notes: String,
     errors: FieldErrors,
     pub review_faults: FieldErrors,
     model_pending: bool,
     attributes: Vec<AttributeRow>,
-    spare_key: String,
-    spare_value: String,
-    spare_keep: String,
+    spare: Row,
     keys: Vec<&'static str>,
     worked: String,
     review_lines: Vec<ReviewLine>,
@@ -240,18 +206,7 @@ pub(super) struct Review {
 /// Its own template has escaped it, so the page includes it as it is.
 impl askama::filters::HtmlSafe for Review {}
 
-/// The data of one page of the wizard.
-pub(super) struct Shown {
-    pub step: Step,
-    pub typed: Typed,
-    pub draft: Draft,
-    pub errors: FieldErrors,
-    pub notice: String,
-    pub against: Against,
-    pub status: StatusCode,
-}
-
-pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket: &Ticket, model_state: &str, r: &Read) -> Review {
+pub(super) fn review(draft: &Draft, form: &Form, ticket: &Ticket, model_state: &str, r: &Read) -> Review {
     let currency = tickets::currency(&r.who);
     let attributes: Vec<AttributeRow> = draft
         .attributes
@@ -259,6 +214,7 @@ pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket:
         .enumerate()
         .map(|(i, a)| AttributeRow {
             i,
+            row: Row::of(ATTRIBUTES, i),
             key: a.key.clone(),
             label: ui::format::sentence(&a.key),
             value: a.value.clone(),
@@ -266,10 +222,9 @@ pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket:
             origin: a.origin.name(),
             keep: a.keep,
             by_model: a.origin == Origin::Model,
-            error_name: format!("attr_value_{i}"),
         })
         .collect();
-    let spare = attributes.len();
+    let spare = Row::of(ATTRIBUTES, attributes.len());
     let review_lines = draft
         .lines
         .iter()
@@ -292,14 +247,12 @@ pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket:
         }
     };
     Review {
-        typed: typed.clone(),
-        errors: errors.clone(),
+        notes: form.owned("notes"),
+        errors: form.errors.clone(),
         review_faults: FieldErrors::default(),
         model_pending: model_state == "asked",
         attributes,
-        spare_key: format!("attr_key_{spare}"),
-        spare_value: format!("attr_value_{spare}"),
-        spare_keep: format!("attr_keep_{spare}"),
+        spare,
         keys: extract::KEYS.to_vec(),
         worked: draft.worked_minutes.map_or_else(|| "not said yet".into(), ui::format::duration),
         review_lines,
@@ -308,7 +261,9 @@ pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket:
     }
 }
 
-pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<Response> {
+/// The wizard at a step; `form` holds what was typed or the draft's fields, `draft` what the review shows.
+pub(super) async fn wizard(r: &mut Read, id: TicketId, step: Step, draft: &Draft, mut form: Form) -> Result<Response> {
+    let against = Against::of(&form);
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let contact = customers::contacts::data::summary(r.db(), ticket.contact_id).await?;
@@ -316,15 +271,13 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     let clock = tickets::data::clock(r.db(), id).await?;
     let live = data::live(r.db(), id).await?;
     let team = tickets::data::technicians(r.db()).await?;
-    let mut typed = shown.typed;
-    let chosen: Vec<String> =
-        typed.rows("next_technician_").iter().map(|i| typed.get(&format!("next_technician_{i}")).to_owned()).collect();
+    let is_chosen = form.has("next_technicians");
     let assigned = tickets::data::assignees(r.db(), id).await?;
-    propose_next(r, &ticket, &mut typed).await?;
+    propose_next(r, &ticket, &mut form).await?;
     let technicians = team
         .into_iter()
         .map(|t| Technician {
-            on: if chosen.is_empty() { assigned.iter().any(|a| a.member_id == t.id) } else { chosen.contains(&t.id.to_string()) },
+            on: if is_chosen { form.chose("next_technicians", t.id) } else { assigned.iter().any(|a| a.member_id == t.id) },
             id: t.id.to_string(),
             name: t.name,
         })
@@ -336,14 +289,14 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     });
     let model_state = live.as_ref().map_or("none", |l| l.model_state.as_str()).to_owned();
     let saved = live.as_ref().map_or(0, |l| l.saved);
-    let is_clear = matches!(shown.against, Against::Nothing);
-    let seen = if is_clear { typed.get("draft_version").parse().unwrap_or(saved) } else { saved };
+    let is_clear = matches!(against, Against::Nothing);
+    let seen = if is_clear { form.parsed("draft_version").unwrap_or(saved) } else { saved };
     let fresh = data::first_draft(r.db(), &ticket, who.now).await?;
-    if matches!(shown.against, Against::Lines) {
+    if matches!(against, Against::Lines) {
         // The page shows both versions, so going on from here accepts the typed one.
-        typed.0.insert("lines_seen".into(), fresh.lines_seen.clone().unwrap_or_default());
+        form.set("lines_seen", &fresh.lines_seen);
     }
-    let theirs = theirs(&shown.against, live, &fresh, |d| review(d, &typed, &FieldErrors::default(), &ticket, "none", r));
+    let theirs = theirs(&against, live, &fresh, |d| review(d, &form, &ticket, "none", r));
     let currency = tickets::currency(&who);
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
@@ -356,32 +309,36 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
     let page = Wizard {
         next_choices: [ui::Choice::new("book", "Book it now"), later, ui::Choice::new("no", "No next visit")],
         head: ui::Head::of(r, "today")
-            .title(shown.step.title())
+            .title(step.title())
             .back(format!("/tickets/{id}"), format!("{} · T-{}", contact.name, ticket.number)),
-        step: shown.step,
-        review: review(&shown.draft, &typed, &shown.errors, &ticket, &model_state, r),
-        rows: Row::all(&typed),
-        blank: Row::blank("__i__"),
-        clocked: if clock.is_empty() {
-            "no clock was running".into()
-        } else {
-            clock_words(fresh.worked_minutes, shown.draft.worked_minutes)
-        },
-        clash: matches!(shown.against, Against::Clash(_)),
-        free: shown.against.free(ticket.zone()),
-        is_refused: shown.status != StatusCode::OK && shown.errors.of("reason").is_none(),
+        step,
+        review: review(draft, &form, &ticket, &model_state, r),
+        rows: lines(&form),
+        blank: Line::spare(Row::of(LINES, "__i__")),
+        clocked: if clock.is_empty() { "no clock was running".into() } else { clock_words(fresh.worked_minutes, draft.worked_minutes) },
+        clash: matches!(against, Against::Clash(_)),
+        free: against.free(ticket.zone()),
+        is_refused: form.is_refused() && form.errors.of("reason").is_none(),
         symbol: currency.symbol().to_owned(),
         ticket,
-        typed,
-        errors: shown.errors,
-        notice: shown.notice,
         other,
         theirs,
         seen,
         service_choices,
         technicians,
+        form,
     };
-    Ok(ui::with_status(shown.status, &page)?.into_response())
+    Ok(ui::with_status(page.form.status(), &page)?.into_response())
+}
+
+/// Returns the rows of the services, with a spare one: without JavaScript it is the way to add a service.
+fn lines(form: &Form) -> Vec<Line> {
+    let rows = form.rows(LINES).into_iter().filter(|row| form.has(&row.at("quantity")));
+    let mut lines: Vec<Line> = rows.map(|row| Line::of(form, row)).collect();
+    if !lines.iter().any(|l| l.is_spare) {
+        lines.push(Line::spare(form.next_row(LINES)));
+    }
+    lines
 }
 
 /// `GET /tickets/{id}/closeout/given-up`: confirms it, and makes the device forget what was typed.
@@ -404,8 +361,8 @@ struct GivenUp {
 
 /// Proposes the next visit unless a date was typed: the same weekday and time after the usual interval, counted from today if this visit
 /// was planned long ago.
-async fn propose_next(r: &mut Read, ticket: &Ticket, typed: &mut Typed) -> Result<()> {
-    if !typed.get("next_date").is_empty() {
+async fn propose_next(r: &mut Read, ticket: &Ticket, form: &mut Form) -> Result<()> {
+    if !form.get("next_date").is_empty() {
         return Ok(());
     }
     let weeks = data::usual_weeks(r.db(), ticket.contact_id).await?;
@@ -413,12 +370,12 @@ async fn propose_next(r: &mut Read, ticket: &Ticket, typed: &mut Typed) -> Resul
     let late = (local_date(r.who.now, ticket.zone()) - start.date()).num_weeks().max(0);
     let day = start.date() + chrono::Duration::weeks(weeks + late);
     let minutes =
-        if typed.get("next_minutes").is_empty() { ticket.planned_minutes().to_string() } else { typed.get("next_minutes").to_owned() };
-    typed.0.insert("next_date".into(), day.to_string());
-    typed.0.insert("next_time".into(), start.format("%H:%M").to_string());
-    typed.0.insert("next_minutes".into(), minutes);
-    if typed.get("months").is_empty() {
-        typed.0.insert("months".into(), (weeks * 7 / 30).clamp(1, 24).to_string());
+        if form.get("next_minutes").is_empty() { ticket.planned_minutes().to_string() } else { form.get("next_minutes").to_owned() };
+    form.set("next_date", day);
+    form.set("next_time", start.time());
+    form.set("next_minutes", minutes);
+    if form.get("months").is_empty() {
+        form.set("months", (weeks * 7 / 30).clamp(1, 24));
     }
     Ok(())
 }

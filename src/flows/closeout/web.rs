@@ -9,22 +9,22 @@ use axum::{
 
 use super::{
     Draft, Given, Step,
-    actions::{AbandonCloseout, CompleteCloseout, SaveCloseout, StartCloseout},
+    actions::{AbandonCloseout, CompleteCloseout, SaveCloseout, Saved, StartCloseout},
     data,
-    form::{Typed, step_of},
-    page::{Against, Shown, given_up, review, wizard},
+    form::{self, LINES, filling, of_draft, posted, step_of},
+    page::{Against, given_up, review, wizard},
 };
 use platform::{
     action::Meta,
     error::{Error, FieldErrors, Result},
-    form::Posted,
     ids::TicketId,
     tenant::{Read, Write},
 };
+use ui::Form;
 use work::{catalogue, tickets};
 
 /// `POST /tickets/{id}/closeout`: begins the wizard, or goes on with it.
-pub async fn start(w: Write, Path(id): Path<TicketId>, form: Posted<Vec<(String, String)>>) -> Result<Response> {
+pub async fn start(w: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
     w.act(&form.meta, StartCloseout { ticket_id: id }).await?;
     Ok(ui::redirect(&format!("/tickets/{id}/closeout/what"), ""))
 }
@@ -66,8 +66,9 @@ async fn show_step(mut r: Read, id: TicketId, step: Step) -> Result<Response> {
         Some((behind, errors)) => (behind, errors),
         None => (step, FieldErrors::default()),
     };
-    let typed = Typed::of_draft(&draft, ticket.zone());
-    wizard(&mut r, id, Shown { step, typed, draft, errors, notice: String::new(), against: Against::Nothing, status: StatusCode::OK }).await
+    let mut form = of_draft(&draft, ticket.zone());
+    form.errors = errors;
+    wizard(&mut r, id, step, &draft, form).await
 }
 
 fn done_words(live: &data::Closeout, who: &platform::tenant::Who) -> String {
@@ -77,115 +78,102 @@ fn done_words(live: &data::Closeout, who: &platform::tenant::Who) -> String {
 }
 
 /// `POST /tickets/{id}/closeout/{step}`: back, next, complete. With JavaScript (`x-step`) also early notes and the review's fragment.
-pub async fn save(
-    w: Write,
-    Path((id, at)): Path<(TicketId, String)>,
-    headers: HeaderMap,
-    form: Posted<Vec<(String, String)>>,
-) -> Result<Response> {
+pub async fn save(w: Write, Path((id, at)): Path<(TicketId, String)>, headers: HeaderMap, sent: Form) -> Result<Response> {
     let at = Step::from_name(&at).ok_or(Error::NotFound)?;
-    let mut typed = Typed::from(form.value);
-    typed.take_free();
+    let mut form = posted(sent);
     let mut r = w.read().await?;
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let services = catalogue::data::active(r.db()).await?;
-    let fresh = if typed.get("go") == "theirs" { Some(data::first_draft(r.db(), &ticket, who.now).await?) } else { None };
+    let fresh = if form.get("go") == "theirs" { Some(data::first_draft(r.db(), &ticket, who.now).await?) } else { None };
     drop(r);
-    let draft = match typed.to_draft(&services, ticket.zone()) {
-        Ok(draft) => draft,
-        Err(errors) => return again(&w, id, at, typed, Draft::default(), Error::Invalid(errors)).await,
-    };
-    let named = |e| match e {
-        Error::Invalid(errors) => Error::Invalid(typed.named(&services, errors)),
-        other => other,
-    };
+    let draft = form::to_draft(&mut form, &services, ticket.zone());
+    if !form.errors.is_empty() {
+        let errors = std::mem::take(&mut form.errors);
+        form.settle::<()>(Err(errors.into()))?;
+        return again(&w, id, at, form, &Draft::default()).await;
+    }
+    let rows = form::line_rows(&form, &services);
+    // Saving is repeatable; only completing needs the form's key.
     let only_kept = Meta { org: form.meta.org, ..Meta::default() };
     let ahead = headers.get("x-step").and_then(|v| v.to_str().ok());
-    let saving = |step| SaveCloseout { ticket_id: id, draft: draft.clone(), step, filling: typed.filling() };
+    let saving = |step| SaveCloseout { ticket_id: id, draft: draft.clone(), step, filling: filling(&form) };
     match ahead {
         Some("notes") => {
             w.act(&only_kept, saving(None)).await?;
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         Some("review") => {
-            return match w.act(&only_kept, saving(Some(Step::Review))).await {
-                Err(e @ Error::Conflict { .. }) => again(&w, id, Step::Review, typed, draft, e).await,
-                saved => fragment(&w, id, &typed, saved.map_err(named), &draft).await,
+            let saved = w.act(&only_kept, saving(Some(Step::Review))).await;
+            let saved = form.settle(saved)?;
+            form.errors_at(LINES, &rows);
+            return if form.is_conflict() {
+                again(&w, id, Step::Review, form, &draft).await
+            } else {
+                fragment(&w, id, form, saved, &draft).await
             };
         }
         _ => {}
     }
-    let to = |step: Step| ui::redirect(&format!("/tickets/{id}/closeout/{}", step.name()), "");
-    let (at, done) = match typed.get("go") {
-        "back" => (at, w.act(&only_kept, saving(None)).await.map(|_| to(at.before().unwrap_or(Step::What)))),
+    let to = |step: Step| format!("/tickets/{id}/closeout/{}", step.name());
+    let (at, done) = match form.get("go") {
+        "back" => (at, w.act(&only_kept, saving(None)).await.map(|_| (to(at.before().unwrap_or(Step::What)), ""))),
         // The form includes the review's fields, so completing takes the draft as posted.
         "complete" => {
-            let complete = CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: typed.filling() };
+            let complete = CompleteCloseout { ticket_id: id, draft: Some(draft.clone()), filling: filling(&form) };
             let done = w.act(&form.meta, complete).await;
-            (Step::Review, done.map(|_| ui::redirect(&format!("/tickets/{id}/closeout/money"), "Ticket closed")))
+            (Step::Review, done.map(|_| (format!("/tickets/{id}/closeout/money"), "Ticket closed")))
         }
         "theirs" => {
             let taken = SaveCloseout { draft: draft.clone().over(fresh.unwrap_or_default()), ..saving(Some(Step::What)) };
-            (at, w.act(&only_kept, taken).await.map(|_| to(Step::What)))
+            (at, w.act(&only_kept, taken).await.map(|_| (to(Step::What), "")))
         }
         _ => {
             let next = at.after().unwrap_or(Step::Review);
-            (at, w.act(&only_kept, saving(Some(next))).await.map(|_| to(next)))
+            (at, w.act(&only_kept, saving(Some(next))).await.map(|_| (to(next), "")))
         }
     };
-    match done {
-        Ok(page) => Ok(page),
-        Err(e) => again(&w, id, at, typed.clone(), draft.clone(), named(e)).await,
+    match form.settle(done)? {
+        Some((to, words)) => Ok(ui::redirect(&to, words)),
+        None => {
+            form.errors_at(LINES, &rows);
+            again(&w, id, at, form, &draft).await
+        }
     }
 }
 
 /// Renders the wizard with the typed values and the errors, at the step with the error.
-async fn again(w: &Write, id: TicketId, at: Step, typed: Typed, draft: Draft, e: Error) -> Result<Response> {
-    let status = e.status();
-    let (errors, notice, against) = match e {
-        Error::Invalid(errors) => (errors, String::new(), Against::Nothing),
-        Error::Conflict { message, current } => (FieldErrors::default(), message, Against::of(current)),
-        other => return Err(other),
-    };
-    let step = match &against {
+async fn again(w: &Write, id: TicketId, at: Step, form: Form, draft: &Draft) -> Result<Response> {
+    let step = match Against::of(&form) {
         Against::Lines => Step::What,
         Against::Clash(_) => Step::Next,
-        _ => errors.0.iter().filter_map(|e| step_of(&e.field)).min().unwrap_or(at),
+        _ => form.errors.0.iter().filter_map(|e| step_of(&e.field)).min().unwrap_or(at),
     };
-    wizard(&mut w.read().await?, id, Shown { step, typed, draft, errors, notice, against, status }).await
+    wizard(&mut w.read().await?, id, step, draft, form).await
 }
 
-async fn fragment(w: &Write, id: TicketId, typed: &Typed, saved: Result<super::actions::Saved>, draft: &Draft) -> Result<Response> {
+/// The review alone; `saved` is `None` if the draft has errors.
+async fn fragment(w: &Write, id: TicketId, mut form: Form, saved: Option<Saved>, draft: &Draft) -> Result<Response> {
     let mut r = w.read().await?;
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
     let model_state = data::live(r.db(), id).await?.map_or_else(|| "none".to_owned(), |l| l.model_state);
-    let (draft, faults) = match saved {
-        Ok(ref saved) => (&saved.draft, FieldErrors::default()),
-        Err(Error::Invalid(faults)) => (draft, faults),
-        Err(e) => return Err(e),
-    };
-    let mut page = review(draft, typed, &FieldErrors::default(), &ticket, &model_state, &r);
+    let faults = std::mem::take(&mut form.errors);
+    let mut page = review(saved.as_ref().map_or(draft, |s| &s.draft), &form, &ticket, &model_state, &r);
     page.review_faults = faults;
     Ok(ui::page(&page)?.into_response())
 }
 
-#[derive(serde::Deserialize)]
-pub struct Reason {
-    #[serde(default)]
-    reason: String,
-}
-
 /// `POST /tickets/{id}/closeout/abandon`.
-pub async fn abandon(w: Write, Path(id): Path<TicketId>, form: Posted<Reason>) -> Result<Response> {
-    let reason = form.value.reason;
-    let errors = match w.act(&form.meta, AbandonCloseout { ticket_id: id, reason: reason.clone() }).await {
+pub async fn abandon(w: Write, Path(id): Path<TicketId>, mut form: Form) -> Result<Response> {
+    let given_up = match w.act(&form.meta, AbandonCloseout { ticket_id: id, reason: form.owned("reason") }).await {
         // If nothing was saved yet, only the device has something to forget.
-        Ok(_) | Err(Error::NotFound) => return Ok(ui::redirect(&format!("/tickets/{id}/closeout/{GIVEN_UP}"), "")),
-        Err(Error::Invalid(errors)) => errors,
-        Err(e) => return Err(e),
+        Ok(_) | Err(Error::NotFound) => Ok(()),
+        Err(e) => Err(e),
     };
+    if form.settle(given_up)?.is_some() {
+        return Ok(ui::redirect(&format!("/tickets/{id}/closeout/{GIVEN_UP}"), ""));
+    }
     let mut r = w.read().await?;
     let who = r.who.clone();
     let ticket = tickets::data::visible_ticket(r.db(), &who, id).await?;
@@ -193,8 +181,6 @@ pub async fn abandon(w: Write, Path(id): Path<TicketId>, form: Posted<Reason>) -
         Some(live) => (Step::from_name(&live.step).unwrap_or(Step::What), live.draft),
         None => (Step::What, data::first_draft(r.db(), &ticket, who.now).await?),
     };
-    let mut typed = Typed::of_draft(&draft, ticket.zone());
-    typed.0.insert("reason".into(), reason);
-    let status = StatusCode::UNPROCESSABLE_ENTITY;
-    wizard(&mut r, id, Shown { step, typed, draft, errors, notice: String::new(), against: Against::Nothing, status }).await
+    let form = form.and(of_draft(&draft, ticket.zone()));
+    wizard(&mut r, id, step, &draft, form).await
 }

@@ -2,55 +2,43 @@
 
 use axum::{
     extract::Path,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 
 use super::{Export, ExportKind, actions::CreateExport, data};
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::ExportId,
     tenant::{Read, Write},
 };
+use ui::Form;
 
 #[derive(askama::Template)]
 #[template(path = "exports/index.html")]
 struct Index {
     head: ui::Head,
     made: Vec<Export>,
-    errors: FieldErrors,
+    form: Form,
 }
 
 /// `GET /settings/export`: the page reloads itself every second while an export is running.
 pub async fn index(mut r: Read) -> Result<Response> {
-    let page = list(&mut r, FieldErrors::default()).await?;
+    let page = list(&mut r, Form::default()).await?;
     let is_busy = page.made.iter().any(|e| e.state.is_busy());
     Ok(ui::again_in(is_busy.then_some(1), ui::page(&page)?))
 }
 
-async fn list(r: &mut Read, errors: FieldErrors) -> Result<Index> {
+async fn list(r: &mut Read, form: Form) -> Result<Index> {
     let made = data::exports(r.db()).await?;
-    Ok(Index { head: ui::Head::of(r, "settings").title("Export").back("/settings", "Settings"), made, errors })
-}
-
-#[derive(Debug, Deserialize)]
-pub struct Wanted {
-    #[serde(default)]
-    kind: String,
+    Ok(Index { head: ui::Head::of(r, "settings").title("Export").back("/settings", "Settings"), made, form })
 }
 
 /// `POST /settings/export`: starts an export and redirects to the page that shows its progress.
-pub async fn create(w: Write, form: Posted<Wanted>) -> Result<Response> {
-    let kind = ExportKind::ALL.into_iter().find(|k| k.name() == form.value.kind);
-    let Some(kind) = kind else {
-        let mut errors = FieldErrors::default();
-        errors.add("kind", "Choose what to export.");
-        return Ok(ui::with_status(StatusCode::UNPROCESSABLE_ENTITY, &list(&mut w.read().await?, errors).await?)?.into_response());
-    };
-    w.act(&form.meta, CreateExport { id: None, kind }).await?;
-    Ok(ui::redirect("/settings/export", ""))
+pub async fn create(w: Write, mut form: Form) -> Result<Response> {
+    let kind = form.must("kind", |kind| ExportKind::ALL.into_iter().find(|k| k.name() == kind).ok_or("Choose what to export."));
+    let action = kind.map(|kind| CreateExport { id: None, kind });
+    form.run(&w, action, |_| ui::redirect("/settings/export", ""), async |r, form| list(r, form).await).await
 }
 
 /// `GET /settings/export/{id}`: downloads the file; redirects to the page if there is no file (yet).

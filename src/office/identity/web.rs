@@ -18,28 +18,22 @@ use super::{
 use platform::{
     app::App,
     error::{Error, FieldErrors, Result},
-    form::Posted,
     ids::SessionId,
     tenant::{self, Read, SESSION_COOKIE, SignedIn, Write, origin},
 };
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "identity/sign_in.html")]
 struct SignInPage {
-    email: String,
-    next: String,
+    form: Form,
     may_sign_up: bool,
     is_demo: bool,
     flash: Option<String>,
-    errors: FieldErrors,
 }
 
-#[derive(Debug, Deserialize)]
-pub struct SignInForm {
-    #[serde(default)]
-    email: String,
-    #[serde(default)]
-    next: String,
+async fn sign_in_page(app: &App, form: Form, flash: Option<String>) -> Result<SignInPage> {
+    Ok(SignInPage { form, may_sign_up: data::may_found(app, None).await?, is_demo: app.is_demo, flash })
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,9 +49,7 @@ pub async fn form(State(app): State<App>, mut parts: Parts, query: axum::extract
         return Ok(ui::redirect(&after(&app, who.session, Some(&next)).await?, ""));
     }
     let flash = tenant::cookie(&parts.headers, "flash").map(|v| platform::form::percent_decode(&v));
-    let may_sign_up = data::may_found(&app, None).await?;
-    Ok(ui::page(&SignInPage { email: String::new(), next, may_sign_up, errors: FieldErrors::default(), flash, is_demo: app.is_demo })?
-        .into_response())
+    Ok(ui::page(&sign_in_page(&app, Form::default().with("next", next), flash).await?)?.into_response())
 }
 
 /// The path to go to after signing in: `next` or home if the session has a current business, else the list of businesses.
@@ -69,14 +61,11 @@ pub async fn after(app: &App, session: SessionId, next: Option<&str>) -> Result<
 }
 
 /// `POST /sign-in`: requests a sign-in mail. The answer is the same whether or not the address is known.
-pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>) -> Result<Response> {
-    let SignInForm { email, next } = form.value;
-    match send(&app, &parts, &email, &next, None).await {
-        Err(Error::Invalid(errors)) => {
-            let may_sign_up = data::may_found(&app, None).await?;
-            Ok(ui::invalid(&SignInPage { email, next, may_sign_up, errors, flash: None, is_demo: app.is_demo })?.into_response())
-        }
-        sent => sent,
+pub async fn ask(State(app): State<App>, parts: Parts, mut form: Form) -> Result<Response> {
+    let sent = send(&app, &parts, form.get("email"), form.get("next"), None).await;
+    match form.settle(sent)? {
+        Some(response) => Ok(response),
+        None => Ok(ui::with_status(form.status(), &sign_in_page(&app, form, None).await?)?.into_response()),
     }
 }
 
@@ -120,11 +109,9 @@ pub async fn wrong_code(app: &App, headers: &HeaderMap) -> Result<Response> {
     match waiting(app, headers).await? {
         Some(email) => Ok(ui::invalid(&CodePage { email, errors })?.into_response()),
         None => {
-            let mut errors = FieldErrors::default();
-            errors.add("email", "That code can't be used here any more. Ask for a new mail.");
-            let may_sign_up = data::may_found(app, None).await?;
-            let page = SignInPage { email: String::new(), next: String::new(), may_sign_up, errors, flash: None, is_demo: app.is_demo };
-            Ok(ui::invalid(&page)?.into_response())
+            let mut form = Form::default();
+            form.errors.add("email", "That code can't be used here any more. Ask for a new mail.");
+            Ok(ui::invalid(&sign_in_page(app, form, None).await?)?.into_response())
         }
     }
 }
@@ -186,17 +173,14 @@ pub async fn sessions(State(app): State<App>, mut read: Read) -> Result<ui::Html
     ui::page(&SessionsPage { head, email, sessions })
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
-
 /// `POST /settings/sessions/{id}/revoke`
-pub async fn revoke(write: Write, Path(id): Path<SessionId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn revoke(write: Write, Path(id): Path<SessionId>, form: Form) -> Result<Response> {
     write.act(&form.meta, RevokeSession { id }).await?;
     Ok(ui::redirect("/settings/sessions", "Signed out there."))
 }
 
 /// `POST /settings/sessions/revoke-others`
-pub async fn revoke_others(write: Write, form: Posted<Nothing>) -> Result<Response> {
+pub async fn revoke_others(write: Write, form: Form) -> Result<Response> {
     let done = write.act(&form.meta, RevokeOtherSessions {}).await?;
     let words = match done.ended {
         0 => "There were no others.".to_owned(),

@@ -16,7 +16,7 @@ use flows::attention::{
 use office::business::data::{Checklist, checklist};
 use platform::{
     error::Result,
-    form::{Posted, href},
+    form::href,
     ids::NoticeId,
     query::{decode_cursor, next_cursor},
     role::{Capability, Permission},
@@ -25,7 +25,7 @@ use platform::{
 use work::tickets::{
     Confirmation, TicketState, currency,
     data::{DayTicket, day},
-    web::{fields::Fields, pills, price},
+    web::{pills, price},
 };
 
 #[derive(Template)]
@@ -162,13 +162,13 @@ pub async fn notices(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Ht
 }
 
 /// `POST /notices/{id}/resolve`: redirects to the page from which the notice was resolved.
-pub async fn resolve(w: Write, Path(id): Path<NoticeId>, posted: Posted<Fields>) -> Result<Response> {
-    w.act(&posted.meta, ResolveNotice { notice_id: id }).await?;
-    Ok(ui::redirect(if posted.value.has("list") { "/notices" } else { "/" }, "Settled"))
+pub async fn resolve(w: Write, Path(id): Path<NoticeId>, form: ui::Form) -> Result<Response> {
+    w.act(&form.meta, ResolveNotice { notice_id: id }).await?;
+    Ok(ui::redirect(if form.has("list") { "/notices" } else { "/" }, "Settled"))
 }
 
 /// `POST /jobs/{job}/again`
-pub async fn run_again(w: Write, Path(job): Path<i64>, posted: Posted<Fields>) -> Result<Response> {
-    w.act(&posted.meta, RetryJob { job_id: job }).await?;
+pub async fn run_again(w: Write, Path(job): Path<i64>, form: ui::Form) -> Result<Response> {
+    w.act(&form.meta, RetryJob { job_id: job }).await?;
     Ok(ui::redirect("/", "Running again"))
 }

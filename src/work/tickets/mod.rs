@@ -119,6 +119,17 @@ pub enum Answer {
     ChangeRequested,
 }
 
+impl Answer {
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "accepted" => Some(Self::Accepted),
+            "declined" => Some(Self::Declined),
+            "change_requested" => Some(Self::ChangeRequested),
+            _ => None,
+        }
+    }
+}
+
 impl From<Answer> for Confirmation {
     fn from(answer: Answer) -> Self {
         match answer {

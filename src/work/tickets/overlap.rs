@@ -4,13 +4,12 @@
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
-use serde_json::json;
 use sqlx::PgConnection;
 
 use platform::{
     error::{Error, Result},
     ids::{MemberId, TicketId},
-    localtime::{local_date, to_utc},
+    localtime::{local_date, to_utc, wall},
     tenant::Who,
 };
 
@@ -43,8 +42,22 @@ pub struct Free {
     pub ends_at: DateTime<Utc>,
 }
 
+impl Free {
+    /// The query `date=…&time=…` in wall time of `zone`.
+    pub fn query(&self, zone: Tz) -> String {
+        wall(self.starts_at, zone).format("date=%Y-%m-%d&time=%H%%3A%M").to_string()
+    }
+}
+
+/// The conflict of a booking whose technicians have another visit at that time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Booked {
+    pub clashes: Vec<Clash>,
+    pub alternatives: Vec<Free>,
+}
+
 /// Locks the technicians until the commit and checks for clashes, ignoring the ticket `except`. Returns whether the booking overrides a
-/// clash with `reason`. A clash without a reason is a conflict whose `current` lists `clashes` and `alternatives`.
+/// clash with `reason`. A clash without a reason is the conflict [`Booked`].
 pub async fn claim(
     db: &mut PgConnection,
     who: &Who,
@@ -65,10 +78,7 @@ pub async fn claim(
         return Ok(true);
     }
     let alternatives = alternatives(db, who, members, slot, except).await?;
-    Err(Error::Conflict {
-        message: describe(&clashes, who.zone),
-        current: Some(json!({ "clashes": clashes, "alternatives": alternatives })),
-    })
+    Err(Error::conflict_with(describe(&clashes, who.zone), Booked { clashes, alternatives }))
 }
 
 /// Locks the technicians in id order until the commit. Lock order everywhere: tickets first, technicians after.

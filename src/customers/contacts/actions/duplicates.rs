@@ -46,6 +46,12 @@ pub struct Lookalike {
     pub reason: String,
 }
 
+/// The conflict of adding a contact who may be there already.
+#[derive(Debug, Serialize)]
+pub struct Lookalikes {
+    pub lookalikes: Vec<Lookalike>,
+}
+
 /// Returns a conflict that names the existing contacts most like `person`, up to `SHOWN`; `Ok` if there are none.
 pub(super) async fn refuse_lookalikes(cx: &mut Cx<'_>, person: &Person) -> Result<()> {
     let own = only_own(cx.who);
@@ -58,7 +64,7 @@ pub(super) async fn refuse_lookalikes(cx: &mut Cx<'_>, person: &Person) -> Resul
     let found: Vec<Lookalike> = found.into_iter().map(|(_, l)| l).take(SHOWN).collect();
     let Some(first) = found.first() else { return Ok(()) };
     let message = format!("This looks like {}: {}.", first.name, first.reason.to_lowercase());
-    Err(Error::Conflict { message, current: Some(json!({ "lookalikes": found })) })
+    Err(Error::conflict_with(message, Lookalikes { lookalikes: found }))
 }
 
 /// The most lookalikes named in a refusal.

@@ -13,7 +13,7 @@ mod unsubscribe;
 pub use addresses::{AddressInput, ArchiveAddress, CreateAddress, UpdateAddress};
 pub use attributes::{ConfirmAttribute, RemoveAttribute, SetAttribute};
 pub use contact::{ContactChange, ContactOutput, CreateContact, UpdateContact};
-pub use duplicates::{DismissDuplicate, Lookalike};
+pub use duplicates::{DismissDuplicate, Lookalike, Lookalikes};
 pub use find::{Found, NewPerson, find_or_create};
 pub use notes::{CreateNote, RecordNoteExtraction};
 pub use renew::RenewSearch;

@@ -1,7 +1,6 @@
 //! The pages of contacts. A customer's own page is in `views::customer`.
 
 mod address;
-mod fields;
 mod form;
 mod list;
 mod pick;

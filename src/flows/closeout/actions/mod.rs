@@ -47,7 +47,8 @@ async fn open_ticket(cx: &mut Cx<'_>, id: TicketId) -> Result<Ticket> {
     let ticket = tickets::data::locked(cx.db(), who, id).await?;
     let Some(ended) = ended(cx, &ticket).await? else { return Ok(ticket) };
     let done = data::live(cx.db(), id).await?;
-    Err(Error::Conflict { message: format!("{ended} What you typed is still here."), current: done.map(serde_json::to_value).transpose()? })
+    let message = format!("{ended} What you typed is still here.");
+    Err(done.map_or_else(|| Error::conflict(&message), |done| Error::conflict_with(&message, done)))
 }
 
 /// `closeout.start`: begins the wizard, or returns the close-out that is under way.
@@ -230,10 +231,10 @@ impl Action for CompleteCloseout {
 async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, lines: &[Line], draft: &Draft, up_to: Option<Step>) -> Result<()> {
     let Some(up_to) = up_to else { return Ok(()) };
     if let Some((_, faults)) = draft.first_fault(up_to, Given { is_estimated: ticket.is_price_estimated, now: cx.now() }) {
-        return Err(Error::Invalid(faults));
+        return Err(faults.into());
     }
     let ids: Vec<_> = draft.lines.iter().map(|l| l.id).collect();
-    own_lines(cx.db(), lines, &ids, |i| format!("line_price_{i}")).await?;
+    own_lines(cx.db(), lines, &ids, |i| format!("lines[{i}].unit_price")).await?;
     if up_to >= Step::Next {
         may_reach_out(cx, ticket, draft).await?;
         may_book_next(cx, ticket, draft).await?;
@@ -245,26 +246,22 @@ async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, lines: &[Line], draft: &Draft, 
 async fn may_book_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<()> {
     let Next::Book { starts_at, ends_at, technicians, override_reason } = &draft.next else { return Ok(()) };
     let who = cx.who;
-    let members = bookable(cx, technicians).await.map_err(at_next)?;
+    let members = bookable(cx, technicians).await.map_err(|e| e.rename(at_next))?;
     overlap::claim(cx.db(), who, &members, (*starts_at, *ends_at), Some(ticket.id), override_reason.as_deref()).await?;
     Ok(())
 }
 
-/// Maps the fields in errors of booking and reaching out to the wizard's fields.
-fn at_next(e: Error) -> Error {
-    let Error::Invalid(mut errors) = e else { return e };
-    for e in &mut errors.0 {
-        e.field = match e.field.as_str() {
-            "starts_at" => "next_time",
-            "ends_at" => "next_minutes",
-            "member_ids" => "next_technicians",
-            "body" => "reach_body",
-            "override_reason" => "next_override",
-            _ => "next",
-        }
-        .into();
+/// Returns the wizard's field for a field of booking or reaching out.
+fn at_next(field: &str) -> String {
+    match field {
+        "starts_at" => "next_time",
+        "ends_at" => "next_minutes",
+        "member_ids" => "next_technicians",
+        "body" => "reach_body",
+        "override_reason" => "next_override",
+        _ => "next",
     }
-    Error::Invalid(errors)
+    .to_owned()
 }
 
 /// Returns an error if the customer must not be reached out to, while the person can still choose. An email address is not needed.
@@ -308,13 +305,7 @@ async fn keep_attributes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, note: 
             ticket_id: Some(ticket.id),
             is_confirmed: true,
         };
-        cx.run(set).await.map_err(|e| match e {
-            Error::Invalid(mut errors) => {
-                errors.0.iter_mut().for_each(|e| e.field = format!("attr_value_{i}"));
-                Error::Invalid(errors)
-            }
-            other => other,
-        })?;
+        cx.run(set).await.map_err(|e| e.rename(|_| format!("attributes[{i}].value")))?;
     }
     Ok(())
 }
@@ -337,7 +328,7 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 override_reason: override_reason.clone(),
                 ask_customer: true,
             };
-            Ok((Some(cx.run(next).await.map_err(at_next)?.id), None))
+            Ok((Some(cx.run(next).await.map_err(|e| e.rename(at_next))?.id), None))
         }
         Next::ReachOut { months, body } => {
             let send_at = reach_out_at(cx.now(), *months, cx.who.zone);
@@ -351,7 +342,7 @@ async fn what_next(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<(O
                 consent_basis: Some("asked at the visit".into()),
             };
             // Not through `cx.run`, which requires the permission to send: who may close a ticket out may plan its follow-up.
-            Ok((None, Some(message.run(cx).await.map_err(at_next)?)))
+            Ok((None, Some(message.run(cx).await.map_err(|e| e.rename(at_next))?)))
         }
     }
 }

@@ -5,18 +5,16 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 
 use super::super::{
-    actions::{Ask, RenewLink},
+    actions::{Ask, Asked, RenewLink},
     words,
 };
 use customers::contacts;
 use messages::outbox::data::{self as outbox, Filter, Letterhead, Row, letterhead};
 use platform::{
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::TicketId,
     links::{self, LinkKind},
     money::Currency,
@@ -24,7 +22,7 @@ use platform::{
     role::Permission,
     tenant::{Read, Write},
 };
-use ui::format;
+use ui::{Form, format};
 use work::tickets::{
     self, Answer, Confirmation, TicketState,
     actions::{Channel, RecordAnswer, answers_until},
@@ -53,8 +51,7 @@ struct Desk {
     /// Whether it is too late for an answer by link.
     is_late: bool,
     can_record: bool,
-    form: RecordForm,
-    errors: FieldErrors,
+    form: Form,
 }
 
 /// Returns the tone of a confirmation, for lists and pages.
@@ -68,12 +65,11 @@ pub fn tone(confirmation: Confirmation) -> ui::Tone {
 
 /// `GET /tickets/{id}/confirmation`
 pub async fn show(State(app): State<App>, mut read: Read, Path(id): Path<TicketId>) -> Result<Response> {
-    let usual = RecordForm { answer: "accepted".into(), channel: "phone".into(), wish: String::new() };
-    let desk = desk(&mut read, &app, id, usual, FieldErrors::default()).await?;
+    let desk = desk(&mut read, &app, id, Form::default().with("answer", "accepted").with("channel", "phone")).await?;
     Ok(ui::page(&desk)?.into_response())
 }
 
-async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors: FieldErrors) -> Result<Desk> {
+async fn desk(read: &mut Read, app: &App, id: TicketId, form: Form) -> Result<Desk> {
     let who = read.who.clone();
     let ticket = tickets::data::visible_ticket(read.db(), &who, id).await?;
     let contact = contacts::data::summary(read.db(), ticket.contact_id).await?;
@@ -106,7 +102,6 @@ async fn desk(read: &mut Read, app: &App, id: TicketId, form: RecordForm, errors
         can_record: is_open && who.can(Permission::WriteRecords),
         ticket,
         form,
-        errors,
     })
 }
 
@@ -115,87 +110,42 @@ async fn url(read: &mut Read, app: &App, id: TicketId) -> Result<Option<String>>
     Ok(link.map(|l| links::url(app, LinkKind::Confirm, l)))
 }
 
-#[derive(Debug, Deserialize)]
-pub struct AskForm {
-    /// Whether to create only the link and send no mail.
-    #[serde(default)]
-    link_only: bool,
-    #[serde(default)]
-    message: String,
+/// `POST /tickets/{id}/confirmation/ask`; with `link_only` it creates only the link and sends no mail.
+pub async fn ask(write: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
+    let link_only = form.is_on("link_only");
+    let action = Ask { ticket_id: id, link_only, message: form.owned("message") };
+    let done = |asked: Asked| {
+        let words = match (asked.message_id, link_only) {
+            (Some(_), _) => "The customer is asked by mail",
+            (None, true) => "The link is ready",
+            (None, false) => "The link is ready. There is no email address: print it, show it or text it",
+        };
+        ui::redirect(&format!("/tickets/{id}/confirmation"), words)
+    };
+    form.run(&write, Some(action), done, async |r, form| desk(r, write.app(), id, form).await).await
 }
 
-/// `POST /tickets/{id}/confirmation/ask`
-pub async fn ask(write: Write, Path(id): Path<TicketId>, form: Posted<AskForm>) -> Result<Response> {
-    let ask = Ask { ticket_id: id, link_only: form.value.link_only, message: form.value.message };
-    let asked = match write.act(&form.meta, ask).await {
-        Ok(asked) => asked,
-        Err(e @ Error::Invalid(_)) => return again(&write, id, RecordForm::default(), e).await,
-        Err(e) => return Err(e),
-    };
-    let words = match (asked.message_id, form.value.link_only) {
-        (Some(_), _) => "The customer is asked by mail",
-        (None, true) => "The link is ready",
-        (None, false) => "The link is ready. There is no email address: print it, show it or text it",
-    };
-    Ok(ui::redirect(&format!("/tickets/{id}/confirmation"), words))
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub struct RecordForm {
-    #[serde(default)]
-    answer: String,
-    #[serde(default)]
-    channel: String,
-    #[serde(default)]
-    wish: String,
+/// Reads the customer's answer and how it came. `None` with field errors if one is missing.
+fn answer_of(form: &mut Form, ticket_id: TicketId) -> Option<RecordAnswer> {
+    let answer = form.must("answer", |name| Answer::from_name(name).ok_or("What did the customer say?"));
+    let channel = form.must("channel", |name| {
+        [Channel::Phone, Channel::InPerson, Channel::Email].into_iter().find(|c| c.name() == name).ok_or("How did the answer reach you?")
+    });
+    Some(RecordAnswer { ticket_id, answer: answer?, channel: channel?, wish: form.owned("wish") })
 }
 
 /// `POST /tickets/{id}/confirmation/record`
-pub async fn record(write: Write, Path(id): Path<TicketId>, form: Posted<RecordForm>) -> Result<Response> {
-    let typed = form.value;
-    let mut errors = FieldErrors::default();
-    let answer = match typed.answer.as_str() {
-        "accepted" => Some(Answer::Accepted),
-        "declined" => Some(Answer::Declined),
-        "change_requested" => Some(Answer::ChangeRequested),
-        _ => {
-            errors.add("answer", "What did the customer say?");
-            None
-        }
-    };
-    let channel = match typed.channel.as_str() {
-        "phone" => Some(Channel::Phone),
-        "email" => Some(Channel::Email),
-        "in_person" => Some(Channel::InPerson),
-        _ => {
-            errors.add("channel", "How did they say it?");
-            None
-        }
-    };
-    let (Some(answer), Some(channel)) = (answer, channel) else { return again(&write, id, typed, Error::Invalid(errors)).await };
-    let record = RecordAnswer { ticket_id: id, answer, channel, wish: typed.wish.clone() };
-    match write.act(&form.meta, record).await {
-        Ok(_) => Ok(ui::redirect(&format!("/tickets/{id}/confirmation"), "Answer recorded")),
-        Err(e @ Error::Invalid(_)) => again(&write, id, typed, e).await,
-        Err(e) => Err(e),
-    }
-}
-
-async fn again(write: &Write, id: TicketId, typed: RecordForm, why: Error) -> Result<Response> {
-    let Error::Invalid(errors) = why else { return Err(why) };
-    let mut read = write.read().await?;
-    Ok(ui::invalid(&desk(&mut read, write.app(), id, typed, errors).await?)?.into_response())
+pub async fn record(write: Write, Path(id): Path<TicketId>, mut form: Form) -> Result<Response> {
+    let action = answer_of(&mut form, id);
+    let done = |_| ui::redirect(&format!("/tickets/{id}/confirmation"), "Answer recorded");
+    form.run(&write, action, done, async |r, form| desk(r, write.app(), id, form).await).await
 }
 
 /// `POST /tickets/{id}/confirmation/renew`
-pub async fn renew(write: Write, Path(id): Path<TicketId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn renew(write: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
     write.act(&form.meta, RenewLink { ticket_id: id }).await?;
     Ok(ui::redirect(&format!("/tickets/{id}/confirmation"), "New link made; the old one is dead"))
 }
-
-/// A form with nothing but its hidden fields.
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
 
 #[derive(Template)]
 #[template(path = "confirm/print.html")]

@@ -7,14 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::super::{actions::Respond, words};
 use messages::outbox::data::{Letterhead, letterhead};
 use platform::{
-    action::Meta,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{FieldErrors, Result},
     ids::TicketId,
     links::LinkKind,
     money::Currency,
@@ -22,7 +19,7 @@ use platform::{
     tenant::Read,
     visitor::Visitor,
 };
-use ui::format;
+use ui::{Form, format};
 use work::tickets::{self, Answer, Confirmation, TicketState, actions::answers_until, data::Ticket};
 
 /// The query parameters of a link in a mail. Mail programs mangle links, so a parameter that cannot be read counts as absent.
@@ -54,8 +51,7 @@ struct Page {
     stage: Stage,
     given: Option<Given>,
     to: String,
-    wish: String,
-    errors: FieldErrors,
+    form: Form,
 }
 
 /// The state of the page, which decides whether the customer can answer.
@@ -131,8 +127,7 @@ async fn page(read: &mut Read, id: TicketId, asked: &Asked) -> Result<Page> {
         stage: stage(&ticket, asked.v, now),
         given,
         to,
-        wish: String::new(),
-        errors: FieldErrors::default(),
+        form: Form::default(),
     })
 }
 
@@ -147,61 +142,30 @@ fn stage(ticket: &Ticket, asked: Option<i32>, now: DateTime<Utc>) -> Stage {
     }
 }
 
-/// The form of the answer buttons. It has no idempotency key: repeating the current answer changes nothing, and a different answer
-/// must count, even from a page that the browser's Back has restored.
-#[derive(Debug, Deserialize)]
-pub struct AnswerForm {
-    #[serde(default)]
-    answer: String,
-    #[serde(default)]
-    wish: String,
-    sequence: i32,
-}
-
-/// `POST /c/{token}`
-pub async fn answer(visitor: Visitor, form: Posted<AnswerForm>) -> Result<Response> {
+/// `POST /c/{token}`. The form of the answer buttons has no idempotency key: repeating the current answer changes nothing, and a different
+/// answer must count, even from a page that the browser's Back has restored.
+pub async fn answer(visitor: Visitor, mut form: Form) -> Result<Response> {
     let (mut read, opened) = visitor.read(LinkKind::Confirm).await?;
     if opened.is_revoked {
         return replaced(&mut read).await;
     }
     drop(read);
     let ticket_id = TicketId(opened.subject);
-    let typed = form.value;
-    let answer = match typed.answer.as_str() {
-        "accepted" => Answer::Accepted,
-        "declined" => Answer::Declined,
-        "change_requested" => Answer::ChangeRequested,
-        _ => return again(&visitor, ticket_id, typed, FieldErrors::one("answer", "Please choose an answer.")).await,
-    };
-    // A wish typed for another time does not belong to an acceptance.
-    let wish = if answer == Answer::Accepted { String::new() } else { typed.wish.clone() };
-    let respond = Respond { ticket_id, answer, wish, sequence: typed.sequence };
-    match visitor.write().await?.act(&Meta::default(), respond).await {
-        Ok(_) => Ok(ui::redirect(&format!("/c/{}", visitor.token), "")),
-        Err(e @ (Error::Invalid(_) | Error::Conflict { .. })) => again(&visitor, ticket_id, typed, e).await,
-        Err(e) => Err(e),
+    let sequence = form.parsed("sequence").ok_or_else(|| FieldErrors::one("sequence", "This form is incomplete."))?;
+    let answer = form.must("answer", |name| Answer::from_name(name).ok_or("Please choose an answer."));
+    let respond = answer.map(|answer| {
+        // A wish typed for another time does not belong to an acceptance.
+        let wish = if answer == Answer::Accepted { String::new() } else { form.owned("wish") };
+        Respond { ticket_id, answer, wish, sequence }
+    });
+    if form.act(&visitor.write().await?, respond).await?.is_some() {
+        return Ok(ui::redirect(&format!("/c/{}", visitor.token), ""));
     }
-}
-
-/// Renders the page with current data, the typed values and the error.
-async fn again(visitor: &Visitor, ticket: TicketId, typed: AnswerForm, why: Error) -> Result<Response> {
     let (mut read, _) = visitor.read(LinkKind::Confirm).await?;
-    let asked = Asked { v: Some(typed.sequence), to: if typed.wish.is_empty() { String::new() } else { "change".into() } };
-    let mut page = page(&mut read, ticket, &asked).await?;
-    let status = why.status();
-    page.wish = typed.wish;
-    page.errors = match why {
-        Error::Invalid(errors) => errors,
-        other => {
-            let mut errors = FieldErrors::default();
-            errors.add("", other.message());
-            errors
-        }
-    };
-    if page.errors.of("wish").is_some() {
-        page.to = "change".into();
-    }
-    Ok(ui::with_status(status, &page)?.into_response())
+    let is_change = !form.get("wish").is_empty() || form.errors.of("wish").is_some();
+    let asked = Asked { v: Some(sequence), to: if is_change { "change".into() } else { String::new() } };
+    let page = Page { form, ..page(&mut read, ticket_id, &asked).await? };
+    Ok(ui::with_status(page.form.status(), &page)?.into_response())
 }
 
 async fn replaced(read: &mut Read) -> Result<Response> {

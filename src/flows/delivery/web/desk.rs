@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{
     extract::{Path, Query, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -22,8 +21,8 @@ use messages::outbox::{
 use platform::{
     action::Action,
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::{Posted, percent_encode},
+    error::{Error, Result},
+    form::percent_encode,
     ids::MessageId,
     links,
     localtime::{parse_date, parse_time, to_utc},
@@ -31,6 +30,7 @@ use platform::{
     role::Permission,
     tenant::{Read, Write},
 };
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "messages/index.html")]
@@ -131,10 +131,8 @@ struct Show {
     /// The business's country, which decides how the number is written.
     country: String,
     can: Vec<&'static str>,
-    form: Edit,
-    errors: FieldErrors,
-    /// Whether someone else saved meanwhile: then the page shows their version and the form keeps the typed one.
-    is_stale: bool,
+    /// Date and time are in the business's time zone.
+    form: Form,
 }
 
 impl Show {
@@ -143,35 +141,23 @@ impl Show {
     }
 }
 
-/// The form's fields; date and time are in the business's time zone.
-#[derive(Debug, Default, Deserialize)]
-pub struct Edit {
-    #[serde(default)]
-    subject: String,
-    #[serde(default)]
-    body: String,
-    #[serde(default)]
-    date: String,
-    #[serde(default)]
-    time: String,
-}
+/// The fields compared with what others saved meanwhile.
+const LABELS: [(&str, &str); 4] = [("subject", "Subject"), ("body", "Text"), ("date", "Day"), ("time", "Time")];
 
 /// `GET /messages/{id}`
 pub async fn show(State(app): State<App>, mut read: Read, Path(id): Path<MessageId>) -> Result<Response> {
-    Ok(ui::page(&page(&mut read, &app, id, None, FieldErrors::default(), false).await?)?.into_response())
+    Ok(ui::page(&page(&mut read, &app, id, None).await?)?.into_response())
 }
 
-async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, errors: FieldErrors, is_stale: bool) -> Result<Show> {
+/// The message's page; `refused` is the form of it that was refused.
+async fn page(read: &mut Read, app: &App, id: MessageId, refused: Option<Form>) -> Result<Show> {
     let who = read.who.clone();
     let m = data::message(read.db(), &who, id).await?;
     let (subject, text, obstacle) = match (&m.rendered_subject, &m.rendered_text) {
         (Some(subject), Some(text)) => (subject.clone(), text.clone(), None),
         _ => preview(read, app, &m).await?,
     };
-    let form = match typed {
-        Some(typed) => typed,
-        None => words_of(read, &m).await?,
-    };
+    let form = Form::editing(words_of(read, &m).await?, refused, &LABELS);
     let phone = match (m.row.channel, m.row.contact_id) {
         (Channel::Phone, Some(id)) => contacts::data::summary(read.db(), id).await?.phone,
         _ => None,
@@ -194,23 +180,21 @@ async fn page(read: &mut Read, app: &App, id: MessageId, typed: Option<Edit>, er
         country: read.who.country.clone(),
         can: data::allowed_actions(&who, m.row.state),
         form,
-        errors,
-        is_stale,
         m,
     })
 }
 
 /// Returns the form's initial values: this message's own text, else the template's subject and, for a reach-out, its body.
-async fn words_of(read: &mut Read, m: &Message) -> Result<Edit> {
+async fn words_of(read: &mut Read, m: &Message) -> Result<Form> {
     let template = messages::outbox::templates::of(read.db(), m.row.kind).await?;
     let body = if m.row.kind == MessageKind::ReachOut { template.body } else { String::new() };
     let zone = read.who.zone;
-    Ok(Edit {
-        subject: m.custom_subject.clone().unwrap_or(template.subject),
-        body: m.custom_body.clone().unwrap_or(body),
-        date: ui::format::input_date(m.row.send_at, zone),
-        time: ui::format::input_time(m.row.send_at, zone),
-    })
+    Ok(Form::default()
+        .version(m.row.version)
+        .with("subject", m.custom_subject.clone().unwrap_or(template.subject))
+        .with("body", m.custom_body.clone().unwrap_or(body))
+        .with("date", ui::format::input_date(m.row.send_at, zone))
+        .with("time", ui::format::input_time(m.row.send_at, zone)))
 }
 
 async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, String, Option<String>)> {
@@ -241,90 +225,53 @@ async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, Str
 }
 
 /// `POST /messages/{id}`
-pub async fn update(write: Write, Path(id): Path<MessageId>, form: Posted<Edit>) -> Result<Response> {
-    let typed = form.value;
-    let send_at = match moment(&write, &typed.date, &typed.time) {
-        Ok(at) => at,
-        Err(e) => return again(&write, id, typed, e).await,
-    };
-    let update = UpdateMessage { id, subject: Some(typed.subject.clone()), body: Some(typed.body.clone()), send_at: Some(send_at) };
-    match write.act(&form.meta, update).await {
-        Ok(_) => Ok(ui::redirect(&format!("/messages/{id}"), "Saved")),
-        Err(e @ (Error::Invalid(_) | Error::Conflict { .. })) => again(&write, id, typed, e).await,
-        Err(e) => Err(e),
-    }
+pub async fn update(write: Write, Path(id): Path<MessageId>, mut form: Form) -> Result<Response> {
+    let send_at = moment(&mut form, write.who.zone);
+    let (subject, body) = (Some(form.raw("subject").to_owned()), Some(form.raw("body").to_owned()));
+    let action = UpdateMessage { id, subject, body, send_at };
+    let done = |_| ui::redirect(&format!("/messages/{id}"), "Saved");
+    form.run(&write, Some(action), done, async |r, form| page(r, write.app(), id, Some(form)).await).await
 }
 
-/// Reads a date and a time in the business's time zone.
-pub(super) fn moment(write: &Write, date: &str, time: &str) -> Result<DateTime<Utc>> {
-    let mut errors = FieldErrors::default();
-    let date = parse_date(date).map_err(|e| errors.add("date", e)).ok();
-    let time = parse_time(time).map_err(|e| errors.add("time", e)).ok();
-    match (date, time) {
-        (Some(date), Some(time)) => Ok(to_utc(date, time, write.who.zone)),
-        _ => Err(Error::Invalid(errors)),
-    }
+/// Reads `date` and `time` in the time zone `zone`; `None` with field errors.
+pub(super) fn moment(form: &mut Form, zone: chrono_tz::Tz) -> Option<DateTime<Utc>> {
+    let (date, time) = (form.must("date", parse_date), form.must("time", parse_time));
+    Some(to_utc(date?, time?, zone))
 }
-
-async fn again(write: &Write, id: MessageId, typed: Edit, why: Error) -> Result<Response> {
-    let mut read = write.read().await?;
-    let (status, errors, is_stale) = match why {
-        Error::Invalid(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, false),
-        other => {
-            let mut errors = FieldErrors::default();
-            errors.add("", other.message());
-            (StatusCode::CONFLICT, errors, true)
-        }
-    };
-    let page = page(&mut read, write.app(), id, Some(typed), errors, is_stale).await?;
-    Ok(ui::with_status(status, &page)?.into_response())
-}
-
-/// A form with nothing but its hidden fields.
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
 
 /// The page that sent the form: home, else the message's own.
-#[derive(Debug, Deserialize)]
-pub struct Back {
-    #[serde(default)]
-    home: bool,
-}
-
-impl Back {
-    fn href(&self, id: MessageId) -> String {
-        if self.home { "/".into() } else { format!("/messages/{id}") }
-    }
+fn back(form: &Form, id: MessageId) -> String {
+    if form.is_on("home") { "/".into() } else { format!("/messages/{id}") }
 }
 
 /// `POST /messages/{id}/cancel`
-pub async fn cancel(write: Write, Path(id): Path<MessageId>, form: Posted<Back>) -> Result<Response> {
+pub async fn cancel(write: Write, Path(id): Path<MessageId>, form: Form) -> Result<Response> {
     write.act(&form.meta, CancelMessage { id }).await?;
-    Ok(ui::redirect(&form.value.href(id), "Taken back"))
+    Ok(ui::redirect(&back(&form, id), "Taken back"))
 }
 
 /// `POST /messages/{id}/done`
-pub async fn told(write: Write, Path(id): Path<MessageId>, form: Posted<Back>) -> Result<Response> {
+pub async fn told(write: Write, Path(id): Path<MessageId>, form: Form) -> Result<Response> {
     write.act(&form.meta, DoneByHand { id }).await?;
-    Ok(ui::redirect(&form.value.href(id), "Done"))
+    Ok(ui::redirect(&back(&form, id), "Done"))
 }
 
 /// `POST /messages/{id}/send`
-pub async fn send_now(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn send_now(write: Write, Path(id): Path<MessageId>, form: Form) -> Result<Response> {
     done(&write, form, SendNow { id }, id, "On its way").await
 }
 
 /// `POST /messages/{id}/retry`
-pub async fn retry(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn retry(write: Write, Path(id): Path<MessageId>, form: Form) -> Result<Response> {
     done(&write, form, RetryMessage { id }, id, "Sending again").await
 }
 
 /// `POST /messages/{id}/sent`
-pub async fn mark_sent(write: Write, Path(id): Path<MessageId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn mark_sent(write: Write, Path(id): Path<MessageId>, form: Form) -> Result<Response> {
     done(&write, form, MarkMessageSent { id }, id, "Marked as sent").await
 }
 
-async fn done<A: Action>(write: &Write, form: Posted<Nothing>, action: A, id: MessageId, words: &str) -> Result<Response> {
+async fn done<A: Action>(write: &Write, form: Form, action: A, id: MessageId, words: &str) -> Result<Response> {
     write.act(&form.meta, action).await?;
     Ok(ui::redirect(&format!("/messages/{id}"), words))
 }

@@ -12,42 +12,22 @@ use super::desk::moment;
 use customers::contacts;
 use messages::outbox::{MessageKind, actions::ScheduleMessage, templates};
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::ContactId,
     tenant::{Read, Write},
 };
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "messages/new.html")]
 struct New {
     head: ui::Head,
-    form: Plan,
+    form: Form,
     variables: Vec<(&'static str, &'static str)>,
     /// Whether the form asks for the basis of consent, since the customer was never asked.
     asks_basis: bool,
     /// Whether a person will call or text, since there is no email address yet.
     by_phone: bool,
-    errors: FieldErrors,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub struct Plan {
-    #[serde(default)]
-    contact_id: String,
-    /// The customer's name, as picked or typed.
-    #[serde(default)]
-    customer: String,
-    #[serde(default)]
-    subject: String,
-    #[serde(default)]
-    body: String,
-    #[serde(default)]
-    date: String,
-    #[serde(default)]
-    time: String,
-    #[serde(default)]
-    consent_basis: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,27 +48,27 @@ pub async fn new(mut read: Read, Query(asked): Query<Asked>) -> Result<Response>
     let contact: ContactId = asked.contact_id.parse().map_err(|_| Error::NotFound)?;
     let template = templates::of(read.db(), MessageKind::ReachOut).await?;
     let in_half_a_year = read.who.today().checked_add_months(Months::new(6)).unwrap_or_else(|| read.who.today());
-    let form = Plan {
-        contact_id: contact.to_string(),
-        subject: template.subject,
-        body: template.body,
-        date: in_half_a_year.to_string(),
-        time: "09:00".into(),
-        ..Plan::default()
-    };
-    Ok(ui::page(&page(&mut read, form, FieldErrors::default()).await?)?.into_response())
+    let form = Form::default()
+        .with("contact_id", contact.0)
+        .with("subject", template.subject)
+        .with("body", template.body)
+        .with("date", in_half_a_year)
+        .with("time", "09:00");
+    Ok(ui::page(&page(&mut read, form).await?)?.into_response())
 }
 
-async fn page(read: &mut Read, mut form: Plan, errors: FieldErrors) -> Result<New> {
+async fn page(read: &mut Read, mut form: Form) -> Result<New> {
+    // The page's visible field for the customer.
+    form.errors.rename(|field| if field == "contact_id" { "customer".to_owned() } else { field.to_owned() });
     let mut by_phone = false;
-    let mut asks_basis = errors.of("consent_basis").is_some();
-    if let Ok(id) = form.contact_id.parse::<ContactId>() {
+    let mut asks_basis = form.errors.of("consent_basis").is_some();
+    if let Some(id) = form.parsed::<ContactId>("contact_id") {
         let who = read.who.clone();
         contacts::data::visible(read.db(), &who, id).await?;
         let contact = contacts::data::summary(read.db(), id).await?;
         asks_basis |= contact.email_consent.is_none();
         by_phone = contact.email.is_none();
-        form.customer = contact.name;
+        form.set("customer", contact.name);
     }
     Ok(New {
         head: ui::Head::of(read, "messages").title("Reach out").back("/messages", "Messages"),
@@ -96,44 +76,20 @@ async fn page(read: &mut Read, mut form: Plan, errors: FieldErrors) -> Result<Ne
         variables: templates::variables(MessageKind::ReachOut),
         asks_basis,
         by_phone,
-        errors,
     })
 }
 
 /// `POST /messages`
-pub async fn create(write: Write, form: Posted<Plan>) -> Result<Response> {
-    let typed = form.value;
-    let planned = async {
-        let contact_id = typed
-            .contact_id
-            .parse()
-            .map_err(|_| FieldErrors::one("customer", "Choose a customer from the list, or start on their page."))?;
-        let plan = ScheduleMessage {
-            id: None,
-            contact_id,
-            ticket_id: None,
-            subject: Some(typed.subject.clone()),
-            body: Some(typed.body.clone()),
-            send_at: moment(&write, &typed.date, &typed.time)?,
-            consent_basis: Some(typed.consent_basis.clone()),
-        };
-        write.act(&form.meta, plan).await
-    };
-    match planned.await {
-        Ok(id) => Ok(ui::redirect(&format!("/messages/{id}"), "Planned")),
-        Err(Error::Invalid(errors)) => {
-            let mut read = write.read().await?;
-            let errors = FieldErrors(errors.0.into_iter().map(customer_field).collect());
-            Ok(ui::invalid(&page(&mut read, typed, errors).await?)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
-}
-
-/// Moves an error of `contact_id` to the page's visible field for the customer.
-fn customer_field(mut e: platform::error::FieldError) -> platform::error::FieldError {
-    if e.field == "contact_id" {
-        e.field = "customer".into();
-    }
-    e
+pub async fn create(write: Write, mut form: Form) -> Result<Response> {
+    let contact_id = form.must("contact_id", |id| id.parse().map_err(|_| "Choose a customer from the list, or start on their page."));
+    let plan = contact_id.zip(moment(&mut form, write.who.zone)).map(|(contact_id, send_at)| ScheduleMessage {
+        id: None,
+        contact_id,
+        ticket_id: None,
+        subject: Some(form.raw("subject").to_owned()),
+        body: Some(form.raw("body").to_owned()),
+        send_at,
+        consent_basis: Some(form.owned("consent_basis")),
+    });
+    form.run(&write, plan, |id| ui::redirect(&format!("/messages/{id}"), "Planned"), async |r, form| page(r, form).await).await
 }

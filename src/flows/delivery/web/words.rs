@@ -3,12 +3,13 @@
 use askama::Template;
 use axum::{
     extract::{Path, Query},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use chrono::Duration;
 use serde::Deserialize;
 
-use super::{super::render, desk::Nothing};
+use super::super::render;
 use customers::contacts;
 use messages::outbox::{
     MessageKind,
@@ -17,11 +18,11 @@ use messages::outbox::{
     templates::{self, Vars},
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::ContactId,
     tenant::{Read, Write},
 };
+use ui::Form;
 use work::tickets;
 
 struct Entry {
@@ -53,7 +54,7 @@ pub async fn index(mut read: Read) -> Result<Response> {
 struct Page {
     head: ui::Head,
     kind: MessageKind,
-    form: Words,
+    form: Form,
     is_own: bool,
     variables: Vec<(&'static str, &'static str)>,
     /// The name of the preview's customer; `subject` and `text` are the preview.
@@ -62,20 +63,6 @@ struct Page {
     text: String,
     /// The preview's variables as JSON, for the script that updates it while the user types.
     vars: String,
-    errors: FieldErrors,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub struct Words {
-    #[serde(default)]
-    subject: String,
-    #[serde(default)]
-    body: String,
-    /// "preview" to show the preview without saving.
-    #[serde(default)]
-    only: String,
-    #[serde(default)]
-    contact_id: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -92,24 +79,23 @@ fn kind_of(name: &str) -> Result<MessageKind> {
 pub async fn edit(mut read: Read, Path(kind): Path<String>, Query(asked): Query<Asked>) -> Result<Response> {
     let kind = kind_of(&kind)?;
     let t = templates::of(read.db(), kind).await?;
-    let form = Words { subject: t.subject, body: t.body, only: String::new(), contact_id: asked.contact_id };
-    Ok(ui::page(&page(&mut read, kind, form, FieldErrors::default()).await?)?.into_response())
+    let form = Form::default().with("subject", t.subject).with("body", t.body).with("contact_id", asked.contact_id);
+    Ok(ui::page(&page(&mut read, kind, form).await?)?.into_response())
 }
 
-async fn page(read: &mut Read, kind: MessageKind, form: Words, errors: FieldErrors) -> Result<Page> {
+async fn page(read: &mut Read, kind: MessageKind, form: Form) -> Result<Page> {
     let is_own = templates::of(read.db(), kind).await?.is_own;
-    let (sample, vars) = sample(read, form.contact_id.parse().ok()).await?;
+    let (sample, vars) = sample(read, form.parsed("contact_id")).await?;
     Ok(Page {
         head: ui::Head::of(read, "settings").title(kind.word()).back("/settings/messages", "Message templates"),
         kind,
         is_own,
         variables: templates::variables(kind),
-        subject: templates::render(&form.subject, &vars),
-        text: templates::render(&form.body, &vars),
+        subject: templates::render(form.raw("subject"), &vars),
+        text: templates::render(form.raw("body"), &vars),
         vars: serde_json::to_string(&vars)?,
         sample,
         form,
-        errors,
     })
 }
 
@@ -169,35 +155,23 @@ async fn sample(read: &mut Read, contact: Option<ContactId>) -> Result<(String, 
     Ok((vars.get("customer_name").cloned().unwrap_or_default(), vars))
 }
 
-/// `POST /settings/messages/{kind}`
-pub async fn save(write: Write, Path(kind): Path<String>, form: Posted<Words>) -> Result<Response> {
+/// `POST /settings/messages/{kind}`: saves; with `only=preview` shows the preview without saving.
+pub async fn save(write: Write, Path(kind): Path<String>, mut form: Form) -> Result<Response> {
     let kind = kind_of(&kind)?;
-    let typed = form.value;
-    if typed.only == "preview" {
-        let mut read = write.read().await?;
-        let mut errors = FieldErrors::default();
-        for (field, text) in [("subject", &typed.subject), ("body", &typed.body)] {
-            if let Err(message) = templates::check(kind, text) {
-                errors.add(field, message);
-            }
+    let words = |name: &str| form.raw(name).to_owned();
+    let set = SetTemplate { kind, subject: words("subject"), body: words("body") };
+    if form.get("only") == "preview" {
+        for name in ["subject", "body"] {
+            form.must(name, |text| templates::check(kind, text));
         }
-        let is_right = errors.is_empty();
-        let page = page(&mut read, kind, typed, errors).await?;
-        return Ok(if is_right { ui::page(&page)?.into_response() } else { ui::invalid(&page)?.into_response() });
+        let status = if form.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        return Ok(ui::with_status(status, &page(&mut write.read().await?, kind, form).await?)?.into_response());
     }
-    let set = SetTemplate { kind, subject: typed.subject.clone(), body: typed.body.clone() };
-    match write.act(&form.meta, set).await {
-        Ok(_) => Ok(ui::redirect("/settings/messages", "Saved")),
-        Err(Error::Invalid(errors)) => {
-            let mut read = write.read().await?;
-            Ok(ui::invalid(&page(&mut read, kind, typed, errors).await?)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
+    form.run(&write, Some(set), |_| ui::redirect("/settings/messages", "Saved"), async |r, form| page(r, kind, form).await).await
 }
 
 /// `POST /settings/messages/{kind}/reset`
-pub async fn reset(write: Write, Path(kind): Path<String>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn reset(write: Write, Path(kind): Path<String>, form: Form) -> Result<Response> {
     write.act(&form.meta, ResetTemplate { kind: kind_of(&kind)? }).await?;
     Ok(ui::redirect("/settings/messages", "Back to our own words"))
 }

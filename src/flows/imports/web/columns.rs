@@ -1,6 +1,10 @@
 //! The column mapping on a file's preview: one select per column, and the posted choices.
 
-use super::{Import, Kind, Typed};
+use std::collections::BTreeMap;
+
+use ui::Form;
+
+use super::{Import, Kind};
 use crate::imports::{
     actions::ColumnChoice,
     reading::{Reading, SeenColumn},
@@ -18,13 +22,13 @@ pub struct Columns {
     /// Whether the section is expanded, because columns are missing or unmapped.
     pub is_open: bool,
     /// The stored values of the selects, to detect changes.
-    before: Typed,
+    before: BTreeMap<String, String>,
 }
 
 impl Columns {
     /// Whether the posted mapping differs from the stored one, which the preview was made from.
-    pub fn differ(&self, typed: &Typed) -> bool {
-        self.before.iter().any(|(name, value)| typed.get(name).is_some_and(|t| t != value))
+    pub fn differ(&self, form: &Form) -> bool {
+        self.before.iter().any(|(name, value)| form.has(name) && form.get(name) != value)
     }
 }
 
@@ -33,11 +37,11 @@ fn name(column: &SeenColumn) -> String {
 }
 
 /// Builds the selects, showing posted values instead of stored ones if there are any.
-pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
+pub fn of(reading: &Reading, import: &Import, form: &Form) -> Columns {
     let mut choices = vec![ui::Choice::new("", "Leave out")];
     choices.extend(reading.kind.columns().iter().map(|c: &Column| ui::Choice::new(c.name(), c.name())));
     let shown = |c: &&SeenColumn| c.field.is_some() || !c.sample.is_empty();
-    let now = |name: &str, stored: &str| typed.get(name).cloned().unwrap_or_else(|| stored.to_owned());
+    let now = |name: &str, stored: &str| if form.has(name) { form.owned(name) } else { stored.to_owned() };
     let select = |c: &SeenColumn| {
         let stored = c.field.as_deref().unwrap_or_default();
         let label = if c.header.is_empty() { format!("Column {}", c.column + 1) } else { c.header.clone() };
@@ -45,14 +49,14 @@ pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
         ui::select(&name(c), &label).choices(&choices).value(now(&name(c), stored)).hint(hint)
     };
     let kinds: Vec<ui::Choice> = Kind::ALL.into_iter().map(|k| ui::Choice::new(k.key(), k.label())).collect();
-    let mut before: Typed = reading.columns.iter().filter(shown).map(|c| (name(c), c.field.clone().unwrap_or_default())).collect();
+    let mut before: BTreeMap<_, _> = reading.columns.iter().filter(shown).map(|c| (name(c), c.field.clone().unwrap_or_default())).collect();
     before.insert("kind".into(), import.kind.clone());
     let shown: Vec<&SeenColumn> = reading.columns.iter().filter(shown).collect();
     Columns {
         kind: ui::select("kind", "This file holds").choices(&kinds).value(now("kind", &import.kind)),
         recognised: shown.iter().filter(|c| c.field.is_some()).count(),
         empty: reading.columns.len() - shown.len(),
-        is_open: !reading.missing.is_empty() || shown.iter().any(|c| c.field.is_none()) || typed.contains_key("kind"),
+        is_open: !reading.missing.is_empty() || shown.iter().any(|c| c.field.is_none()) || form.has("kind"),
         missing: reading.missing.clone(),
         fields: shown.into_iter().map(select).collect(),
         before,
@@ -60,10 +64,10 @@ pub fn of(reading: &Reading, import: &Import, typed: &Typed) -> Columns {
 }
 
 /// The column choices of a posted preview.
-pub fn chosen(typed: &Typed) -> Vec<ColumnChoice> {
-    let choice = |(name, field): (&String, &String)| {
+pub fn chosen(form: &Form) -> Vec<ColumnChoice> {
+    let choice = |(name, field): (&str, &str)| {
         let column = name.strip_prefix("column_")?.parse().ok()?;
-        (!field.is_empty()).then(|| ColumnChoice { column, field: field.clone() })
+        (!field.is_empty()).then(|| ColumnChoice { column, field: field.to_owned() })
     };
-    typed.iter().filter_map(choice).collect()
+    form.fields().filter_map(choice).collect()
 }

@@ -24,13 +24,12 @@ use super::{
     square::DateQuestion,
 };
 use platform::{
-    action::Meta,
-    error::{Error, FieldError, FieldErrors, Result},
-    form::Posted,
+    error::{Error, FieldErrors, Result},
     ids::ImportId,
     query,
     tenant::{Read, Write},
 };
+use ui::Form;
 
 /// Rows per page.
 const PAGE: i64 = 50;
@@ -48,7 +47,7 @@ struct Index {
     first: Option<String>,
     /// Number of files of the same upload that were stored.
     kept: usize,
-    errors: FieldErrors,
+    form: Form,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,10 +61,10 @@ pub struct ListQuery {
 
 /// `GET /imports`
 pub async fn index(mut read: Read, Query(asked): Query<ListQuery>) -> Result<ui::Html> {
-    ui::page(&list(&mut read, asked, FieldErrors::default()).await?)
+    ui::page(&list(&mut read, asked, Form::default()).await?)
 }
 
-async fn list(read: &mut Read, asked: ListQuery, errors: FieldErrors) -> Result<Index> {
+async fn list(read: &mut Read, asked: ListQuery, form: Form) -> Result<Index> {
     let state = serde_json::from_value::<ImportState>(serde_json::json!(asked.state)).ok();
     let before = asked.cursor.as_deref().map(query::decode_cursor::<Uuid>).transpose()?;
     let search = Some(asked.search.trim().to_owned()).filter(|s| !s.is_empty());
@@ -79,59 +78,58 @@ async fn list(read: &mut Read, asked: ListQuery, errors: FieldErrors) -> Result<
         .title("Import")
         .sub("Bring your customers, services and history from Square.")
         .back("/settings", "Settings");
-    Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, kept: 0, errors })
+    Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, kept: 0, form })
 }
 
 /// `POST /imports`: stores one or more files; each becomes an import to preview.
 pub async fn upload(write: Write, request: Request) -> Result<Response> {
-    let (files, mut meta) = files(request).await?;
-    if files.is_empty() {
-        let errors = FieldErrors(vec![problem("Choose a CSV file.")]);
-        let mut read = write.read().await?;
-        return Ok(ui::invalid(&list(&mut read, ListQuery::default(), errors).await?)?.into_response());
-    }
+    let (files, mut form) = files(request).await?;
     let (mut errors, mut made) = (FieldErrors::default(), Vec::new());
-    let key = meta.key.take();
+    if files.is_empty() {
+        errors.add("file", "Choose a CSV file.");
+    }
+    let key = form.meta.key.take();
     for (n, (name, bytes)) in files.into_iter().enumerate() {
-        let meta = Meta { key: key.as_ref().map(|k| format!("{k}:{n}")), ..meta.clone() };
+        form.meta.key = key.as_ref().map(|k| format!("{k}:{n}"));
         let action = PreviewImport { file_name: name.clone(), content_base64: STANDARD.encode(bytes), ..PreviewImport::default() };
-        match write.act(&meta, action).await {
-            Ok(previewed) => made.push(previewed.id),
-            Err(Error::Invalid(e)) => errors.0.extend(e.0.into_iter().map(|e| problem(&format!("{name}: {}", e.message)))),
-            Err(e) => return Err(e),
+        match form.act(&write, Some(action)).await? {
+            Some(previewed) => made.push(previewed.id),
+            None => {
+                let refused = std::mem::take(&mut form);
+                let words = refused.errors.0.iter().map(|e| &e.message).chain(Some(&refused.notice).filter(|n| !n.is_empty()));
+                words.for_each(|words| errors.add("file", format!("{name}: {words}")));
+                form.meta = refused.meta;
+            }
         }
     }
-    match (errors.0.is_empty(), made.as_slice()) {
+    let kept = made.len();
+    match (errors.is_empty(), made.as_slice()) {
         (true, [one]) => Ok(ui::redirect(&format!("/imports/{one}"), "")),
         (true, many) => Ok(ui::redirect("/imports", &format!("{} files read. Look at each and run it.", many.len()))),
-        (false, kept) => {
-            let mut read = write.read().await?;
-            let page = Index { kept: kept.len(), ..list(&mut read, ListQuery::default(), errors).await? };
-            Ok(ui::invalid(&page)?.into_response())
+        (false, _) => {
+            let mut form = Form::default();
+            form.settle::<()>(Err(errors.into()))?;
+            form.again(&write, async |r, form| Ok(Index { kept, ..list(r, ListQuery::default(), form).await? })).await
         }
     }
 }
 
-fn problem(message: &str) -> FieldError {
-    FieldError { field: "file".into(), message: message.into(), code: "invalid".into() }
-}
-
-async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
+async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Form)> {
     let broken = || FieldErrors::one("file", "The upload broke off. Please choose the file again.");
     let mut parts = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
-    let (mut files, mut meta) = (Vec::new(), Meta::default());
+    let (mut files, mut form) = (Vec::new(), Form::default());
     while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
         let (name, file) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
         let bytes = part.bytes().await.map_err(|_| Error::TooLarge)?;
         match (name.as_str(), file) {
-            ("_key", _) => meta.key = Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|k| !k.is_empty()),
-            ("_org", _) => meta.org = String::from_utf8_lossy(&bytes).parse().ok(),
+            ("_key", _) => form.meta.key = Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|k| !k.is_empty()),
+            ("_org", _) => form.meta.org = String::from_utf8_lossy(&bytes).parse().ok(),
             // Without a chosen file, a form sends one empty file without a name.
             ("file", Some(file)) if !file.is_empty() || !bytes.is_empty() => files.push((file, bytes.to_vec())),
             _ => {}
         }
     }
-    Ok((files, meta))
+    Ok((files, form))
 }
 
 /// The largest upload, in bytes: all of its files together.
@@ -163,12 +161,8 @@ struct Show {
     next: Option<String>,
     first: Option<String>,
     undo: Option<UndoPlan>,
-    typed: Typed,
-    errors: FieldErrors,
+    form: Form,
 }
-
-/// Posted values, to redisplay.
-type Typed = BTreeMap<String, String>;
 
 impl Show {
     /// Formats a sample date as read in `order`, such as "10 May 2026".
@@ -184,13 +178,10 @@ impl Show {
     fn question(&self, question: &DateQuestion) -> ui::Field {
         let name = question.field();
         let choice = |value, label, order| ui::Choice::new(value, label).hint(Self::samples(question, order));
-        ui::radios(&name, &format!("How are dates written in “{}”?", question.column))
-            .choices(&[
-                choice("month_first", "Month first (as in the United States)", DateOrder::MonthFirst),
-                choice("day_first", "Day first", DateOrder::DayFirst),
-            ])
-            .value(self.typed.get(&name))
-            .errors(&self.errors)
+        self.form.radios(&name, format!("How are dates written in “{}”?", question.column)).choices(&[
+            choice("month_first", "Month first (as in the United States)", DateOrder::MonthFirst),
+            choice("day_first", "Day first", DateOrder::DayFirst),
+        ])
     }
 }
 
@@ -204,11 +195,11 @@ pub struct RowsQuery {
 
 /// `GET /imports/{id}`: reloads itself while a job is running.
 pub async fn show(mut read: Read, Path(id): Path<ImportId>, Query(asked): Query<RowsQuery>) -> Result<Response> {
-    let page = one(&mut read, id, asked, Typed::new(), FieldErrors::default()).await?;
+    let page = one(&mut read, id, asked, Form::default()).await?;
     Ok(ui::again_in(page.import.state.is_busy().then_some(2), ui::page(&page)?))
 }
 
-async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, typed: Typed, errors: FieldErrors) -> Result<Show> {
+async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, form: Form) -> Result<Show> {
     let import = data::import(read.db(), id).await?;
     let outcome = Outcome::ALL.into_iter().find(|o| o.name() == asked.outcome).map(Outcome::name);
     let mut rows = data::rows(read.db(), id, outcome, asked.after, PAGE + 1).await?;
@@ -218,19 +209,19 @@ async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, typed: Typed, erro
     let next = rows.last().filter(|_| has_more).map(|r| link(r.line));
     let undo = if import.state.can_undo() { Some(data::undo_plan(read.db(), id).await?) } else { None };
     let twin = if import.state == ImportState::Previewed { data::twin(read.db(), id).await? } else { None };
-    let preview = if import.state.can_run() { preview(read, &import, &typed).await? } else { None };
+    let preview = if import.state.can_run() { preview(read, &import, &form).await? } else { None };
     let head = ui::Head::of(read, "settings").title(import.label()).sub(import.file_name.clone()).back("/imports", "Import");
     let first = (asked.after > 0).then(|| link(0));
-    Ok(Show { head, import, preview, twin, rows, outcome: asked.outcome, next, first, undo, typed, errors })
+    Ok(Show { head, import, preview, twin, rows, outcome: asked.outcome, next, first, undo, form })
 }
 
-async fn preview(read: &mut Read, import: &Import, typed: &Typed) -> Result<Option<Preview>> {
+async fn preview(read: &mut Read, import: &Import, form: &Form) -> Result<Option<Preview>> {
     let Some(kind) = Kind::from_key(&import.kind) else { return Ok(None) };
     // A file that can't be read any more has no preview; only its rows are shown.
     let Ok(bytes) = data::bytes(read.db(), import.file_id).await else { return Ok(None) };
     let Ok(reading) = reading::read(&bytes, kind, &read.who.country, &import.choices) else { return Ok(None) };
     Ok(Some(Preview {
-        columns: columns::of(&reading, import, typed),
+        columns: columns::of(&reading, import, form),
         plan: reading.plan(),
         samples: reading.samples(8),
         taken_count: reading.total.saturating_sub(reading.refused.len()),
@@ -243,41 +234,29 @@ async fn preview(read: &mut Read, import: &Import, typed: &Typed) -> Result<Opti
 }
 
 /// `POST /imports/{id}/columns`: changes the column mapping and shows the new preview.
-pub async fn map(write: Write, Path(id): Path<ImportId>, form: Posted<Typed>) -> Result<Response> {
-    let action = MapImport { import_id: id, kind: form.value.get("kind").cloned(), columns: columns::chosen(&form.value) };
-    match write.act(&form.meta, action).await {
-        Ok(_) => Ok(ui::redirect(&format!("/imports/{id}"), "This is how the file reads now.")),
-        Err(Error::Invalid(errors)) => again(&write, id, form.value, errors).await,
-        Err(e) => Err(e),
-    }
+pub async fn map(write: Write, Path(id): Path<ImportId>, form: Form) -> Result<Response> {
+    let action = MapImport { import_id: id, kind: form.some("kind").map(str::to_owned), columns: columns::chosen(&form) };
+    let done = |_| ui::redirect(&format!("/imports/{id}"), "This is how the file reads now.");
+    form.run(&write, Some(action), done, async |r, form| one(r, id, RowsQuery::default(), form).await).await
 }
 
 /// `POST /imports/{id}/run`
-pub async fn run(write: Write, Path(id): Path<ImportId>, form: Posted<Typed>) -> Result<Response> {
+pub async fn run(write: Write, Path(id): Path<ImportId>, mut form: Form) -> Result<Response> {
     let mut read = write.read().await?;
     let import = data::import(read.db(), id).await?;
-    let preview = if import.state == ImportState::Previewed { preview(&mut read, &import, &Typed::new()).await? } else { None };
+    let preview = if import.state == ImportState::Previewed { preview(&mut read, &import, &Form::default()).await? } else { None };
     drop(read);
     let mut date_orders = BTreeMap::new();
     if let Some(preview) = preview {
-        if preview.columns.differ(&form.value) {
-            let mut errors = FieldErrors::default();
-            errors.add("columns", "You changed columns: look at how the file reads with them first.");
-            return again(&write, id, form.value, errors).await;
+        if preview.columns.differ(&form) {
+            form.errors.add("columns", "You changed columns: look at how the file reads with them first.");
         }
-        let answer = |q: &DateQuestion| Some((q.column.clone(), order(form.value.get(&q.field())?)?));
+        let answer = |q: &DateQuestion| Some((q.column.clone(), order(form.get(&q.field()))?));
         date_orders = preview.questions.iter().filter_map(answer).collect();
     }
-    match write.act(&form.meta, RunImport { import_id: id, date_orders, date_order: None }).await {
-        Ok(_) => Ok(ui::redirect(&format!("/imports/{id}"), "The import is under way. You may leave this page.")),
-        Err(Error::Invalid(errors)) => again(&write, id, form.value, errors).await,
-        Err(e) => Err(e),
-    }
-}
-
-async fn again(write: &Write, id: ImportId, typed: Typed, errors: FieldErrors) -> Result<Response> {
-    let mut read = write.read().await?;
-    Ok(ui::invalid(&one(&mut read, id, RowsQuery::default(), typed, errors).await?)?.into_response())
+    let action = RunImport { import_id: id, date_orders, date_order: None };
+    let done = |_| ui::redirect(&format!("/imports/{id}"), "The import is under way. You may leave this page.");
+    form.run(&write, Some(action), done, async |r, form| one(r, id, RowsQuery::default(), form).await).await
 }
 
 fn order(typed: &str) -> Option<DateOrder> {
@@ -288,11 +267,8 @@ fn order(typed: &str) -> Option<DateOrder> {
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
-
 /// `POST /imports/{id}/undo`
-pub async fn undo(write: Write, Path(id): Path<ImportId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn undo(write: Write, Path(id): Path<ImportId>, form: Form) -> Result<Response> {
     write.act(&form.meta, UndoImport { import_id: id }).await?;
     Ok(ui::redirect(&format!("/imports/{id}"), "The import is being taken back."))
 }

@@ -2,15 +2,14 @@
 
 use axum::{
     extract::Path,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 
 use super::{Printed, printed, way_back};
 use crate::invoices::{
     InvoiceState,
-    actions::{How, IssueInvoice, RenewLink, SendInvoice, VoidInvoice},
+    actions::{How, IssueInvoice, Issued, RenewLink, SendInvoice, VoidInvoice, Voided},
     data::{self, Invoice, Sender},
     paper,
     pdf::Block,
@@ -19,22 +18,14 @@ use customers::contacts;
 use messages::outbox::{MessageKind, templates};
 use platform::{
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::InvoiceId,
     links::{self, LinkKind},
     qr,
     role::Capability,
     tenant::{Read, Write},
 };
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Typed {
-    how: String,
-    to: String,
-    message: String,
-}
+use ui::Form;
 
 #[derive(askama::Template)]
 #[template(path = "invoices/send.html")]
@@ -43,23 +34,14 @@ struct SendPage {
     invoice: Invoice,
     /// `None` for members who may not see prices.
     printed: Option<Printed>,
-    email: String,
     subject: String,
-    typed: Typed,
+    has_email: bool,
+    form: Form,
     /// The customer's link; `None` until the invoice is issued.
     link: Option<String>,
-    key: Option<String>,
-    errors: FieldErrors,
 }
 
-impl SendPage {
-    /// The value of the address field: the typed one, else the customer's.
-    fn to(&self) -> &str {
-        if self.typed.to.is_empty() { &self.email } else { &self.typed.to }
-    }
-}
-
-async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: FieldErrors) -> Result<SendPage> {
+async fn page(r: &mut Read, app: &App, id: InvoiceId, mut form: Form) -> Result<SendPage> {
     r.who.require_capability(Some(Capability::Invoices))?;
     let who = r.who.clone();
     let invoice = data::visible(r.db(), &who, id).await?;
@@ -75,90 +57,56 @@ async fn page(r: &mut Read, app: &App, id: InvoiceId, typed: Typed, errors: Fiel
     ]);
     let title = format!("Send {}", if invoice.number.is_some() { invoice.title() } else { "the invoice".into() });
     let back = way_back(&who, &invoice);
+    if form.get("to").is_empty() {
+        form.set("to", contact.email.as_deref());
+    }
+    // Errors whose field is not on this page stand at the top of the form.
+    form.errors.rename(|field| if matches!(field, "to" | "message") { field.to_owned() } else { String::new() });
     Ok(SendPage {
         head: ui::Head::of(r, "invoices").title(title).sub(contact.name).back(back.0, back.1),
         printed: who.sees_prices().then(|| printed(&invoice, &lines, &taxes)),
-        email: contact.email.unwrap_or_default(),
+        has_email: contact.email.is_some(),
         subject: templates::render(&template.subject, &vars),
-        typed,
+        form,
         link: link.map(|l| links::url(app, LinkKind::Invoice, l)),
-        key: None,
         invoice,
-        errors,
     })
 }
 
 /// `GET /invoices/{id}/send`: a preview and the ways to deliver it.
 pub async fn send_form(app: axum::extract::State<App>, mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
-    ui::page(&page(&mut r, &app, id, Typed::default(), FieldErrors::default()).await?)
+    ui::page(&page(&mut r, &app, id, Form::default()).await?)
 }
 
 /// `POST /invoices/{id}/send`
-pub async fn send(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> Result<Response> {
-    let (typed, meta) = (form.value, form.meta);
-    let Some(how) = How::of_name(&typed.how) else {
-        let mut errors = FieldErrors::default();
-        errors.add("", "Choose how it goes to the customer.");
-        let page = page(&mut w.read().await?, w.app(), id, typed, errors).await?;
-        return Ok(ui::invalid(&page)?.into_response());
+pub async fn send(w: Write, Path(id): Path<InvoiceId>, mut form: Form) -> Result<Response> {
+    let how = form.must("how", |name| How::of_name(name).ok_or("Choose how it goes to the customer."));
+    let some = |name: &str| form.some(name).map(str::to_owned);
+    let action = how.map(|how| SendInvoice { invoice_id: id, how, to: some("to"), message: some("message") });
+    let Some((sent, how)) = form.act(&w, action).await?.zip(how) else {
+        return form.again(&w, async |r, form| page(r, w.app(), id, form).await).await;
     };
-    let some = |text: &str| Some(text.trim().to_owned()).filter(|t| !t.is_empty());
-    match w.act(&meta, SendInvoice { invoice_id: id, how, to: some(&typed.to), message: some(&typed.message) }).await {
-        Ok(sent) => Ok(match how {
-            // Members who may not see prices have no access to the invoice's page and print view.
-            How::Email | How::Print if !w.who.sees_prices() => ui::redirect("/calendar", &format!("{} is on its way", sent.number)),
-            How::Email => ui::redirect(&format!("/invoices/{id}"), &format!("{} is on its way", sent.number)),
-            How::Print => ui::redirect(&format!("/invoices/{id}/print"), ""),
-            How::Link => ui::redirect(&format!("/invoices/{id}/send"), "Issued. Copy or share the link."),
-            How::Qr => ui::redirect(&format!("/invoices/{id}/collect"), ""),
-        }),
-        Err(Error::Invalid(errors)) => {
-            let mut page = page(&mut w.read().await?, w.app(), id, typed, general(errors)).await?;
-            page.key = meta.key;
-            Ok(ui::invalid(&page)?.into_response())
-        }
-        Err(Error::Conflict { message, .. }) if meta.is_of(w.who.org) => {
-            let page = page(&mut w.read().await?, w.app(), id, typed, FieldErrors::whole(message)).await?;
-            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
+    Ok(match how {
+        // Members who may not see prices have no access to the invoice's page and print view.
+        How::Email | How::Print if !w.who.sees_prices() => ui::redirect("/calendar", &format!("{} is on its way", sent.number)),
+        How::Email => ui::redirect(&format!("/invoices/{id}"), &format!("{} is on its way", sent.number)),
+        How::Print => ui::redirect(&format!("/invoices/{id}/print"), ""),
+        How::Link => ui::redirect(&format!("/invoices/{id}/send"), "Issued. Copy or share the link."),
+        How::Qr => ui::redirect(&format!("/invoices/{id}/collect"), ""),
+    })
 }
-
-/// Moves errors whose field is not on this page to the top of the form.
-fn general(mut errors: FieldErrors) -> FieldErrors {
-    for e in errors.0.iter_mut().filter(|e| !matches!(e.field.as_str(), "to" | "message")) {
-        e.field = String::new();
-    }
-    errors
-}
-
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
 
 /// `POST /invoices/{id}/issue`
-pub async fn issue(w: Write, Path(id): Path<InvoiceId>, form: Posted<Nothing>) -> Result<Response> {
-    match w.act(&form.meta, IssueInvoice { invoice_id: id }).await {
-        Ok(issued) => Ok(ui::redirect(&format!("/invoices/{id}"), &format!("Issued as {}", issued.number))),
-        Err(Error::Invalid(errors)) => {
-            let page = page(&mut w.read().await?, w.app(), id, Typed::default(), general(errors)).await?;
-            Ok(ui::invalid(&page)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Onward {
-    /// The page to return to: `collect`, else the invoice's own.
-    next: String,
+pub async fn issue(w: Write, Path(id): Path<InvoiceId>, form: Form) -> Result<Response> {
+    let done = |issued: Issued| ui::redirect(&format!("/invoices/{id}"), &format!("Issued as {}", issued.number));
+    form.run(&w, Some(IssueInvoice { invoice_id: id }), done, async |r, form| page(r, w.app(), id, form).await).await
 }
 
 /// `POST /invoices/{id}/link`
-pub async fn renew_link(w: Write, Path(id): Path<InvoiceId>, form: Posted<Onward>) -> Result<Response> {
+pub async fn renew_link(w: Write, Path(id): Path<InvoiceId>, form: Form) -> Result<Response> {
     w.act(&form.meta, RenewLink { invoice_id: id }).await?;
-    let to = if form.value.next == "collect" { format!("/invoices/{id}/collect") } else { format!("/invoices/{id}") };
+    // The page to return to: `collect`, else the invoice's own.
+    let to = if form.get("next") == "collect" { format!("/invoices/{id}/collect") } else { format!("/invoices/{id}") };
     Ok(ui::redirect(&to, "The customer has a new link"))
 }
 
@@ -214,61 +162,38 @@ pub async fn print(app: axum::extract::State<App>, mut r: Read, Path(id): Path<I
     })
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct VoidTyped {
-    reason: String,
-    reissue: String,
-}
-
 #[derive(askama::Template)]
 #[template(path = "invoices/void.html")]
 struct VoidPage {
     head: ui::Head,
     invoice: Invoice,
-    typed: VoidTyped,
-    key: Option<String>,
-    errors: FieldErrors,
+    form: Form,
 }
 
-async fn void_page(r: &mut Read, id: InvoiceId, typed: VoidTyped, errors: FieldErrors) -> Result<VoidPage> {
+async fn void_page(r: &mut Read, id: InvoiceId, mut form: Form) -> Result<VoidPage> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Invoices))?;
     let invoice = data::visible(r.db(), &who, id).await?;
+    if form.is_stale() {
+        // The page shows the change and asks for the decision once more.
+        form.notice += " Look at the invoice, then say again what to do.";
+    }
     let title = if invoice.number.is_some() { format!("Void {}", invoice.title()) } else { "Discard the draft".into() };
-    Ok(VoidPage {
-        head: ui::Head::of(r, "invoices").title(title).back(format!("/invoices/{id}"), invoice.title()),
-        invoice,
-        typed,
-        key: None,
-        errors,
-    })
+    let head = ui::Head::of(r, "invoices").title(title).back(format!("/invoices/{id}"), invoice.title());
+    Ok(VoidPage { head, form: form.version(invoice.version), invoice })
 }
 
 /// `GET /invoices/{id}/void`
 pub async fn void_form(mut r: Read, Path(id): Path<InvoiceId>) -> Result<ui::Html> {
-    ui::page(&void_page(&mut r, id, VoidTyped::default(), FieldErrors::default()).await?)
+    ui::page(&void_page(&mut r, id, Form::default()).await?)
 }
 
 /// `POST /invoices/{id}/void`
-pub async fn void(w: Write, Path(id): Path<InvoiceId>, form: Posted<VoidTyped>) -> Result<Response> {
-    let (typed, meta) = (form.value, form.meta);
-    match w.act(&meta, VoidInvoice { invoice_id: id, reason: typed.reason.clone(), reissue: !typed.reissue.is_empty() }).await {
-        Ok(voided) => Ok(match voided.draft_id {
-            Some(draft) => ui::redirect(&format!("/invoices/{draft}/edit"), "Voided. Here is the new draft."),
-            None => ui::redirect(&format!("/invoices/{id}"), "Voided"),
-        }),
-        Err(Error::Invalid(errors)) => {
-            let mut page = void_page(&mut w.read().await?, id, typed, errors).await?;
-            page.key = meta.key;
-            Ok(ui::invalid(&page)?.into_response())
-        }
-        Err(Error::Conflict { message, current }) if meta.is_of(w.who.org) => {
-            // The invoice was changed meanwhile: the page now shows the change and asks for the decision once more.
-            let message = if current.is_some() { format!("{message} Look at the invoice, then say again what to do.") } else { message };
-            let page = void_page(&mut w.read().await?, id, typed, FieldErrors::whole(message)).await?;
-            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
+pub async fn void(w: Write, Path(id): Path<InvoiceId>, form: Form) -> Result<Response> {
+    let action = VoidInvoice { invoice_id: id, reason: form.owned("reason"), reissue: form.is_on("reissue") };
+    let done = |voided: Voided| match voided.draft_id {
+        Some(draft) => ui::redirect(&format!("/invoices/{draft}/edit"), "Voided. Here is the new draft."),
+        None => ui::redirect(&format!("/invoices/{id}"), "Voided"),
+    };
+    form.run(&w, Some(action), done, async |r, form| void_page(r, id, form).await).await
 }

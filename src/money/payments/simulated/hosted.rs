@@ -5,7 +5,6 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{Session, only_in_demo, state, tell};
@@ -13,7 +12,6 @@ use crate::invoices;
 use platform::{
     app::App,
     error::{Error, Result},
-    form::Posted,
 };
 
 #[derive(Template)]
@@ -50,14 +48,8 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<ui::
     ui::page(&page_of(&find(&id)?, false))
 }
 
-#[derive(Deserialize)]
-pub struct Answer {
-    #[serde(default)]
-    how: String,
-}
-
 /// `POST /demo/stripe/pay/{session}`: lets the payment succeed or be declined.
-pub async fn answer(State(app): State<App>, Path(id): Path<String>, form: Posted<Answer>) -> Result<Response> {
+pub async fn answer(State(app): State<App>, Path(id): Path<String>, form: ui::Form) -> Result<Response> {
     only_in_demo(&app)?;
     let session = find(&id)?;
     if session.status != "open" {
@@ -68,7 +60,7 @@ pub async fn answer(State(app): State<App>, Path(id): Path<String>, form: Posted
                 "currency": session.currency, "metadata": session.metadata,
                 "last_payment_error": (status != "succeeded").then(|| json!({ "message": "Your card was declined." })) })
     };
-    if form.value.how != "succeed" {
+    if form.get("how") != "succeed" {
         tell(&app, "payment_intent.payment_failed", intent("requires_payment_method", 0)).await?;
         return Ok(ui::page(&page_of(&session, true))?.into_response());
     }

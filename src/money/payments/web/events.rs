@@ -13,7 +13,6 @@ use crate::payments::{
 };
 use platform::{
     error::Result,
-    form::Posted,
     ids::WebhookEventId,
     query::{decode_cursor, next_cursor},
     role::Capability,
@@ -56,11 +55,8 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     })
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
-
 /// `POST /settings/webhooks/{id}/reprocess`
-pub async fn reprocess(w: Write, Path(id): Path<WebhookEventId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn reprocess(w: Write, Path(id): Path<WebhookEventId>, form: ui::Form) -> Result<Response> {
     w.act(&form.meta, ReprocessEvent { event_id: id }).await?;
     Ok(ui::redirect("/settings/webhooks", "It is worked off again"))
 }

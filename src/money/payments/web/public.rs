@@ -17,8 +17,8 @@ use crate::{
     payments::{PaymentState, account, checkout, data},
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::{Posted, fresh_key},
+    error::{Error, Result},
+    form::fresh_key,
     ids::InvoiceId,
     links::LinkKind,
     money::{Currency, round},
@@ -26,6 +26,7 @@ use platform::{
     tenant::Read,
     visitor::Visitor,
 };
+use ui::Form;
 
 /// Suggested tips, in per cent of the amount to pay.
 const TIPS: [i64; 3] = [10, 15, 20];
@@ -34,13 +35,6 @@ const TIPS: [i64; 3] = [10, 15, 20];
 #[serde(default)]
 pub struct Asked {
     paid: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Pay {
-    tip: String,
-    tip_own: String,
 }
 
 struct Tip {
@@ -65,8 +59,7 @@ struct Page {
     /// The amount that "Pay" charges, before a tip.
     to_pay: String,
     tips: Vec<Tip>,
-    typed: Pay,
-    errors: FieldErrors,
+    form: Form,
 }
 
 #[derive(askama::Template)]
@@ -96,9 +89,8 @@ async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: boo
         can_pay,
         to_pay: money.format(payable),
         tips: TIPS.map(|p| Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(share(payable, p, money))) }).into(),
-        typed: Pay::default(),
+        form: Form::default(),
         invoice,
-        errors: FieldErrors::default(),
     })
 }
 
@@ -136,45 +128,39 @@ pub async fn pdf(visitor: Visitor) -> Result<Response> {
     Ok(pdf_answer(&name, bytes))
 }
 
-fn tip(typed: &Pay, due: Decimal, money: Currency) -> Result<Decimal> {
-    match typed.tip.as_str() {
-        "" | "0" => Ok(Decimal::ZERO),
-        "own" => money.parse(&typed.tip_own).map_err(|e| FieldErrors::one("tip_own", e.0)),
-        percent => {
+fn tip(form: &mut Form, due: Decimal, money: Currency) -> Option<Decimal> {
+    let chosen = form.owned("tip");
+    match chosen.as_str() {
+        "" | "0" => Some(Decimal::ZERO),
+        "own" => form.must("tip_own", |typed| money.parse(typed)),
+        percent => form.must("tip_own", |_| {
             let known = percent.parse().ok().filter(|p| TIPS.contains(p));
-            known.map(|p| share(due, p, money)).ok_or_else(|| FieldErrors::one("tip_own", "Choose a tip from the list, or none."))
-        }
+            known.map(|p| share(due, p, money)).ok_or("Choose a tip from the list, or none.")
+        }),
     }
 }
 
 /// `POST /i/{token}`: redirects to the payment page. However often it is posted, only one page can be paid.
-pub async fn pay(visitor: Visitor, form: Posted<Pay>) -> Result<Response> {
+pub async fn pay(visitor: Visitor, mut form: Form) -> Result<Response> {
     let (mut read, invoice) = opened(&visitor).await?;
     let Some(invoice) = invoice else { return replaced(&mut read).await };
     let here = format!("/i/{}", visitor.token);
     let address = visitor.app().url(&here);
     let payable = data::payable(read.db(), &invoice).await?;
-    let result = match tip(&form.value, payable, invoice.money()) {
-        Ok(tip) => {
+    let result = match tip(&mut form, payable, invoice.money()) {
+        Some(tip) => {
             let write = visitor.write().await?;
             checkout::open(visitor.app(), &write, read, &address, tip).await
         }
-        Err(e) => Err(e),
+        None => Err(form.errors.clone().into()),
     };
-    let why = match result {
-        Ok(checkout::Opened::Go(url)) => return Ok(ui::redirect(&url, "")),
-        Ok(checkout::Opened::Paid) => return Ok(ui::redirect(&format!("{here}?paid=1"), "")),
-        Err(why @ (Error::Invalid(_) | Error::Conflict { .. } | Error::Provider(_))) => why,
-        Err(e) => return Err(e),
-    };
+    match form.settle(result)? {
+        Some(checkout::Opened::Go(url)) => return Ok(ui::redirect(&url, "")),
+        Some(checkout::Opened::Paid) => return Ok(ui::redirect(&format!("{here}?paid=1"), "")),
+        None => {}
+    }
     let (mut read, opened) = visitor.read(LinkKind::Invoice).await?;
     let invoice = invoices::data::invoice(read.db(), InvoiceId(opened.subject)).await?;
-    let mut page = page(&visitor, &mut read, invoice, false).await?;
-    let status = why.status();
-    page.typed = form.value;
-    match why {
-        Error::Invalid(errors) => page.errors = errors,
-        other => page.errors.add("", other.message()),
-    }
-    Ok(ui::with_status(status, &page)?.into_response())
+    let page = Page { form, ..page(&visitor, &mut read, invoice, false).await? };
+    Ok(ui::with_status(page.form.status(), &page)?.into_response())
 }

@@ -46,9 +46,9 @@ pub struct NewBusiness {
 }
 
 impl NewBusiness {
-    /// Returns field errors for invalid input.
-    pub fn check(&self) -> Result<()> {
-        self.validate().map_err(|report| Error::Invalid(FieldErrors::from(report)))
+    /// Returns the errors of the fields.
+    pub fn faults(&self) -> FieldErrors {
+        self.validate().map_err(FieldErrors::from).err().unwrap_or_default()
     }
 }
 
@@ -72,7 +72,7 @@ pub async fn found(app: &App, founder: Founder, new: &NewBusiness, origin: &Orig
 }
 
 async fn make(db: &mut PgConnection, app: &App, founder: Founder, new: &NewBusiness, origin: &Origin) -> Result<OrgId> {
-    new.check()?;
+    new.faults().into_result()?;
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended('found a business', 0))").execute(&mut *db).await?;
     if theirs(db, founder.user).await?.iter().any(|(org, _, _)| *org == new.id) {
         return Ok(new.id);

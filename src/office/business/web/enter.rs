@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use serde::Deserialize;
 
 use super::zone_name;
 use crate::{
@@ -15,19 +14,19 @@ use crate::{
         self, BROWSER_COOKIE,
         actions::Proof,
         data::Business,
-        web::{Nothing, after, dead_link, send, signed_in, wrong_code},
+        web::{after, dead_link, send, signed_in, wrong_code},
     },
 };
 use platform::{
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::OrgId,
     money::Currency,
     rate,
     role::MemberState,
     tenant::{self, SignedIn, origin},
 };
+use ui::Form;
 
 fn user_agent(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default()
@@ -47,17 +46,11 @@ pub async fn by_link(State(app): State<App>, Path(token): Path<String>, parts: P
     }
 }
 
-#[derive(Debug, Deserialize)]
-pub struct CodeForm {
-    #[serde(default)]
-    code: String,
-}
-
 /// `POST /sign-in/code`: signs in by the six-digit code, in the browser that requested it.
-pub async fn by_code(State(app): State<App>, parts: Parts, form: Posted<CodeForm>) -> Result<Response> {
+pub async fn by_code(State(app): State<App>, parts: Parts, form: Form) -> Result<Response> {
     slowed(&app, &parts).await?;
     let browser = tenant::cookie(&parts.headers, BROWSER_COOKIE).unwrap_or_default();
-    match come_in(&app, Proof::Code { code: &form.value.code, browser: &browser }, &parts).await? {
+    match come_in(&app, Proof::Code { code: form.get("code"), browser: &browser }, &parts).await? {
         Some(response) => Ok(response),
         None => wrong_code(&app, &parts.headers).await,
     }
@@ -90,36 +83,23 @@ pub async fn index(State(app): State<App>, who: SignedIn) -> Result<ui::Html> {
 }
 
 /// `POST /businesses/{id}/enter`: switches to the business, accepting an open invitation.
-pub async fn switch(State(app): State<App>, who: SignedIn, Path(id): Path<OrgId>, parts: Parts, _: Posted<Nothing>) -> Result<Response> {
+pub async fn switch(State(app): State<App>, who: SignedIn, Path(id): Path<OrgId>, parts: Parts, _: Form) -> Result<Response> {
     actions::accept(&app, Founder { user: who.user, session: who.session }, id, &origin(&parts, &app)).await?;
     Ok(ui::redirect("/", ""))
-}
-
-/// The fields of the sign-up form.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct NewForm {
-    id: String,
-    name: String,
-    person: String,
-    email: String,
-    time_zone: String,
-    currency: String,
 }
 
 #[derive(Template)]
 #[template(path = "business/new.html")]
 struct NewPage {
-    form: NewForm,
+    form: Form,
     /// Nobody is signed in, so the form asks for an address, which must be proven first.
     asks_email: bool,
     currencies: Vec<ui::Choice>,
-    errors: FieldErrors,
 }
 
-fn new_page(form: NewForm, asks_email: bool, errors: FieldErrors) -> NewPage {
+fn new_page(form: Form, asks_email: bool) -> NewPage {
     let currencies = Currency::all().map(|c| ui::Choice::new(c.code(), format!("{} · {}", c.code(), c.name()))).collect();
-    NewPage { form, asks_email, currencies, errors }
+    NewPage { form, asks_email, currencies }
 }
 
 /// `GET /businesses/new`
@@ -128,36 +108,35 @@ pub async fn new(State(app): State<App>, mut parts: Parts) -> Result<Response> {
     if !identity::data::may_found(&app, who.as_ref().map(|w| w.user)).await? {
         return Err(Error::Forbidden);
     }
-    let form = NewForm { id: OrgId::new().to_string(), time_zone: "America/New_York".into(), currency: "USD".into(), ..NewForm::default() };
-    Ok(ui::page(&new_page(form, who.is_none(), FieldErrors::default()))?.into_response())
+    let form = Form::default().with("id", OrgId::new().0).with("time_zone", "America/New_York").with("currency", "USD");
+    Ok(ui::page(&new_page(form, who.is_none()))?.into_response())
 }
 
 /// `POST /businesses`: creates the business for a signed-in user. Anybody else gets a sign-in mail first; using it creates the business.
-pub async fn create(State(app): State<App>, mut parts: Parts, form: Posted<NewForm>) -> Result<Response> {
+pub async fn create(State(app): State<App>, mut parts: Parts, mut form: Form) -> Result<Response> {
     let who = SignedIn::from_request_parts(&mut parts, &app).await.ok();
-    match create_or_ask(&app, &parts, who.as_ref(), &form.value).await {
-        Err(Error::Invalid(errors)) => Ok(ui::invalid(&new_page(form.value, who.is_none(), errors))?.into_response()),
-        done => done,
+    let created = create_or_ask(&app, &parts, who.as_ref(), &mut form).await;
+    match form.settle(created)? {
+        Some(response) => Ok(response),
+        None => Ok(ui::with_status(form.status(), &new_page(form, who.is_none()))?.into_response()),
     }
 }
 
-async fn create_or_ask(app: &App, parts: &Parts, who: Option<&SignedIn>, form: &NewForm) -> Result<Response> {
+async fn create_or_ask(app: &App, parts: &Parts, who: Option<&SignedIn>, form: &mut Form) -> Result<Response> {
     if !identity::data::may_found(app, who.map(|w| w.user)).await? {
         return Err(Error::Forbidden);
     }
     let new = NewBusiness {
-        id: form.id.parse().unwrap_or_default(),
-        name: form.name.clone(),
-        time_zone: zone_name(&form.time_zone),
-        currency: form.currency.clone(),
-        person: form.person.clone(),
+        id: form.parsed("id").unwrap_or_default(),
+        name: form.owned("name"),
+        time_zone: zone_name(form.get("time_zone")),
+        currency: form.owned("currency"),
+        person: form.owned("person"),
     };
-    let mut errors = match new.check() {
-        Err(Error::Invalid(errors)) => errors,
-        other => other.map(|()| FieldErrors::default())?,
-    };
-    if let (None, Err(Error::Invalid(e))) = (who, identity::email(&form.email)) {
-        errors.0.extend(e.0);
+    let mut errors = new.faults();
+    if who.is_none() {
+        form.must("email", |typed| identity::email(typed).map_err(|e| e.message()));
+        errors.0.append(&mut form.errors.0);
     }
     errors.into_result()?;
     match who {
@@ -165,6 +144,6 @@ async fn create_or_ask(app: &App, parts: &Parts, who: Option<&SignedIn>, form: &
             actions::found(app, Founder { user: who.user, session: who.session }, &new, &origin(parts, app)).await?;
             Ok(ui::redirect("/", "Your business is ready."))
         }
-        None => send(app, parts, &form.email, "/", Some(serde_json::to_value(&new)?)).await,
+        None => send(app, parts, form.get("email"), "/", Some(serde_json::to_value(&new)?)).await,
     }
 }

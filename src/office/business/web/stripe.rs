@@ -1,34 +1,19 @@
 //! Settings page of the business's own Stripe account.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    response::{IntoResponse as _, Response},
-};
-use serde::Deserialize;
+use axum::{extract::State, response::Response};
 
-use crate::{
-    business::{
-        actions::{DisconnectStripe, SetStripe},
-        data::{self, Connection},
-        jobs,
-    },
-    identity::web::Nothing,
+use crate::business::{
+    actions::{DisconnectStripe, SetStripe},
+    data::{self, Connection},
+    jobs,
 };
 use platform::{
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     tenant::{Read, Write},
 };
-
-/// The keys as typed; never rendered back, not even when they are refused.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Form {
-    secret_key: String,
-    webhook_secret: String,
-}
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "business/stripe.html")]
@@ -36,7 +21,8 @@ struct Page {
     head: ui::Head,
     connection: Option<Connection>,
     webhook_url: Option<String>,
-    errors: FieldErrors,
+    /// The keys are never shown again, not even when they are refused.
+    form: Form,
 }
 
 impl Page {
@@ -50,30 +36,30 @@ impl Page {
     }
 }
 
-async fn render(app: &App, mut read: Read, errors: FieldErrors) -> Result<Page> {
+async fn render(app: &App, read: &mut Read, form: Form) -> Result<Page> {
     let connection = data::connections(read.db()).await?.into_iter().find(|c| c.provider == "stripe");
     let webhook_url = connection.as_ref().map(|c| app.url(&format!("/api/webhooks/stripe/{}", c.id)));
-    let head = ui::Head::of(&read, "settings").title("Stripe").sub("Be paid online, into your own account").back("/settings", "Settings");
-    Ok(Page { head, connection, webhook_url, errors })
+    let head = ui::Head::of(read, "settings").title("Stripe").sub("Be paid online, into your own account").back("/settings", "Settings");
+    Ok(Page { head, connection, webhook_url, form })
 }
 
 /// `GET /settings/stripe`
-pub async fn show(State(app): State<App>, read: Read) -> Result<ui::Html> {
-    ui::page(&render(&app, read, FieldErrors::default()).await?)
+pub async fn show(State(app): State<App>, mut read: Read) -> Result<ui::Html> {
+    ui::page(&render(&app, &mut read, Form::default()).await?)
 }
 
 /// `POST /settings/stripe`
-pub async fn save(State(app): State<App>, write: Write, form: Posted<Form>) -> Result<Response> {
-    let Form { secret_key, webhook_secret } = form.value;
-    match write.act(&form.meta, SetStripe { secret_key, webhook_secret }).await {
-        Ok(_) => test(write).await,
-        Err(Error::Invalid(errors)) => Ok(ui::invalid(&render(&app, write.read().await?, errors).await?)?.into_response()),
-        Err(e) => Err(e),
+pub async fn save(State(app): State<App>, write: Write, mut form: Form) -> Result<Response> {
+    let keys = |name: &str| form.raw(name).to_owned();
+    let action = SetStripe { secret_key: keys("secret_key"), webhook_secret: keys("webhook_secret") };
+    match form.act(&write, Some(action)).await? {
+        Some(_) => test(write).await,
+        None => form.again(&write, async |r, form| render(&app, r, form).await).await,
     }
 }
 
 /// `POST /settings/stripe/check`: checks the key during the request.
-pub async fn check(write: Write, _: Posted<Nothing>) -> Result<Response> {
+pub async fn check(write: Write, _: Form) -> Result<Response> {
     test(write).await
 }
 
@@ -88,7 +74,7 @@ async fn test(write: Write) -> Result<Response> {
 }
 
 /// `POST /settings/stripe/disconnect`
-pub async fn disconnect(write: Write, form: Posted<Nothing>) -> Result<Response> {
+pub async fn disconnect(write: Write, form: Form) -> Result<Response> {
     write.act(&form.meta, DisconnectStripe {}).await?;
     Ok(ui::redirect("/settings/stripe", "Disconnected. The keys are forgotten."))
 }

@@ -3,26 +3,21 @@
 use askama::Template;
 use axum::{
     extract::{Path, Query},
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
-use super::note_changes;
-use crate::{
-    business::{
-        actions::{InviteAgain, InviteMember, RemoveMember, UpdateMember},
-        data::{self, Member},
-    },
-    identity::web::Nothing,
+use crate::business::{
+    actions::{InviteAgain, InviteMember, RemoveMember, UpdateMember},
+    data::{self, Member},
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::Result,
     ids::MemberId,
     role::{MemberState, Permission, Role},
     tenant::{Read, Who, Write},
 };
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "business/team.html")]
@@ -74,21 +69,8 @@ fn roles(who: &Who) -> Vec<ui::Choice> {
     offered.map(|r| ui::Choice::new(r.name(), r.word()).hint(hint(r))).collect()
 }
 
-fn role_of(name: &str) -> Result<Role> {
-    Role::ALL.into_iter().find(|r| r.name() == name).ok_or_else(|| FieldErrors::one("role", "Choose a role."))
-}
-
-/// The member form as typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct Form {
-    name: String,
-    email: String,
-    phone: String,
-    role: String,
-    color: String,
-    is_technician: Option<String>,
-    may_send: Option<String>,
+fn role_of(form: &mut Form) -> Option<Role> {
+    form.must("role", |name| Role::ALL.into_iter().find(|r| r.name() == name).ok_or("Choose a role."))
 }
 
 #[derive(Template)]
@@ -97,48 +79,29 @@ struct Invite {
     head: ui::Head,
     form: Form,
     roles: Vec<ui::Choice>,
-    errors: FieldErrors,
 }
 
-fn invite_page(read: &Read, form: Form, errors: FieldErrors) -> Invite {
-    Invite {
-        head: ui::Head::of(read, "settings").title("Invite somebody").back("/settings/team", "Team"),
-        form,
-        roles: roles(&read.who),
-        errors,
-    }
+fn invite_page(read: &Read, form: Form) -> Invite {
+    let head = ui::Head::of(read, "settings").title("Invite somebody").back("/settings/team", "Team");
+    Invite { head, form, roles: roles(&read.who) }
 }
 
 /// `GET /settings/team/new`
 pub async fn new(read: Read) -> Result<ui::Html> {
-    ui::page(&invite_page(
-        &read,
-        Form { role: "staff".into(), is_technician: Some("on".into()), ..Form::default() },
-        FieldErrors::default(),
-    ))
+    ui::page(&invite_page(&read, Form::default().with("role", "staff").tick("is_technician", true)))
 }
 
 /// `POST /settings/team`
-pub async fn invite(write: Write, form: Posted<Form>) -> Result<Response> {
-    let f = &form.value;
-    let invited = match role_of(&f.role) {
-        Ok(role) => {
-            let invite = InviteMember {
-                id: None,
-                email: f.email.clone(),
-                name: f.name.clone(),
-                role,
-                is_technician: Some(f.is_technician.is_some()),
-            };
-            write.act(&form.meta, invite).await
-        }
-        Err(e) => Err(e),
-    };
-    match invited {
-        Ok(_) => Ok(ui::redirect("/settings/team", "The invitation is on its way.")),
-        Err(Error::Invalid(errors)) => Ok(ui::invalid(&invite_page(&write.read().await?, form.value, errors))?.into_response()),
-        Err(e) => Err(e),
-    }
+pub async fn invite(write: Write, mut form: Form) -> Result<Response> {
+    let action = role_of(&mut form).map(|role| InviteMember {
+        id: None,
+        email: form.owned("email"),
+        name: form.owned("name"),
+        role,
+        is_technician: Some(form.is_on("is_technician")),
+    });
+    let done = |_| ui::redirect("/settings/team", "The invitation is on its way.");
+    form.run(&write, action, done, async |r, form| Ok(invite_page(r, form))).await
 }
 
 #[derive(Template)]
@@ -147,14 +110,9 @@ struct Edit {
     head: ui::Head,
     member: Member,
     form: Form,
-    version: i32,
     roles: Vec<ui::Choice>,
     colors: Vec<ui::Choice>,
     allowed: Vec<&'static str>,
-    is_stale: bool,
-    /// An error that belongs to no field, such as disabling the last owner.
-    refused: Option<String>,
-    errors: FieldErrors,
 }
 
 impl Edit {
@@ -163,97 +121,83 @@ impl Edit {
     }
 }
 
-async fn edit(mut read: Read, id: MemberId, form: Option<Form>, errors: FieldErrors) -> Result<Edit> {
+fn filled(m: &Member) -> Form {
+    Form::default()
+        .version(m.version)
+        .with("name", &m.name)
+        .with("phone", &m.phone)
+        .with("role", m.role.name())
+        .with("color", m.color)
+        .tick("is_technician", m.is_technician)
+        .tick("may_send", m.may_send)
+}
+
+/// The fields compared with what others saved meanwhile.
+const LABELS: [(&str, &str); 6] = [
+    ("name", "Name"),
+    ("phone", "Phone"),
+    ("role", "Role"),
+    ("is_technician", "Goes to customers"),
+    ("may_send", "May send to customers"),
+    ("color", "In the calendar"),
+];
+
+/// The member's page; `refused` is the form of it that was refused.
+async fn edit(read: &mut Read, id: MemberId, refused: Option<Form>) -> Result<Edit> {
     let member = data::member(read.db(), id).await?;
-    let tick = |on: bool| on.then(|| "on".to_owned());
-    let form = form.unwrap_or_else(|| Form {
-        name: member.name.clone(),
-        email: member.email.clone(),
-        phone: member.phone.clone().unwrap_or_default(),
-        role: member.role.name().into(),
-        color: member.color.to_string(),
-        is_technician: tick(member.is_technician),
-        may_send: tick(member.may_send),
-    });
+    let mut form = Form::editing(filled(&member), refused, &LABELS);
+    let roles = roles(&read.who);
+    let colors: Vec<_> = (0..8).map(|n| ui::Choice::new(n, format!("Colour {}", n + 1))).collect();
+    form.spell("Role", &roles);
+    form.spell("In the calendar", &colors);
+    for label in ["Goes to customers", "May send to customers"] {
+        form.spell(label, &[ui::Choice::new("on", "yes"), ui::Choice::new("", "no")]);
+    }
     Ok(Edit {
-        head: ui::Head::of(&read, "settings").title(&member.name).sub(&member.email).back("/settings/team", "Team"),
-        version: member.version,
+        head: ui::Head::of(read, "settings").title(&member.name).sub(&member.email).back("/settings/team", "Team"),
         form,
-        roles: roles(&read.who),
-        colors: (0..8).map(|n| ui::Choice::new(n, format!("Colour {}", n + 1))).collect(),
+        roles,
+        colors,
         allowed: data::allowed_actions(&read.who, &member),
-        is_stale: false,
-        refused: None,
-        errors,
         member,
     })
 }
 
 /// `GET /settings/team/{id}`
-pub async fn show(read: Read, Path(id): Path<MemberId>) -> Result<ui::Html> {
-    ui::page(&edit(read, id, None, FieldErrors::default()).await?)
+pub async fn show(mut read: Read, Path(id): Path<MemberId>) -> Result<ui::Html> {
+    ui::page(&edit(&mut read, id, None).await?)
 }
 
 /// `POST /settings/team/{id}`
-pub async fn update(write: Write, Path(id): Path<MemberId>, form: Posted<Form>) -> Result<Response> {
-    let f = &form.value;
-    let saved = match role_of(&f.role) {
-        Ok(role) => {
-            let update = UpdateMember {
-                member_id: id,
-                name: Some(f.name.clone()),
-                phone: Some(f.phone.clone()),
-                role: Some(role),
-                is_technician: Some(f.is_technician.is_some()),
-                color: f.color.parse().ok(),
-                may_send: Some(f.may_send.is_some()),
-                disabled: None,
-            };
-            write.act(&form.meta, update).await
-        }
-        Err(e) => Err(e),
-    };
-    match saved {
-        Ok(_) => Ok(ui::redirect("/settings/team", "Saved.")),
-        Err(Error::Invalid(errors)) => {
-            let mut page = edit(write.read().await?, id, Some(form.value), errors).await?;
-            page.version = form.meta.if_version.unwrap_or(page.version);
-            Ok(ui::invalid(&page)?.into_response())
-        }
-        Err(Error::Conflict { current: Some(_), .. }) => {
-            let mut page = edit(write.read().await?, id, Some(form.value), FieldErrors::default()).await?;
-            page.is_stale = true;
-            let (f, m) = (page.form.clone(), page.member.clone());
-            let fields = [
-                ("name", f.name.as_str(), m.name),
-                ("phone", f.phone.as_str(), m.phone.unwrap_or_default()),
-                ("role", f.role.as_str(), m.role.name().into()),
-            ];
-            note_changes(&mut page.errors, &fields);
-            Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
-        }
-        Err(Error::Conflict { message, .. }) if form.meta.org.is_none_or(|o| o == write.who.org) => refused(&write, id, message).await,
-        Err(e) => Err(e),
-    }
-}
-
-async fn refused(write: &Write, id: MemberId, message: String) -> Result<Response> {
-    let mut page = edit(write.read().await?, id, None, FieldErrors::default()).await?;
-    page.refused = Some(message);
-    Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response())
+pub async fn update(write: Write, Path(id): Path<MemberId>, mut form: Form) -> Result<Response> {
+    let action = role_of(&mut form).map(|role| UpdateMember {
+        member_id: id,
+        name: Some(form.owned("name")),
+        phone: Some(form.owned("phone")),
+        role: Some(role),
+        is_technician: Some(form.is_on("is_technician")),
+        color: form.parsed("color"),
+        may_send: Some(form.is_on("may_send")),
+        disabled: None,
+    });
+    let done = |_| ui::redirect("/settings/team", "Saved.");
+    form.run(&write, action, done, async |r, form| edit(r, id, Some(form)).await).await
 }
 
 /// `POST /settings/team/{id}/remove`
-pub async fn remove(write: Write, Path(id): Path<MemberId>, form: Posted<Nothing>) -> Result<Response> {
-    match write.act(&form.meta, RemoveMember { member_id: id }).await {
-        Ok(_) => Ok(ui::redirect("/settings/team", "Removed. Their work stays on record.")),
-        Err(Error::Conflict { message, .. }) if form.meta.org.is_none_or(|o| o == write.who.org) => refused(&write, id, message).await,
-        Err(e) => Err(e),
-    }
+pub async fn remove(write: Write, Path(id): Path<MemberId>, form: Form) -> Result<Response> {
+    let page = async |r: &mut Read, removal: Form| {
+        // This form has no fields of its own: the member's stay as saved.
+        let mut page = edit(r, id, None).await?;
+        page.form.notice = removal.notice;
+        Ok(page)
+    };
+    let done = |_| ui::redirect("/settings/team", "Removed. Their work stays on record.");
+    form.run(&write, Some(RemoveMember { member_id: id }), done, page).await
 }
 
 /// `POST /settings/team/{id}/enable`
-pub async fn enable(write: Write, Path(id): Path<MemberId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn enable(write: Write, Path(id): Path<MemberId>, form: Form) -> Result<Response> {
     let update = UpdateMember {
         member_id: id,
         name: None,
@@ -269,7 +213,7 @@ pub async fn enable(write: Write, Path(id): Path<MemberId>, form: Posted<Nothing
 }
 
 /// `POST /settings/team/{id}/invite`
-pub async fn invite_again(write: Write, Path(id): Path<MemberId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn invite_again(write: Write, Path(id): Path<MemberId>, form: Form) -> Result<Response> {
     write.act(&form.meta, InviteAgain { member_id: id }).await?;
     Ok(ui::redirect("/settings/team", "The invitation is on its way."))
 }

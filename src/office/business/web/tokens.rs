@@ -13,29 +13,19 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chrono::NaiveDate;
-use serde::Deserialize;
 
-use crate::{
-    business::{
-        actions::{CreateToken, RevokeToken, TouchToken},
-        data::{self, Token},
-    },
-    identity::web::Nothing,
+use crate::business::{
+    actions::{CreateToken, RevokeToken, TouchToken},
+    data::{self, Token},
 };
 use platform::{
     action::Meta,
     app::App,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::Result,
     ids::TokenId,
     tenant::{Door, Origin, Read, Write, door},
 };
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Form {
-    name: String,
-}
+use ui::Form;
 
 #[derive(Template)]
 #[template(path = "business/tokens.html")]
@@ -44,42 +34,38 @@ struct Page {
     tokens: Vec<Token>,
     /// The text of a token just created; shown this once.
     fresh: Option<String>,
-    name: String,
-    errors: FieldErrors,
+    form: Form,
 }
 
-async fn render(mut read: Read, fresh: Option<String>, name: String, errors: FieldErrors) -> Result<Page> {
+async fn render(read: &mut Read, fresh: Option<String>, form: Form) -> Result<Page> {
     let who = read.who.clone();
     let tokens = data::tokens(read.db(), &who).await?;
-    let head = ui::Head::of(&read, "settings")
+    let head = ui::Head::of(read, "settings")
         .title("API tokens")
         .sub("A program's way in, with the rights of its owner")
         .back("/settings", "Settings");
-    Ok(Page { head, tokens, fresh, name, errors })
+    Ok(Page { head, tokens, fresh, form })
 }
 
 /// `GET /settings/tokens`
-pub async fn index(read: Read) -> Result<ui::Html> {
-    ui::page(&render(read, None, String::new(), FieldErrors::default()).await?)
+pub async fn index(mut read: Read) -> Result<ui::Html> {
+    ui::page(&render(&mut read, None, Form::default()).await?)
 }
 
 /// `POST /settings/tokens`: answers with the page instead of a redirect, since only this response shows the token.
-pub async fn create(State(app): State<App>, write: Write, form: Posted<Form>) -> Result<Response> {
-    let name = form.value.name;
-    match write.act(&form.meta, CreateToken { id: None, name: name.clone(), member_id: None }).await {
-        Ok(made) => {
-            let page = render(write.read().await?, Some(made.reveal(&app)), String::new(), FieldErrors::default()).await?;
-            let mut response = ui::page(&page)?.into_response();
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            Ok(response)
-        }
-        Err(Error::Invalid(errors)) => Ok(ui::invalid(&render(write.read().await?, None, name, errors).await?)?.into_response()),
-        Err(e) => Err(e),
-    }
+pub async fn create(State(app): State<App>, write: Write, mut form: Form) -> Result<Response> {
+    let action = CreateToken { id: None, name: form.owned("name"), member_id: None };
+    let Some(made) = form.act(&write, Some(action)).await? else {
+        return form.again(&write, async |r, form| render(r, None, form).await).await;
+    };
+    let page = render(&mut write.read().await?, Some(made.reveal(&app)), Form::default()).await?;
+    let mut response = ui::page(&page)?.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 /// `POST /settings/tokens/{id}/revoke`
-pub async fn revoke(write: Write, Path(id): Path<TokenId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn revoke(write: Write, Path(id): Path<TokenId>, form: Form) -> Result<Response> {
     write.act(&form.meta, RevokeToken { id }).await?;
     Ok(ui::redirect("/settings/tokens", "The token is revoked."))
 }

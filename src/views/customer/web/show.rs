@@ -8,26 +8,11 @@ use customers::contacts::{
     data,
     section::{Profile, profile},
 };
-use platform::{
-    error::{FieldErrors, Result},
-    ids::{ContactId, TicketId},
-    query::decode_cursor,
-    tenant::Read,
-};
+use platform::{error::Result, ids::ContactId, query::decode_cursor, tenant::Read};
+use ui::Form;
 
 /// Timeline entries shown on the customer's page.
 const STREAM: i64 = 12;
-
-/// The typed values of a small form of the page that was refused.
-#[derive(Debug, Default)]
-pub struct Refused {
-    pub errors: FieldErrors,
-    pub note: String,
-    /// The visit that the refused note belongs to.
-    pub ticket_id: Option<TicketId>,
-    pub key: String,
-    pub value: String,
-}
 
 #[derive(askama::Template)]
 #[template(path = "views/customer/show.html")]
@@ -36,11 +21,12 @@ pub struct Show {
     profile: Profile,
     stream: Vec<Entry>,
     next: Option<String>,
-    refused: Refused,
+    /// A small form of the page that was refused; empty otherwise.
+    refused: Form,
 }
 
-/// Builds the page; `refused` holds the errors and values of a refused small form, and is empty otherwise.
-pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show> {
+/// Builds the page; `refused` is a small form of it that was refused, and is empty otherwise.
+pub async fn page(r: &mut Read, id: ContactId, refused: Form) -> Result<Show> {
     let who = r.who.clone();
     data::visible(r.db(), &who, id).await?;
     let profile = profile(r, id).await?;
@@ -58,7 +44,7 @@ pub async fn page(r: &mut Read, id: ContactId, refused: Refused) -> Result<Show>
 
 /// `GET /contacts/{id}`.
 pub async fn show(mut r: Read, Path(id): Path<ContactId>) -> Result<ui::Html> {
-    ui::page(&page(&mut r, id, Refused::default()).await?)
+    ui::page(&page(&mut r, id, Form::default()).await?)
 }
 
 #[derive(askama::Template)]

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::Path;
-use serde::Deserialize;
 
 use crate::ticket::data::{self, Joined};
 use customers::contacts::section::Brief;
@@ -10,6 +9,7 @@ use money::invoices::section::OfVisit;
 use platform::{error::Result, ids::TicketId, role::Capability, tenant::Read};
 use work::tickets::{
     TicketState,
+    actions::Running,
     data::{Ticket, last_time, visible_ticket},
     section::Visit,
 };
@@ -28,21 +28,13 @@ pub(super) struct Show {
 }
 
 /// The reason why a clock action failed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trouble {
     pub message: String,
     /// The ticket on which the member's clock is running instead.
-    pub elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<Running>,
     /// Whether the action was a clock-in.
     pub is_coming: bool,
-}
-
-/// A running clock's ticket, parsed from a conflict's `current.running`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Elsewhere {
-    ticket_id: TicketId,
-    number: i64,
-    customer: String,
 }
 
 /// `GET /tickets/{id}`

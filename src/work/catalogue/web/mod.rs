@@ -4,10 +4,8 @@ mod taxes;
 
 use axum::{
     extract::{Path, Query},
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 pub use taxes::{tax_archive, tax_create, tax_edit, tax_update, taxes};
@@ -18,14 +16,15 @@ use super::{
     data,
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::{Posted, href},
+    error::Result,
+    form::href,
     ids::{ServiceId, TaxRateId},
     money::{Currency, parse_amount},
     query::{decode_cursor, next_cursor},
     role::Permission,
     tenant::{Read, Who, Write},
 };
+use ui::Form;
 
 const PAGE: i64 = 30;
 
@@ -98,185 +97,123 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     })
 }
 
-/// The service form as typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct ServiceForm {
-    name: String,
-    kind: String,
-    description: String,
-    category: String,
-    sku: String,
-    price: String,
-    unit: String,
-    duration: String,
-    tax_rate_id: String,
+fn filled(s: &Service) -> Form {
+    Form::default()
+        .version(s.version)
+        .with("name", &s.name)
+        .with("kind", s.kind.name())
+        .with("description", &s.description)
+        .with("category", &s.category)
+        .with("sku", &s.sku)
+        .with("price", s.price)
+        .with("unit", &s.unit)
+        .with("duration_minutes", s.duration_minutes)
+        .with("tax_rate_id", s.tax_rate_id.map(|t| t.0))
 }
 
-impl ServiceForm {
-    fn of(s: &Service) -> Self {
-        Self {
-            name: s.name.clone(),
-            kind: s.kind.name().into(),
-            description: s.description.clone(),
-            category: s.category.clone(),
-            sku: s.sku.clone(),
-            price: s.price.map(|p| p.to_string()).unwrap_or_default(),
-            unit: s.unit.clone(),
-            duration: s.duration_minutes.to_string(),
-            tax_rate_id: s.tax_rate_id.map(|t| t.to_string()).unwrap_or_default(),
-        }
-    }
+/// The fields compared with what others saved meanwhile.
+const LABELS: [(&str, &str); 9] = [
+    ("name", "Name"),
+    ("kind", "How it is priced"),
+    ("price", "Price"),
+    ("unit", "Unit"),
+    ("duration_minutes", "Minutes"),
+    ("tax_rate_id", "Tax"),
+    ("category", "Category"),
+    ("sku", "SKU"),
+    ("description", "Description"),
+];
 
-    fn input(&self) -> Result<ServiceInput> {
-        let mut errors = FieldErrors::default();
-        let price = amount(&self.price, "price", &mut errors);
-        let duration_minutes = match self.duration.trim() {
-            "" => None,
-            typed => typed.parse().map_err(|_| errors.add("duration", "Give the duration in minutes, as a whole number.")).ok(),
-        };
-        let tax_rate_id = match self.tax_rate_id.as_str() {
-            "" => None,
-            id => id.parse::<TaxRateId>().map_err(|_| errors.add("tax_rate_id", "Choose one of the tax rates.")).ok(),
-        };
-        let kind = ServiceKind::ALL.into_iter().find(|k| k.name() == self.kind);
-        if kind.is_none() {
-            errors.add("kind", "Choose how it is priced.");
-        }
-        errors.into_result()?;
-        Ok(ServiceInput {
-            name: self.name.clone(),
-            kind: kind.unwrap_or_default(),
-            description: self.description.clone(),
-            category: self.category.clone(),
-            sku: self.sku.clone(),
-            price,
-            unit: self.unit.clone(),
-            duration_minutes,
-            tax_rate_id,
-        })
-    }
-}
-
-fn amount(typed: &str, field: &str, errors: &mut FieldErrors) -> Option<Decimal> {
-    match typed.trim() {
-        "" => None,
-        typed => parse_amount(typed).map_err(|e| errors.add(field, e.to_string())).ok(),
-    }
+fn input(form: &mut Form) -> Option<ServiceInput> {
+    let price = form.read("price", parse_amount);
+    let duration_minutes =
+        form.read("duration_minutes", |typed| typed.parse().map_err(|_| "Give the duration in minutes, as a whole number."));
+    let tax_rate_id = form.read("tax_rate_id", |id| id.parse::<TaxRateId>().map_err(|_| "Choose one of the tax rates."));
+    let kind = form.must("kind", |kind| ServiceKind::ALL.into_iter().find(|k| k.name() == kind).ok_or("Choose how it is priced."));
+    Some(ServiceInput {
+        name: form.owned("name"),
+        kind: kind?,
+        description: form.owned("description"),
+        category: form.owned("category"),
+        sku: form.owned("sku"),
+        price,
+        unit: form.owned("unit"),
+        duration_minutes,
+        tax_rate_id,
+    })
 }
 
 #[derive(askama::Template)]
 #[template(path = "catalogue/form.html")]
-struct Form {
+struct Page {
     head: ui::Head,
     id: Option<ServiceId>,
     is_archived: bool,
-    form: ServiceForm,
-    errors: FieldErrors,
-    key: Option<String>,
-    version: Option<i32>,
-    /// The saved service, if somebody else changed it while this form was open.
-    theirs: Option<Service>,
+    form: Form,
     currency: Currency,
     taxes: Vec<ui::Choice>,
     kinds: Vec<ui::Choice>,
 }
 
-impl Form {
-    async fn new(r: &mut Read, service: Option<&Service>, form: ServiceForm) -> Result<Self> {
-        let rates = data::tax_rates(r.db()).await?;
-        let default =
-            rates.iter().find(|t| t.is_default).map_or("No tax".into(), |t| format!("As usual ({} {} %)", t.name, t.percent.normalize()));
-        let mut taxes = vec![ui::Choice::new("", default)];
-        taxes.extend(rates.iter().map(|t| ui::Choice::new(t.id, format!("{} {} %", t.name, t.percent.normalize()))));
-        let title = if service.is_some() { "Change service" } else { "New service" };
-        Ok(Self {
-            head: ui::Head::of(r, "catalogue").title(title).back("/catalogue", "Catalogue"),
-            id: service.map(|s| s.id),
-            is_archived: service.is_some_and(|s| s.is_archived),
-            form,
-            errors: FieldErrors::default(),
-            key: None,
-            version: service.map(|s| s.version),
-            theirs: None,
-            currency: currency(&r.who),
-            taxes,
-            kinds: ServiceKind::ALL.into_iter().map(|k| ui::Choice::new(k.name(), k.word()).hint(k.hint())).collect(),
-        })
-    }
+async fn page(r: &mut Read, service: Option<&Service>, mut form: Form) -> Result<Page> {
+    let rates = data::tax_rates(r.db()).await?;
+    let default =
+        rates.iter().find(|t| t.is_default).map_or("No tax".into(), |t| format!("As usual ({} {} %)", t.name, t.percent.normalize()));
+    let mut taxes = vec![ui::Choice::new("", default)];
+    taxes.extend(rates.iter().map(|t| ui::Choice::new(t.id, format!("{} {} %", t.name, t.percent.normalize()))));
+    let kinds: Vec<_> = ServiceKind::ALL.into_iter().map(|k| ui::Choice::new(k.name(), k.word()).hint(k.hint())).collect();
+    form.spell("Tax", &taxes);
+    form.spell("How it is priced", &kinds);
+    let title = if service.is_some() { "Change service" } else { "New service" };
+    Ok(Page {
+        head: ui::Head::of(r, "catalogue").title(title).back("/catalogue", "Catalogue"),
+        id: service.map(|s| s.id),
+        is_archived: service.is_some_and(|s| s.is_archived),
+        form,
+        currency: currency(&r.who),
+        taxes,
+        kinds,
+    })
+}
 
-    fn meta(&self) -> ui::Meta {
-        let meta = ui::meta(&self.head).version(self.version);
-        match &self.key {
-            Some(key) => meta.key(key),
-            None => meta,
-        }
-    }
+/// The page that changes a service; `refused` is the form that was refused.
+async fn edit_page(r: &mut Read, id: ServiceId, refused: Option<Form>) -> Result<Page> {
+    let service = data::service(r.db(), id).await?;
+    page(r, Some(&service), Form::editing(filled(&service), refused, &LABELS)).await
 }
 
 /// `GET /catalogue/new`.
 pub async fn new(mut r: Read) -> Result<ui::Html> {
-    let form = ServiceForm { kind: "fixed".into(), duration: "60".into(), ..ServiceForm::default() };
-    ui::page(&Form::new(&mut r, None, form).await?)
+    ui::page(&page(&mut r, None, Form::default().with("kind", "fixed").with("duration_minutes", "60")).await?)
 }
 
 /// `POST /catalogue/new`.
-pub async fn create(w: Write, form: Posted<ServiceForm>) -> Result<Response> {
-    let result = match form.value.input() {
-        Ok(service) => w.act(&form.meta, CreateService { id: None, service }).await,
-        Err(e) => Err(e),
-    };
-    match result {
-        Ok(_) => Ok(ui::redirect("/catalogue", &format!("{} added", form.value.name.trim()))),
-        Err(Error::Invalid(errors)) => {
-            let mut page = Form::new(&mut w.read().await?, None, form.value).await?;
-            (page.errors, page.key) = (errors, form.meta.key);
-            Ok(ui::invalid(&page)?.into_response())
-        }
-        Err(e) => Err(e),
-    }
+pub async fn create(w: Write, mut form: Form) -> Result<Response> {
+    let action = input(&mut form).map(|service| CreateService { id: None, service });
+    let words = format!("{} added", form.get("name"));
+    form.run(&w, action, |_| ui::redirect("/catalogue", &words), async |r, form| page(r, None, form).await).await
 }
 
 /// `GET /catalogue/{id}/edit`.
 pub async fn edit(mut r: Read, Path(id): Path<ServiceId>) -> Result<ui::Html> {
-    let service = data::service(r.db(), id).await?;
-    ui::page(&Form::new(&mut r, Some(&service), ServiceForm::of(&service)).await?)
+    ui::page(&edit_page(&mut r, id, None).await?)
 }
 
 /// `POST /catalogue/{id}/edit`.
-pub async fn update(w: Write, Path(id): Path<ServiceId>, form: Posted<ServiceForm>) -> Result<Response> {
-    let result = match form.value.input() {
-        Ok(service) => w.act(&form.meta, UpdateService { service_id: id, service }).await,
-        Err(e) => Err(e),
-    };
-    let (is_stale, errors) = match result {
-        Ok(_) => return Ok(ui::redirect("/catalogue", &format!("{} saved", form.value.name.trim()))),
-        Err(Error::Invalid(errors)) => (false, errors),
-        Err(Error::Conflict { current: Some(_), .. }) => (true, FieldErrors::default()),
-        Err(e) => return Err(e),
-    };
-    let mut r = w.read().await?;
-    let service = data::service(r.db(), id).await?;
-    let mut page = Form::new(&mut r, Some(&service), form.value).await?;
-    if is_stale {
-        page.theirs = Some(service);
-        return Ok(ui::with_status(StatusCode::CONFLICT, &page)?.into_response());
-    }
-    (page.errors, page.key, page.version) = (errors, form.meta.key, form.meta.if_version);
-    Ok(ui::invalid(&page)?.into_response())
+pub async fn update(w: Write, Path(id): Path<ServiceId>, mut form: Form) -> Result<Response> {
+    let action = input(&mut form).map(|service| UpdateService { service_id: id, service });
+    let words = format!("{} saved", form.get("name"));
+    form.run(&w, action, |_| ui::redirect("/catalogue", &words), async |r, form| edit_page(r, id, Some(form)).await).await
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Nothing {}
-
 /// `POST /catalogue/{id}/archive`.
-pub async fn archive(w: Write, Path(id): Path<ServiceId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn archive(w: Write, Path(id): Path<ServiceId>, form: Form) -> Result<Response> {
     w.act(&form.meta, ArchiveService { service_id: id }).await?;
     Ok(ui::redirect("/catalogue", "Archived. Tickets and invoices keep it."))
 }
 
 /// `POST /catalogue/{id}/restore`.
-pub async fn restore(w: Write, Path(id): Path<ServiceId>, form: Posted<Nothing>) -> Result<Response> {
+pub async fn restore(w: Write, Path(id): Path<ServiceId>, form: Form) -> Result<Response> {
     w.act(&form.meta, RestoreService { service_id: id }).await?;
     Ok(ui::redirect("/catalogue", "Restored"))
 }

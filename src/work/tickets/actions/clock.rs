@@ -79,14 +79,20 @@ async fn set_state(cx: &mut Cx<'_>, ticket: &Ticket, state: TicketState) -> Resu
 
 /// A running clock and its ticket.
 #[derive(Debug, Clone, Serialize)]
-struct Running {
+pub struct Running {
     id: ClockId,
-    ticket_id: TicketId,
-    number: i64,
+    pub ticket_id: TicketId,
+    pub number: i64,
     contact_id: ContactId,
-    customer: String,
+    pub customer: String,
     member: String,
     clocked_in_at: DateTime<Utc>,
+}
+
+/// The conflict of a clock that runs on another ticket, to link to it or offer to switch.
+#[derive(Debug, Serialize)]
+pub struct RunsElsewhere {
+    pub running: Running,
 }
 
 impl Running {
@@ -107,9 +113,8 @@ impl Running {
         Ok(row)
     }
 
-    /// A conflict whose `current.running` is this clock, so that the page can link to its ticket or offer to switch.
     fn refuse(&self, message: String) -> Error {
-        Error::Conflict { message, current: Some(json!({ "running": self })) }
+        Error::conflict_with(message, RunsElsewhere { running: self.clone() })
     }
 
     /// Stops the clock and returns its end. A field error if the end is more than a minute before the start (a phone that syncs out of
@@ -139,7 +144,7 @@ impl Running {
 }
 
 /// Starts a technician's clock and sets the ticket in progress. Idempotent: returns the running entry if the clock already runs on this
-/// ticket. If it runs on another ticket, a conflict whose `current.running` names it, unless `switch` stops it.
+/// ticket. If it runs on another ticket, the conflict [`RunsElsewhere`], unless `switch` stops it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct ClockIn {

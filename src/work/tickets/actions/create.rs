@@ -100,26 +100,15 @@ impl Action for CreateTicket {
         book(cx, id, &members, slot, is_override).await?;
         let mut last = 0;
         for (line, index) in self.lines.into_iter().zip(0..) {
-            lines::insert(cx, id, None, index + 1, line).await.map_err(|e| of_line(e, index))?;
+            lines::insert(cx, id, None, index + 1, line).await.map_err(|e| e.rename(|field| format!("lines[{index}].{field}")))?;
             last = index;
         }
-        lines::recount(cx, id).await.map_err(|e| of_line(e, last))?;
+        lines::recount(cx, id).await.map_err(|e| e.rename(|field| format!("lines[{last}].{field}")))?;
         let subject = Subject { kind: "ticket", id: id.0, contact: Some(self.contact_id) };
         let scheduled = json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override, "sequence": 0,
                                 "tell_customer": self.ask_customer && slot.0 > cx.now() });
         cx.event("ticket.scheduled", subject, scheduled).await?;
         Ok(Created { id, number })
-    }
-}
-
-/// Prefixes the fields of an invalid line with its index: `lines[0].unit_price`.
-fn of_line(error: Error, index: i32) -> Error {
-    match error {
-        Error::Invalid(mut e) => {
-            e.0.iter_mut().for_each(|e| e.field = format!("lines[{index}].{}", e.field));
-            Error::Invalid(e)
-        }
-        other => other,
     }
 }
 

@@ -42,7 +42,7 @@ pub async fn ended(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<Option<String>> {
 /// A conflict, naming who closed or cancelled it, unless the ticket is open.
 pub(super) async fn still_open(cx: &mut Cx<'_>, ticket: &Ticket) -> Result<()> {
     let Some(ended) = ended(cx, ticket).await? else { return Ok(()) };
-    Err(Error::Conflict { message: format!("{ended} Yours was not put on record."), current: Some(serde_json::to_value(ticket)?) })
+    Err(Error::conflict_with(format!("{ended} Yours was not put on record."), ticket.clone()))
 }
 
 /// A conflict if the visit has moved to another local day than that of `planned`, the start that the phone showed. `None` compares nothing.
@@ -51,8 +51,6 @@ pub(super) async fn same_day(cx: &mut Cx<'_>, ticket: &Ticket, planned: Option<D
     let Some(planned) = planned.filter(|p| local_date(*p, zone) != local_date(ticket.starts_at, zone)) else { return Ok(()) };
     let by = who_and_when(cx, ticket, "ticket.moved").await?;
     let (was, is) = (moment(planned, zone), moment(ticket.starts_at, zone));
-    Err(Error::Conflict {
-        message: format!("This visit was moved from {was} to {is} in the meantime, by {by}. Yours was not put on record yet."),
-        current: Some(serde_json::to_value(ticket)?),
-    })
+    let message = format!("This visit was moved from {was} to {is} in the meantime, by {by}. Yours was not put on record yet.");
+    Err(Error::conflict_with(message, ticket.clone()))
 }

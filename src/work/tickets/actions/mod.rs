@@ -15,7 +15,7 @@ use chrono::{DateTime, Duration, Utc};
 
 pub use assign::Assign;
 pub use cancel::CancelTicket;
-pub use clock::{ClockIn, ClockOut, CorrectClock, UndoClockIn};
+pub use clock::{ClockIn, ClockOut, CorrectClock, Running, RunsElsewhere, UndoClockIn};
 pub use close::{CloseTicket, Closed, FinalLine, Settle, close, own_lines};
 pub use confirmation::{AnswerByLink, Channel, MarkAsked, RecordAnswer, answers_until};
 pub use create::{CreateTicket, Created};

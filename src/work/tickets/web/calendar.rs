@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{fields::Fields, grid::arrange, pills, price};
+use super::{grid::arrange, pills, price};
 use crate::tickets::{
     Confirmation, TicketState, currency,
     data::{self, DayTicket, Technician},
@@ -73,12 +73,12 @@ pub(super) struct Block {
 }
 
 /// `GET /calendar?view=day|week|list&date=&technician=`
-pub async fn calendar(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
+pub async fn calendar(mut r: Read, Query(asked): Query<ui::Form>) -> Result<ui::Html> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;
     let today = who.today();
     let date = parse_date(asked.get("date")).unwrap_or(today);
-    let technician: Option<MemberId> = asked.id("technician");
+    let technician: Option<MemberId> = asked.parsed("technician");
     let (view, first, days) = match asked.get("view") {
         "day" => ("day", date, 1),
         "list" => ("list", date, LISTED),
@@ -317,12 +317,12 @@ struct Sheet {
 }
 
 /// `GET /calendar/sheet?date=&technician=`: the day sheet to print.
-pub async fn sheet(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
+pub async fn sheet(mut r: Read, Query(asked): Query<ui::Form>) -> Result<ui::Html> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;
     let date = parse_date(asked.get("date")).unwrap_or_else(|_| who.today());
     let (from, to) = day_bounds(date, who.zone);
-    let tickets = data::span(r.db(), &who, from, to, asked.id("technician")).await?;
+    let tickets = data::span(r.db(), &who, from, to, asked.parsed("technician")).await?;
     let total = money(&who, &tickets).map(|total| currency(&who).format(total)).unwrap_or_default();
     ui::page(&Sheet {
         title: ui::format::long_day(date),

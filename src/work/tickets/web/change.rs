@@ -1,25 +1,19 @@
 //! Small forms of a ticket: edit, assign, cancel. Moving is in `moving`; the customer's answer is recorded where it is asked for, in `flows::confirm`.
 
-use axum::{
-    extract::Path,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use serde_json::Value;
+use axum::{extract::Path, response::Response};
 
-use super::fields::{Fields, Offer, Piece, SmallForm, Stale, Tick};
+use super::fields::{Piece, SmallForm, Tick, free, offers};
 use crate::tickets::{
     actions::{Assign, CancelTicket, UpdateTicket},
     data::{self, Ticket},
+    overlap::Booked,
 };
 use platform::{
-    action::Action,
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::Result,
     ids::{MemberId, TicketId},
-    localtime::wall,
-    tenant::{Read, Who, Write},
+    tenant::{Read, Write},
 };
+use ui::{Choice, Form, Stale};
 
 /// The page head of a small form of the ticket.
 pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
@@ -30,242 +24,146 @@ pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
         .back(format!("/tickets/{}", t.id), words)
 }
 
-/// Renders the form again after an error: 422 with field errors, or 409 with the clashes and alternatives (linked by `again`) or both
-/// versions. Returns any other error unchanged.
-pub(super) fn refused(error: Error, mut form: SmallForm, again: impl Fn(&Free) -> String, zone: chrono_tz::Tz) -> Result<Response> {
-    let status = error.status();
-    match error {
-        Error::Invalid(errors) => form.errors = errors,
-        Error::Conflict { message, current } => {
-            form.refused = message;
-            form.offers = offers(current.as_ref(), zone, again);
-        }
-        other => return Err(other),
-    }
-    let status = if status == StatusCode::CONFLICT { status } else { StatusCode::UNPROCESSABLE_ENTITY };
-    Ok(ui::with_status(status, &form)?.into_response())
-}
-
-/// Whether the error is a version conflict: its `current` is the saved record, not a list of clashes.
-pub(super) fn is_stale(error: &Error) -> bool {
-    matches!(error, Error::Conflict { current: Some(now), .. } if now["version"].is_number())
-}
-
 /// The row that compares the booked technicians with the chosen ones.
 pub(super) async fn stale_team(r: &mut Read, t: &Ticket, chosen: &[MemberId]) -> Result<Stale> {
     let join = |names: Vec<String>| if names.is_empty() { "Nobody".to_owned() } else { names.join(", ") };
     let theirs = data::assignees(r.db(), t.id).await?.into_iter().map(|a| a.name).collect();
     let yours = data::technicians(r.db()).await?.into_iter().filter(|m| chosen.contains(&m.id)).map(|m| m.name).collect();
-    Ok(Stale { label: "Technicians", theirs: join(theirs), yours: join(yours) })
-}
-
-/// A free slot, parsed from a conflict's `alternatives`.
-#[derive(serde::Deserialize)]
-pub(super) struct Free {
-    pub starts_at: chrono::DateTime<chrono::Utc>,
-    pub ends_at: chrono::DateTime<chrono::Utc>,
-}
-
-impl Free {
-    /// The query `date=…&time=…` in wall time of `zone`.
-    pub fn query(&self, zone: chrono_tz::Tz) -> String {
-        wall(self.starts_at, zone).format("date=%Y-%m-%d&time=%H%%3A%M").to_string()
-    }
-}
-
-pub(super) fn offers(current: Option<&Value>, zone: chrono_tz::Tz, again: impl Fn(&Free) -> String) -> Vec<Offer> {
-    let free = current.and_then(|c| serde_json::from_value::<Vec<Free>>(c["alternatives"].clone()).ok()).unwrap_or_default();
-    free.iter().map(|f| Offer { href: again(f), words: ui::format::span(f.starts_at, f.ends_at, zone) }).collect()
-}
-
-async fn done<A: Action>(w: &Write, posted: &Posted<Fields>, action: A, id: TicketId, words: &str) -> Result<Response> {
-    w.act(&posted.meta, action).await?;
-    Ok(ui::redirect(&format!("/tickets/{id}"), words))
+    Ok(Stale::new("Technicians", join(theirs), join(yours)))
 }
 
 /// The field for the reason of a double booking; shown only after a clash.
-pub(super) fn override_field(fields: &Fields, errors: &FieldErrors) -> Piece {
-    ui::text("override_reason", "Book it anyway, because")
-        .value(fields.get("override_reason"))
+pub(super) fn override_field(form: &Form) -> Option<Piece> {
+    let field = form
+        .text("override_reason", "Book it anyway, because")
         .hint("Only if you mean it: two visits at the same time. The reason is kept.")
         .optional()
-        .errors(errors)
         .attr("data-redact", "")
-        .attr("maxlength", 500)
-        .into()
+        .attr("maxlength", 500);
+    (form.case::<Booked>().is_some() || form.has("override_reason")).then(|| field.into())
 }
 
-pub(super) async fn team(r: &mut Read, chosen: &[MemberId], errors: &FieldErrors) -> Result<Piece> {
+pub(super) async fn team(r: &mut Read, form: &Form) -> Result<Piece> {
     let members = data::technicians(r.db()).await?;
-    let members = members.into_iter().map(|m| Tick { value: m.id.to_string(), checked: chosen.contains(&m.id), label: m.name }).collect();
-    Ok(Piece::Team { legend: "Technicians", error: errors.of("member_ids").unwrap_or_default().into(), members })
+    let members = members.into_iter().map(|m| Tick { value: m.id.to_string(), checked: form.chose("member_ids", m.id), label: m.name });
+    Ok(Piece::Team { legend: "Technicians", error: form.errors.of("member_ids").unwrap_or_default().into(), members: members.collect() })
+}
+
+/// The path of the form that moves the visit to a free time.
+fn move_to(t: &Ticket) -> impl Fn(&crate::tickets::overlap::Free) -> String {
+    let (id, zone) = (t.id, t.zone());
+    move |free| format!("/tickets/{id}/move?{}", free.query(zone))
 }
 
 // Edit.
 
 /// `GET /tickets/{id}/edit`
 pub async fn edit_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
-    let who = r.who.clone();
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let typed = Fields(vec![
-        ("address_id".into(), t.address_id.map(|a| a.to_string()).unwrap_or_default()),
-        ("instructions".into(), t.instructions.clone()),
-        ("estimated".into(), if t.is_price_estimated { "on".into() } else { String::new() }),
-    ]);
-    ui::page(&edit_page(&mut r, &who, &t, &typed, &FieldErrors::default(), false).await?)
+    ui::page(&edit_page(&mut r, id, None).await?)
 }
 
-async fn edit_page(r: &mut Read, who: &Who, t: &Ticket, typed: &Fields, errors: &FieldErrors, clash: bool) -> Result<SmallForm> {
-    let booking = data::booking(r.db(), who, t.contact_id).await?;
-    let mut places = vec![ui::Choice::new("", "No address")];
-    places.extend(booking.addresses.iter().map(|a| ui::Choice::new(a.id, &a.line)));
-    let mut form = SmallForm::new(head(r, t, "Edit visit"), format!("/tickets/{}/edit", t.id), "Save");
-    form.version = Some(t.version);
-    form.pieces = vec![
-        ui::select("address_id", "Address").choices(&places).value(typed.get("address_id")).errors(errors).into(),
-        ui::area("instructions", "Instructions for the technician")
-            .value(typed.get("instructions"))
-            .errors(errors)
-            .attr("data-redact", "")
-            .into(),
-        ui::check("estimated", "The price is an estimate")
-            .hint("Shown as “Estimated” until close-out.")
-            .checked(typed.has("estimated") && !typed.get("estimated").is_empty())
-            .into(),
+async fn edit_page(r: &mut Read, id: TicketId, refused: Option<Form>) -> Result<SmallForm> {
+    let who = r.who.clone();
+    let t = data::visible_ticket(r.db(), &who, id).await?;
+    let booking = data::booking(r.db(), &who, t.contact_id).await?;
+    let mut places = vec![Choice::new("", "No address")];
+    places.extend(booking.addresses.iter().map(|a| Choice::new(a.id, &a.line)));
+    let saved = Form::default()
+        .version(t.version)
+        .with("address_id", t.address_id.map(|a| a.0))
+        .with("instructions", &t.instructions)
+        .tick("estimated", t.is_price_estimated);
+    let labels = [("address_id", "Address"), ("instructions", "Instructions"), ("estimated", "Estimated")];
+    let mut form = Form::editing(saved, refused, &labels);
+    form.spell("Address", &places);
+    form.spell("Estimated", &[Choice::new("on", "yes"), Choice::new("", "no")]);
+    let mut pieces = vec![
+        form.select("address_id", "Address").choices(&places).into(),
+        form.area("instructions", "Instructions for the technician").attr("data-redact", "").into(),
+        form.check("estimated", "The price is an estimate").hint("Shown as “Estimated” until close-out.").into(),
     ];
-    if clash || typed.has("override_reason") {
-        form.pieces.push(override_field(typed, errors));
-    }
-    Ok(form)
+    // An address in another time zone moves the visit, which may then clash.
+    pieces.extend(override_field(&form));
+    let free = offers(free(&form), t.zone(), move_to(&t));
+    Ok(SmallForm { offers: free, ..SmallForm::new(head(r, &t, "Edit visit"), format!("/tickets/{id}/edit"), "Save", form, pieces) })
 }
 
 /// `POST /tickets/{id}/edit`
-pub async fn edit(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
+pub async fn edit(w: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
     let action = UpdateTicket {
         ticket_id: id,
         contact_id: None,
-        address_id: f.id("address_id"),
-        no_address: f.has("address_id") && f.get("address_id").is_empty(),
-        instructions: f.has("instructions").then(|| f.get("instructions").to_owned()),
-        is_price_estimated: Some(f.has("estimated")),
-        override_reason: f.some("override_reason").map(str::to_owned),
+        address_id: form.parsed("address_id"),
+        no_address: form.has("address_id") && form.get("address_id").is_empty(),
+        instructions: form.has("instructions").then(|| form.owned("instructions")),
+        is_price_estimated: Some(form.is_on("estimated")),
+        override_reason: form.some("override_reason").map(str::to_owned),
         ask_customer: true,
     };
-    let Err(error) = done(&w, &posted, action, id, "Saved").await else {
-        return Ok(ui::redirect(&format!("/tickets/{id}"), "Saved"));
-    };
-    let (who, mut r) = (w.who.clone(), w.read().await?);
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
-    let stale = is_stale(&error);
-    // An address in another time zone moves the visit, which may then clash.
-    let clash = !stale && matches!(&error, Error::Conflict { current: Some(_), .. });
-    let mut form = edit_page(&mut r, &who, &t, f, &errors, clash).await?;
-    if stale {
-        let yes = |b: bool| if b { "yes" } else { "no" }.to_owned();
-        let booking = data::booking(r.db(), &who, t.contact_id).await?;
-        let typed = booking.addresses.into_iter().find(|a| Some(a.id) == f.id("address_id")).map(|a| a.line);
-        form.stale = vec![
-            Stale { label: "Address", theirs: t.address.clone(), yours: typed.unwrap_or_default() },
-            Stale { label: "Instructions", theirs: t.instructions.clone(), yours: f.get("instructions").into() },
-            Stale { label: "Estimated", theirs: yes(t.is_price_estimated), yours: yes(f.has("estimated")) },
-        ];
-    }
-    refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
+    let done = |_| ui::redirect(&format!("/tickets/{id}"), "Saved");
+    form.run(&w, Some(action), done, async |r, form| edit_page(r, id, Some(form)).await).await
 }
 
 // Assign.
 
 /// `GET /tickets/{id}/assign`
 pub async fn assign_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
-    let who = r.who.clone();
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let booked: Vec<_> = data::assignees(r.db(), id).await?.iter().map(|a| a.member_id).collect();
-    ui::page(&assign_page(&mut r, &t, &booked, &Fields::default(), false).await?)
+    let mut form = Form::default();
+    for a in data::assignees(r.db(), id).await? {
+        form.add("member_ids", a.member_id.0);
+    }
+    ui::page(&assign_page(&mut r, id, form).await?)
 }
 
-async fn assign_page(r: &mut Read, t: &Ticket, chosen: &[MemberId], typed: &Fields, clash: bool) -> Result<SmallForm> {
-    let mut form = SmallForm::new(head(r, t, "Who does it"), format!("/tickets/{}/assign", t.id), "Assign");
-    form.version = Some(t.version);
-    form.pieces = vec![team(r, chosen, &FieldErrors::default()).await?];
-    if clash {
-        form.pieces.push(override_field(typed, &FieldErrors::default()));
+async fn assign_page(r: &mut Read, id: TicketId, form: Form) -> Result<SmallForm> {
+    let who = r.who.clone();
+    let t = data::visible_ticket(r.db(), &who, id).await?;
+    let mut form = form.version(t.version);
+    if form.is_stale() {
+        form.stale = vec![stale_team(r, &t, &form.all_parsed("member_ids")).await?];
     }
-    Ok(form)
+    let mut pieces = vec![team(r, &form).await?];
+    pieces.extend(override_field(&form));
+    let free = offers(free(&form), t.zone(), move_to(&t));
+    Ok(SmallForm { offers: free, ..SmallForm::new(head(r, &t, "Who does it"), format!("/tickets/{id}/assign"), "Assign", form, pieces) })
 }
 
 /// `POST /tickets/{id}/assign`
-pub async fn assign(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
-    let member_ids: Vec<MemberId> = f.ids("member_ids");
-    let override_reason = f.some("override_reason").map(str::to_owned);
-    let Err(error) = w.act(&posted.meta, Assign { ticket_id: id, member_ids: member_ids.clone(), override_reason }).await else {
-        return Ok(ui::redirect(&format!("/tickets/{id}"), "Assigned"));
-    };
-    let (who, mut r) = (w.who.clone(), w.read().await?);
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let stale = is_stale(&error);
-    let mut form = assign_page(&mut r, &t, &member_ids, f, !stale && matches!(error, Error::Conflict { .. })).await?;
-    if stale {
-        form.stale = vec![stale_team(&mut r, &t, &member_ids).await?];
-    }
-    refused(error, form, |free| format!("/tickets/{id}/move?{}", free.query(t.zone())), t.zone())
+pub async fn assign(w: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
+    let override_reason = form.some("override_reason").map(str::to_owned);
+    let action = Assign { ticket_id: id, member_ids: form.all_parsed("member_ids"), override_reason };
+    let done = |_| ui::redirect(&format!("/tickets/{id}"), "Assigned");
+    form.run(&w, Some(action), done, async |r, form| assign_page(r, id, form).await).await
 }
 
 // Cancel.
 
 /// `GET /tickets/{id}/cancel`
 pub async fn cancel_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::Html> {
-    let who = r.who.clone();
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    ui::page(&cancel_page(&r, &t, &Fields::default(), &FieldErrors::default()))
+    ui::page(&cancel_page(&mut r, id, Form::default()).await?)
 }
 
-fn cancel_page(r: &Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> SmallForm {
-    let mut form = SmallForm::new(head(r, t, "Cancel visit"), format!("/tickets/{}/cancel", t.id), "Cancel visit");
-    form.version = Some(t.version);
-    form.is_warning = true;
-    form.pieces = vec![
-        ui::text("reason", "Why")
-            .value(typed.get("reason"))
-            .errors(errors)
-            .hint("“Nobody home”, “rain”, “customer called”")
-            .required()
-            .attr("data-redact", "")
-            .attr("maxlength", 500)
-            .into(),
-        ui::text("charge_note", "Charge for the trip")
-            .value(typed.get("charge_note"))
-            .errors(errors)
-            .optional()
-            .hint("For the record: “$40 call-out, told by phone”")
-            .attr("data-redact", "")
-            .attr("maxlength", 500)
-            .into(),
-        ui::check("tell", "Tell the customer by email").checked(typed.has("tell")).into(),
+async fn cancel_page(r: &mut Read, id: TicketId, form: Form) -> Result<SmallForm> {
+    let who = r.who.clone();
+    let t = data::visible_ticket(r.db(), &who, id).await?;
+    let mut form = form.version(t.version);
+    if form.is_stale() {
+        form.stale = vec![Stale::new("State", t.state.word(), "Cancelled")];
+    }
+    let line = |field: ui::Field, hint| field.hint(hint).attr("data-redact", "").attr("maxlength", 500);
+    let pieces = vec![
+        line(form.text("reason", "Why").required(), "“Nobody home”, “rain”, “customer called”").into(),
+        line(form.text("charge_note", "Charge for the trip").optional(), "For the record: “$40 call-out, told by phone”").into(),
+        form.check("tell", "Tell the customer by email").into(),
     ];
-    form
+    let page = SmallForm::new(head(r, &t, "Cancel visit"), format!("/tickets/{id}/cancel"), "Cancel visit", form, pieces);
+    Ok(SmallForm { is_warning: true, ..page })
 }
 
 /// `POST /tickets/{id}/cancel`
-pub async fn cancel(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
-    let action = CancelTicket {
-        ticket_id: id,
-        reason: f.get("reason").to_owned(),
-        charge_note: f.get("charge_note").to_owned(),
-        tell_customer: f.has("tell"),
-    };
-    let Err(error) = w.act(&posted.meta, action).await else {
-        return Ok(ui::redirect(&format!("/tickets/{id}"), "Visit cancelled"));
-    };
-    let (who, mut r) = (w.who.clone(), w.read().await?);
-    let t = data::visible_ticket(r.db(), &who, id).await?;
-    let errors = if let Error::Invalid(e) = &error { e.clone() } else { FieldErrors::default() };
-    let mut form = cancel_page(&r, &t, f, &errors);
-    if matches!(error, Error::Conflict { .. }) {
-        form.stale = vec![Stale { label: "State", theirs: t.state.word().into(), yours: "Cancelled".into() }];
-    }
-    refused(error, form, |_| String::new(), t.zone())
+pub async fn cancel(w: Write, Path(id): Path<TicketId>, form: Form) -> Result<Response> {
+    let (reason, charge_note) = (form.owned("reason"), form.owned("charge_note"));
+    let action = CancelTicket { ticket_id: id, reason, charge_note, tell_customer: form.is_on("tell") };
+    let done = |_| ui::redirect(&format!("/tickets/{id}"), "Visit cancelled");
+    form.run(&w, Some(action), done, async |r, form| cancel_page(r, id, form).await).await
 }

@@ -2,21 +2,18 @@
 
 use axum::{extract::Path, response::Response};
 
-use super::{
-    change::{is_stale, refused},
-    fields::{Fields, Piece, SmallForm, Stale, instant},
-};
+use super::fields::{Piece, SmallForm, instant};
 use crate::tickets::{
     actions::CorrectClock,
     data::{self, ClockEntry, Ticket},
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::Posted,
+    error::{Error, Result},
     ids::{ClockId, TicketId},
     localtime::{parse_date, parse_time},
     tenant::{Read, Write},
 };
+use ui::{Form, Stale};
 
 async fn entry(r: &mut Read, id: TicketId, clock: ClockId) -> Result<(Ticket, ClockEntry)> {
     let who = r.who.clone();
@@ -27,92 +24,69 @@ async fn entry(r: &mut Read, id: TicketId, clock: ClockId) -> Result<(Ticket, Cl
 
 /// `GET /tickets/{id}/clock/{clock_id}`
 pub async fn correct_form(mut r: Read, Path((id, clock)): Path<(TicketId, ClockId)>) -> Result<ui::Html> {
-    let (t, e) = entry(&mut r, id, clock).await?;
-    let zone = t.zone();
-    let out = |f: &dyn Fn(chrono::DateTime<chrono::Utc>) -> String| e.clocked_out_at.map(f).unwrap_or_default();
-    let typed = Fields(vec![
-        ("in_date".into(), ui::format::input_date(e.clocked_in_at, zone)),
-        ("in_time".into(), ui::format::input_time(e.clocked_in_at, zone)),
-        ("out_date".into(), out(&|at| ui::format::input_date(at, zone))),
-        ("out_time".into(), out(&|at| ui::format::input_time(at, zone))),
-    ]);
-    ui::page(&page(&r, &t, &e, &typed, &FieldErrors::default()))
+    ui::page(&page(&mut r, id, clock, None).await?)
 }
 
-fn page(r: &Read, t: &Ticket, e: &ClockEntry, typed: &Fields, errors: &FieldErrors) -> SmallForm {
+async fn page(r: &mut Read, id: TicketId, clock: ClockId, refused: Option<Form>) -> Result<SmallForm> {
+    let (t, e) = entry(r, id, clock).await?;
+    let zone = t.zone();
+    let saved = Form::default()
+        .version(e.version)
+        .with("in_date", ui::format::input_date(e.clocked_in_at, zone))
+        .with("in_time", ui::format::input_time(e.clocked_in_at, zone))
+        .with("out_date", e.clocked_out_at.map(|at| ui::format::input_date(at, zone)))
+        .with("out_time", e.clocked_out_at.map(|at| ui::format::input_time(at, zone)));
+    let mut form = Form::editing(saved, refused, &[]);
+    if form.is_stale() {
+        let until = |went: Option<String>| went.unwrap_or_else(|| "still running".into());
+        let moment = |at| ui::format::moment(at, zone);
+        let typed = |date: &str, time: &str| format!("{} {}", form.get(date), form.get(time));
+        let went = (!still_runs(&form)).then(|| typed("out_date", "out_time"));
+        form.stale = vec![
+            Stale::new("Clocked in", moment(e.clocked_in_at), typed("in_date", "in_time")),
+            Stale::new("Clocked out", until(e.clocked_out_at.map(moment)), until(went)),
+        ];
+    }
     let title = format!("{}'s clock", e.member_name);
-    let head = ui::Head::of(r, "calendar").title(title).back(format!("/tickets/{}", t.id), format!("{} · T-{}", t.contact_name, t.number));
-    let mut form = SmallForm::new(head, format!("/tickets/{}/clock/{}", t.id, e.id), "Save");
-    form.version = Some(e.version);
-    let field = |field: ui::Field, name: &str| field.value(typed.get(name)).errors(errors);
-    form.pieces = vec![
-        Piece::pair(field(ui::date("in_date", "Clocked in, day"), "in_date"), field(ui::time("in_time", "at"), "in_time")),
-        Piece::pair(
-            field(ui::date("out_date", "Clocked out, day"), "out_date").hint("Empty while it runs"),
-            field(ui::time("out_time", "at"), "out_time"),
-        ),
-        field(ui::text("reason", "Why").hint("What it said before is kept beside it."), "reason")
+    let head = ui::Head::of(r, "calendar").title(title).back(format!("/tickets/{id}"), format!("{} · T-{}", t.contact_name, t.number));
+    let pieces = vec![
+        Piece::pair(form.date("in_date", "Clocked in, day"), form.time("in_time", "at")),
+        Piece::pair(form.date("out_date", "Clocked out, day").hint("Empty while it runs"), form.time("out_time", "at")),
+        form.text("reason", "Why")
+            .hint("What it said before is kept beside it.")
             .required()
             .attr("data-redact", "")
             .attr("maxlength", 500)
             .into(),
     ];
-    form
+    Ok(SmallForm::new(head, format!("/tickets/{id}/clock/{clock}"), "Save", form, pieces))
+}
+
+fn still_runs(form: &Form) -> bool {
+    form.get("out_date").is_empty() && form.get("out_time").is_empty()
 }
 
 /// `POST /tickets/{id}/clock/{clock_id}`
-pub async fn correct(w: Write, Path((id, clock)): Path<(TicketId, ClockId)>, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
+pub async fn correct(w: Write, Path((id, clock)): Path<(TicketId, ClockId)>, mut form: Form) -> Result<Response> {
     let (t, e) = entry(&mut w.read().await?, id, clock).await?;
-    let mut errors = FieldErrors::default();
-    let mut moment = |date: &str, time: &str, field: (&str, &str), kept| {
-        let date = parse_date(date).map_err(|m| errors.add(field.0, m)).ok();
-        let time = parse_time(time).map_err(|m| errors.add(field.1, m)).ok();
+    let moment = |form: &mut Form, date: &str, time: &str, kept| {
+        let (date, time) = (form.must(date, parse_date), form.must(time, parse_time));
         Some(instant(date?, time?, t.zone(), kept))
     };
-    let came = moment(f.get("in_date"), f.get("in_time"), ("in_date", "in_time"), Some(e.clocked_in_at));
-    let still_runs = f.get("out_date").is_empty() && f.get("out_time").is_empty();
-    let went = if still_runs { None } else { moment(f.get("out_date"), f.get("out_time"), ("out_date", "out_time"), e.clocked_out_at) };
-    let result = match came {
-        Some(clocked_in_at) if errors.is_empty() => {
-            let action = CorrectClock { clock_id: clock, clocked_in_at, clocked_out_at: went, reason: f.get("reason").to_owned() };
-            w.act(&posted.meta, action).await.map(|_| ())
-        }
-        _ => Err(Error::Invalid(errors)),
-    };
-    let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Clock corrected")) };
-    let errors = match &error {
-        Error::Invalid(e) => {
-            let mut e = e.clone();
-            for e in &mut e.0 {
-                match e.field.as_str() {
-                    "clocked_in_at" => e.field = "in_time".into(),
-                    "clocked_out_at" => e.field = "out_time".into(),
-                    _ => {}
-                }
+    let came = moment(&mut form, "in_date", "in_time", Some(e.clocked_in_at));
+    let clocked_out_at = if still_runs(&form) { None } else { moment(&mut form, "out_date", "out_time", e.clocked_out_at) };
+    let reason = form.owned("reason");
+    let action = came.map(|clocked_in_at| CorrectClock { clock_id: clock, clocked_in_at, clocked_out_at, reason });
+    let page = async |r: &mut Read, mut form: Form| {
+        form.errors.rename(|field| {
+            match field {
+                "clocked_in_at" => "in_time",
+                "clocked_out_at" => "out_time",
+                other => other,
             }
-            e
-        }
-        _ => FieldErrors::default(),
+            .to_owned()
+        });
+        page(r, id, clock, Some(form)).await
     };
-    let error = if let Error::Invalid(_) = error { Error::Invalid(errors.clone()) } else { error };
-    let mut r = w.read().await?;
-    let (t, now) = entry(&mut r, id, clock).await?;
-    let mut form = page(&r, &t, &now, f, &errors);
-    if is_stale(&error) {
-        let until = |went: Option<String>| went.unwrap_or_else(|| "still running".into());
-        let moment = |at| ui::format::moment(at, t.zone());
-        let typed = |date: &str, time: &str| format!("{} {}", f.get(date), f.get(time));
-        form.stale = vec![
-            Stale { label: "Clocked in", theirs: moment(now.clocked_in_at), yours: typed("in_date", "in_time") },
-            Stale {
-                label: "Clocked out",
-                theirs: until(now.clocked_out_at.map(moment)),
-                yours: until((!still_runs).then(|| typed("out_date", "out_time"))),
-            },
-        ];
-    } else {
-        form.version = posted.meta.if_version.or(Some(e.version));
-    }
-    refused(error, form, |_| String::new(), t.zone())
+    form.run(&w, action, |_| ui::redirect(&format!("/tickets/{id}"), "Clock corrected"), page).await
 }

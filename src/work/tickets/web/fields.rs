@@ -1,64 +1,30 @@
-//! Form or query fields as raw text, so that invalid input can be shown again; and small forms made of a few fields.
+//! A visit's time as typed, and small forms made of a few fields.
 
 use askama::Template;
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
-use serde::Deserialize;
-use uuid::Uuid;
 
-use platform::{
-    error::FieldErrors,
-    form::percent_encode,
-    localtime::{parse_date, parse_time, to_utc, wall},
-};
+use crate::tickets::overlap::{Booked, Free, Slot};
+use platform::localtime::{parse_date, parse_time, to_utc, wall};
+use ui::Form;
 
-/// Fields in the order received; a name may occur more than once.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Fields(pub Vec<(String, String)>);
+/// Reads `date`, `time` and `minutes` in wall time of `zone`; `kept` is the visit's current start, see [`instant`]. Returns `None` and adds
+/// field errors if one is invalid.
+pub fn slot(form: &mut Form, zone: Tz, kept: Option<DateTime<Utc>>) -> Option<Slot> {
+    let (date, time) = (form.must("date", parse_date), form.must("time", parse_time));
+    let minutes = form.must("minutes", parse_minutes);
+    let starts = instant(date?, time?, zone, kept);
+    Some((starts, starts + Duration::minutes(minutes?)))
+}
 
-impl Fields {
-    /// The first value of a field, trimmed; empty if the field is missing.
-    pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.trim())
+/// Renames an action's error fields to those that [`slot`] reads.
+pub fn slot_field(field: &str) -> String {
+    match field {
+        "ends_at" => "minutes",
+        "starts_at" => "date",
+        other => other,
     }
-
-    pub fn some(&self, name: &str) -> Option<&str> {
-        Some(self.get(name)).filter(|v| !v.is_empty())
-    }
-
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(n, _)| n == name)
-    }
-
-    pub fn all(&self, name: &str) -> Vec<&str> {
-        self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.trim()).collect()
-    }
-
-    /// All values of the field that are valid ids.
-    pub fn ids<T: From<Uuid>>(&self, name: &str) -> Vec<T> {
-        self.all(name).iter().filter_map(|v| v.parse::<Uuid>().ok()).map(T::from).collect()
-    }
-
-    pub fn id<T: From<Uuid>>(&self, name: &str) -> Option<T> {
-        self.get(name).parse::<Uuid>().ok().map(T::from)
-    }
-
-    /// The fields as a query string, without `names`, empty values and names that start with an underscore.
-    pub fn query_without(&self, names: &[&str]) -> String {
-        let kept = self.0.iter().filter(|(n, v)| !names.contains(&n.as_str()) && !n.starts_with('_') && !v.is_empty());
-        kept.map(|(n, v)| format!("{}={}", percent_encode(n), percent_encode(v))).collect::<Vec<_>>().join("&")
-    }
-
-    /// Parses `date`, `time` and `minutes` in wall time of `zone`; `kept` is the visit's current start, see [`instant`]. Returns `None` and
-    /// adds field errors if one is invalid.
-    pub fn slot(&self, zone: Tz, kept: Option<DateTime<Utc>>, errors: &mut FieldErrors) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let date = parse_date(self.get("date")).map_err(|m| errors.add("date", m)).ok();
-        let time = parse_time(self.get("time")).map_err(|m| errors.add("time", m)).ok();
-        let minutes = parse_minutes(self.get("minutes")).map_err(|m| errors.add("minutes", m)).ok();
-        let starts = instant(date?, time?, zone, kept);
-        Some((starts, starts + Duration::minutes(minutes?)))
-    }
+    .to_owned()
 }
 
 /// Converts wall time of `zone` to UTC, by the rule of `to_utc` for skipped and repeated times. Returns `kept` if it reads the same to the
@@ -115,17 +81,20 @@ impl Piece {
     }
 }
 
-/// One row of a stale edit: the saved and the typed value.
-pub struct Stale {
-    pub label: &'static str,
-    pub theirs: String,
-    pub yours: String,
-}
-
 /// A link to an alternative time.
 pub struct Offer {
     pub href: String,
     pub words: String,
+}
+
+/// Links to free times, in wall time of `zone`; `href` is the page of the form at that time.
+pub fn offers(free: &[Free], zone: Tz, href: impl Fn(&Free) -> String) -> Vec<Offer> {
+    free.iter().map(|f| Offer { href: href(f), words: ui::format::span(f.starts_at, f.ends_at, zone) }).collect()
+}
+
+/// The free times that a clash offers.
+pub fn free(form: &Form) -> &[Free] {
+    form.case::<Booked>().map_or(&[], |booked| &booked.alternatives)
 }
 
 /// A page of a few fields and one button.
@@ -134,11 +103,7 @@ pub struct Offer {
 pub struct SmallForm {
     pub head: ui::Head,
     pub action: String,
-    pub version: Option<i32>,
-    pub errors: FieldErrors,
-    /// An error message above the form; empty if there is none.
-    pub refused: String,
-    pub stale: Vec<Stale>,
+    pub form: Form,
     pub offers: Vec<Offer>,
     pub pieces: Vec<Piece>,
     pub submit: &'static str,
@@ -150,21 +115,8 @@ pub struct SmallForm {
 }
 
 impl SmallForm {
-    pub fn new(head: ui::Head, action: String, submit: &'static str) -> Self {
-        Self {
-            head,
-            action,
-            version: None,
-            errors: FieldErrors::default(),
-            refused: String::new(),
-            stale: vec![],
-            offers: vec![],
-            pieces: vec![],
-            submit,
-            is_warning: false,
-            other: None,
-            queue: None,
-        }
+    pub fn new(head: ui::Head, action: String, submit: &'static str, form: Form, pieces: Vec<Piece>) -> Self {
+        Self { head, action, form, offers: vec![], pieces, submit, is_warning: false, other: None, queue: None }
     }
 }
 

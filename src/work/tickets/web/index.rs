@@ -6,10 +6,7 @@ use askama::Template;
 use axum::extract::Query;
 
 use super::{pills, price};
-use crate::{
-    tickets::data::{self, Technician, listing, types::filter_of},
-    tickets::web::fields::Fields,
-};
+use crate::tickets::data::{self, Technician, listing, types::filter_of};
 use platform::{
     error::Result,
     query::{DEFAULT_LIMIT, Params, next_cursor},
@@ -43,7 +40,7 @@ struct Shown {
 }
 
 /// `GET /tickets`
-pub async fn index(mut r: Read, Query(fields): Query<Fields>) -> Result<ui::Html> {
+pub async fn index(mut r: Read, Query(fields): Query<ui::Form>) -> Result<ui::Html> {
     let who = r.who.clone();
     who.require_capability(Some(Capability::Scheduling))?;
     let state = fields.some("state").unwrap_or("open").to_owned();

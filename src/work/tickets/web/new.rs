@@ -3,31 +3,29 @@
 use askama::Template;
 use axum::{
     extract::Query,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use chrono_tz::Tz;
 
 use super::{
-    change::{Free, offers},
-    fields::{Fields, Offer, parse_minutes},
-    lines,
-    moving::renamed,
+    fields::{Offer, offers, slot, slot_field},
+    lines::quantity,
     price,
 };
 use crate::tickets::{
-    actions::{CreateTicket, NewLine},
+    actions::{CreateTicket, Created, NewLine},
     currency,
     data::{self, Booking, Match},
-    overlap,
+    overlap::{self, Free},
 };
 use platform::{
-    error::{Error, FieldErrors, Result},
-    form::{Posted, percent_encode},
+    error::{FieldErrors, Result},
+    form::percent_encode,
     ids::{ContactId, MemberId, ServiceId, TicketId},
     role::Capability,
-    tenant::{Read, Write},
+    tenant::{Read, Who, Write},
 };
+use ui::{Form, Row};
 
 /// The first step: picks the customer.
 #[derive(Template)]
@@ -47,27 +45,19 @@ struct Pick {
 struct New {
     head: ui::Head,
     booking: Booking,
-    typed: Fields,
-    errors: FieldErrors,
+    form: Form,
     addresses: Vec<ui::Choice>,
     services: Vec<ui::Choice>,
     rows: Vec<Row>,
+    blank: Row,
     symbol: &'static str,
     proposed_words: String,
     last: Option<Last>,
     clash: String,
     offers: Vec<Offer>,
     is_free: bool,
-    chosen: Vec<MemberId>,
     sees_prices: bool,
     prefers: String,
-}
-
-struct Row {
-    service: String,
-    quantity: String,
-    price: String,
-    name: String,
 }
 
 struct Last {
@@ -77,24 +67,21 @@ struct Last {
 }
 
 /// `GET /tickets/new?contact=&address=&date=&time=&technician=&service=`
-pub async fn new(mut r: Read, Query(asked): Query<Fields>) -> Result<ui::Html> {
+pub async fn new(mut r: Read, Query(asked): Query<Form>) -> Result<ui::Html> {
     r.who.require_capability(Some(Capability::Scheduling))?;
-    let Some(contact) = asked.id::<ContactId>("contact").or_else(|| asked.id("contact_id")) else {
+    let Some(contact) = asked.parsed::<ContactId>("contact").or_else(|| asked.parsed("contact_id")) else {
         return pick(&mut r, &asked).await;
     };
     let who = r.who.clone();
     let booking = data::booking(r.db(), &who, contact).await?;
-    let typed = prefilled(&r, &booking, &asked);
-    let is_timed = asked.some("time").is_some();
-    let page = page(&mut r, booking, typed, FieldErrors::default(), is_timed).await?;
-    ui::page(&page)
+    let form = prefilled(&r, &booking, &asked);
+    ui::page(&page(&mut r, booking, form, asked.some("time").is_some()).await?)
 }
 
-async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
-    let (who, search) = (r.who.clone(), asked.get("search").to_owned());
+async fn pick(r: &mut Read, asked: &Form) -> Result<ui::Html> {
+    let (who, search) = (r.who.clone(), asked.owned("search"));
     let found = if search.is_empty() { vec![] } else { data::customers(r.db(), &who, &search).await? };
-    let kept: Vec<_> =
-        asked.0.iter().filter(|(n, v)| ["date", "time", "technician"].contains(&n.as_str()) && !v.is_empty()).cloned().collect();
+    let kept = asked.only(&["date", "time", "technician"]);
     let query = kept.iter().fold(String::new(), |query, (n, v)| query + &format!("{n}={}&", percent_encode(v)));
     ui::page(&Pick {
         head: ui::Head::of(r, "calendar").title("New ticket").sub("Whom is it for?").back("/calendar", "Calendar"),
@@ -106,66 +93,66 @@ async fn pick(r: &mut Read, asked: &Fields) -> Result<ui::Html> {
 }
 
 /// The form's initial values: the requested ones (`asked`), else defaults.
-fn prefilled(r: &Read, booking: &Booking, asked: &Fields) -> Fields {
-    let address = asked.some("address").map(str::to_owned).or_else(|| booking.addresses.first().map(|a| a.id.to_string()));
+fn prefilled(r: &Read, booking: &Booking, asked: &Form) -> Form {
     let own = r.who.member.filter(|me| booking.technicians.iter().any(|t| t.id == *me));
     let only = (booking.technicians.len() == 1).then(|| booking.technicians[0].id);
-    let technician = asked.id("technician").or(booking.contact.preferred_member_id).or(only).or(own);
-    let mut typed = Fields(vec![
-        ("address_id".into(), address.unwrap_or_default()),
-        ("date".into(), asked.some("date").map_or_else(|| r.who.today().to_string(), str::to_owned)),
-        ("time".into(), asked.get("time").to_owned()),
-        ("minutes".into(), asked.get("minutes").to_owned()),
-        ("ask".into(), "on".into()),
-    ]);
-    typed.0.extend(technician.map(|t: MemberId| ("member_ids".into(), t.to_string())));
-    for (i, service) in asked.all("service").iter().enumerate() {
-        typed.0.push((format!("lines[{i}].service_id"), (*service).to_owned()));
+    let technician: Option<MemberId> = asked.parsed("technician").or(booking.contact.preferred_member_id).or(only).or(own);
+    let address = asked.some("address").map(str::to_owned).or_else(|| booking.addresses.first().map(|a| a.id.to_string()));
+    let mut form = Form::default()
+        .with("address_id", address)
+        .with("date", asked.some("date").map_or_else(|| r.who.today().to_string(), str::to_owned))
+        .with("time", asked.get("time"))
+        .with("minutes", asked.get("minutes"))
+        .with("member_ids", technician.map(|t| t.0))
+        .tick("ask", true);
+    for (i, service) in asked.all("service").into_iter().enumerate() {
+        form.set(Row::of(LINES, i).at("service_id"), service);
     }
-    typed
+    form
 }
 
-fn zone_of(booking: &Booking, typed: &Fields, own: Tz) -> Tz {
-    let place = booking.addresses.iter().find(|a| a.id.to_string() == typed.get("address_id"));
+fn zone_of(booking: &Booking, form: &Form, own: Tz) -> Tz {
+    let place = booking.addresses.iter().find(|a| a.id.to_string() == form.get("address_id"));
     place.and_then(|a| a.time_zone.as_deref()).and_then(|z| z.parse().ok()).unwrap_or(own)
 }
 
-/// The typed lines; rows without a service are left out.
-fn rows(typed: &Fields) -> Vec<Row> {
-    let of = |i: usize, what: &str| typed.get(&format!("lines[{i}].{what}")).to_owned();
-    (0..100)
-        .map(|i| Row { service: of(i, "service_id"), quantity: of(i, "quantity"), price: of(i, "unit_price"), name: format!("lines[{i}]") })
-        .filter(|r| !r.service.is_empty())
-        .collect()
+/// The group of rows that are the ticket's lines.
+const LINES: &str = "lines";
+
+/// Leaves out rows without a service.
+fn renumber(form: &mut Form) {
+    form.renumber(LINES, |form, row| !form.get(&row.at("service_id")).is_empty());
 }
 
-fn service_ids(typed: &Fields) -> Vec<ServiceId> {
-    rows(typed).iter().filter_map(|r| r.service.parse().ok()).collect()
+fn service_ids(form: &Form) -> Vec<ServiceId> {
+    form.rows(LINES).iter().filter_map(|row| form.parsed(&row.at("service_id"))).collect()
 }
 
 /// Builds the form. With `check`, it also shows whether the technicians are free.
-async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors, check: bool) -> Result<New> {
+async fn page(r: &mut Read, booking: Booking, mut form: Form, check: bool) -> Result<New> {
+    renumber(&mut form);
     let who = r.who.clone();
-    let (c, contact, services) = (currency(&who), booking.contact.id, service_ids(&typed));
-    let address = typed.id("address_id");
+    let c = currency(&who);
+    let (contact, services) = (booking.contact.id, service_ids(&form));
+    let address = form.parsed("address_id");
     let proposed = data::proposed_minutes(r.db(), contact, address, &services).await?;
     let last = data::last_time(r.db(), contact, address, &services).await?;
-    let zone = zone_of(&booking, &typed, who.zone);
-    let mut timed = typed.clone();
-    if timed.get("minutes").is_empty() {
-        timed.0.insert(0, ("minutes".into(), proposed.to_string()));
+    let zone = zone_of(&booking, &form, who.zone);
+    let asked = form.clone();
+    if form.get("minutes").is_empty() {
+        form.set("minutes", proposed);
     }
-    let chosen: Vec<MemberId> = typed.ids("member_ids");
+    let chosen: Vec<MemberId> = form.all_parsed("member_ids");
     let (mut clash, mut free) = (String::new(), vec![]);
     let mut is_free = false;
-    if let (true, Some(slot)) = (check, timed.slot(zone, None, &mut FieldErrors::default())) {
+    if let (true, Some(slot)) = (check, slot(&mut form.clone(), zone, None)) {
         let clashes = overlap::clashes(r.db(), &who, &chosen, slot, None).await?;
         clash = overlap::describe(&clashes, who.zone);
         is_free = clashes.is_empty() && !chosen.is_empty();
         if !clashes.is_empty() {
+            form.notice.clear();
             let found = overlap::alternatives(r.db(), &who, &chosen, slot, None).await?;
-            let current = serde_json::json!({ "alternatives": found });
-            free = offers(Some(&current), zone, |f| again(&typed, contact, f, zone));
+            free = offers(&found, zone, |f| again(&asked, contact, f, zone));
         }
     }
     let mut addresses = vec![ui::Choice::new("", "No address yet")];
@@ -175,10 +162,9 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
         ui::Choice::new(s.id, format!("{}{price}", s.name))
     }));
-    // Rows are renumbered, so that errors match their rows. The spare row serves pages without scripts.
-    let mut shown = rows(&typed);
-    shown.push(Row { service: String::new(), quantity: String::new(), price: String::new(), name: String::new() });
-    shown.iter_mut().enumerate().for_each(|(i, r)| r.name = format!("lines[{i}]"));
+    // The spare row serves pages without scripts.
+    let mut rows = form.rows(LINES);
+    rows.push(form.next_row(LINES));
     let prefers = booking.contact.preferred_time.clone().map(|p| format!("{p}s")).unwrap_or_default();
     Ok(New {
         head: ui::Head::of(r, "calendar")
@@ -188,23 +174,22 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
         last: last.map(|l| Last { id: l.ticket_id, on: ui::format::day_year(l.on, zone), words: last_words(&who, &l) }),
         sees_prices: who.sees_prices(),
         symbol: c.symbol(),
-        rows: shown,
+        rows,
+        blank: Row::of(LINES, "__i__"),
         services: choices,
         addresses,
         proposed_words: format!("Proposed: {}", ui::format::duration(proposed)),
         clash,
         offers: free,
         is_free,
-        chosen,
         prefers,
         booking,
-        typed: timed,
-        errors,
+        form,
     })
 }
 
 /// The path of the same form at the free slot `free`.
-fn again(typed: &Fields, contact: ContactId, free: &Free, zone: Tz) -> String {
+fn again(typed: &Form, contact: ContactId, free: &Free, zone: Tz) -> String {
     let mut query = format!("contact={contact}&{}", free.query(zone));
     for (name, key) in [("address_id", "address"), ("minutes", "minutes"), ("member_ids", "technician")] {
         if let Some(value) = typed.some(name) {
@@ -217,7 +202,7 @@ fn again(typed: &Fields, contact: ContactId, free: &Free, zone: Tz) -> String {
     format!("/tickets/new?{query}")
 }
 
-fn last_words(who: &platform::tenant::Who, l: &data::LastTime) -> Vec<(String, String)> {
+fn last_words(who: &Who, l: &data::LastTime) -> Vec<(String, String)> {
     let mut words = vec![];
     let mut add = |label: &str, value: String| {
         if !value.is_empty() {
@@ -234,69 +219,51 @@ fn last_words(who: &platform::tenant::Who, l: &data::LastTime) -> Vec<(String, S
 }
 
 /// `POST /tickets`: books the visit; with `check`, only checks for clashes.
-pub async fn create(w: Write, posted: Posted<Fields>) -> Result<Response> {
-    let f = &posted.value;
-    let contact = f.id::<ContactId>("contact_id").ok_or_else(|| FieldErrors::one("contact_id", "Choose the customer first."))?;
+pub async fn create(w: Write, mut form: Form) -> Result<Response> {
+    let contact = form.parsed::<ContactId>("contact_id").ok_or_else(|| FieldErrors::one("contact_id", "Choose the customer first."))?;
     let (who, mut r) = (w.who.clone(), w.read().await?);
     let booking = data::booking(r.db(), &who, contact).await?;
-    if f.has("check") {
-        return Ok(ui::page(&page(&mut r, booking, f.clone(), FieldErrors::default(), true).await?)?.into_response());
+    if form.has("check") {
+        return Ok(ui::page(&page(&mut r, booking, form, true).await?)?.into_response());
     }
-    let mut errors = FieldErrors::default();
-    let mut timed = f.clone();
-    if parse_minutes(f.get("minutes")).is_err() && f.get("minutes").is_empty() {
-        let proposed = data::proposed_minutes(r.db(), contact, f.id("address_id"), &service_ids(f)).await?;
-        timed.0.insert(0, ("minutes".into(), proposed.to_string()));
+    renumber(&mut form);
+    if form.get("minutes").is_empty() {
+        let proposed = data::proposed_minutes(r.db(), contact, form.parsed("address_id"), &service_ids(&form)).await?;
+        form.set("minutes", proposed);
     }
     drop(r);
-    let slot = timed.slot(zone_of(&booking, f, who.zone), None, &mut errors);
-    let lines = new_lines(&who, f, &mut errors);
-    let result = match slot {
-        Some((starts_at, ends_at)) if errors.is_empty() => {
-            let action = CreateTicket {
-                id: None,
-                contact_id: contact,
-                address_id: f.id("address_id"),
-                starts_at,
-                ends_at,
-                member_ids: f.ids("member_ids"),
-                lines,
-                instructions: f.get("instructions").to_owned(),
-                is_price_estimated: f.has("estimated"),
-                override_reason: f.some("override_reason").map(str::to_owned),
-                ask_customer: f.has("ask"),
-            };
-            w.act(&posted.meta, action).await
-        }
-        _ => Err(Error::Invalid(errors)),
+    let zone = zone_of(&booking, &form, who.zone);
+    let slot = slot(&mut form, zone, None);
+    let lines = new_lines(&who, &mut form);
+    let action = slot.map(|(starts_at, ends_at)| CreateTicket {
+        id: None,
+        contact_id: contact,
+        address_id: form.parsed("address_id"),
+        starts_at,
+        ends_at,
+        member_ids: form.all_parsed("member_ids"),
+        lines,
+        instructions: form.owned("instructions"),
+        is_price_estimated: form.has("estimated"),
+        override_reason: form.some("override_reason").map(str::to_owned),
+        ask_customer: form.has("ask"),
+    });
+    let done = |made: Created| ui::redirect(&format!("/tickets/{}", made.id), &format!("T-{} booked", made.number));
+    let page = async |r: &mut Read, mut form: Form| {
+        form.errors.rename(slot_field);
+        let is_conflict = form.is_conflict();
+        page(r, booking, form, is_conflict).await
     };
-    let (errors, status) = match result {
-        Ok(made) => return Ok(ui::redirect(&format!("/tickets/{}", made.id), &format!("T-{} booked", made.number))),
-        Err(Error::Invalid(e)) => (renamed(&e), StatusCode::UNPROCESSABLE_ENTITY),
-        Err(Error::Conflict { current: Some(_), .. }) => (FieldErrors::default(), StatusCode::CONFLICT),
-        Err(other) => return Err(other),
-    };
-    let mut r = w.read().await?;
-    let again = page(&mut r, booking, f.clone(), errors, status == StatusCode::CONFLICT).await?;
-    Ok(ui::with_status(status, &again)?.into_response())
+    form.run(&w, action, done, page).await
 }
 
-fn new_lines(who: &platform::tenant::Who, f: &Fields, errors: &mut FieldErrors) -> Vec<NewLine> {
+fn new_lines(who: &Who, form: &mut Form) -> Vec<NewLine> {
     let c = currency(who);
-    let mut out = vec![];
-    for row in rows(f) {
-        // Errors are numbered like the rows of the page, which leaves out rows without a service.
-        let (mut own, i) = (FieldErrors::default(), out.len());
-        out.push(NewLine {
-            service_id: row.service.parse().ok(),
-            quantity: lines::quantity(f, &format!("{}.quantity", row.name), &mut own),
-            unit_price: lines::amount(f, &format!("{}.unit_price", row.name), c, &mut own),
-            ..NewLine::default()
-        });
-        for e in own.0 {
-            let what = e.field.rsplit('.').next().unwrap_or_default();
-            errors.add(&format!("lines[{i}].{what}"), e.message);
-        }
-    }
-    out
+    let line = |form: &mut Form, row: &Row| NewLine {
+        service_id: form.parsed(&row.at("service_id")),
+        quantity: form.read(&row.at("quantity"), quantity),
+        unit_price: form.read(&row.at("unit_price"), |text| c.parse(text)),
+        ..NewLine::default()
+    };
+    form.rows(LINES).iter().map(|row| line(form, row)).collect()
 }
