@@ -139,6 +139,7 @@ fn more_rows(ids: &BTreeMap<&'static str, Uuid>) -> Vec<String> {
         format!(
             "insert into import_keys (kind, key, record_kind, record_id, import_id) values ('x', '{CANARY}', 'contact', {contact}, {import})"
         ),
+        format!("insert into file_pieces (file_id, position, bytes) values ({}, 1, '{CANARY}')", id("files")),
         format!("insert into import_rows (import_id, line, outcome, reason) values ({import}, 1, 'refused', '{CANARY}')"),
         format!(
             "insert into invoice_taxes (id, invoice_id, name, percent, is_inclusive, base, amount) values ('{new}', {invoice}, '{CANARY}', 9, false, 1, 1)"
