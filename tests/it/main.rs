@@ -16,6 +16,7 @@ mod identity;
 mod imports;
 mod invoices;
 mod isolation;
+mod jobs;
 mod limits;
 mod live;
 mod mail;

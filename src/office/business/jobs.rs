@@ -1,10 +1,9 @@
 //! Jobs: sends invitations by mail and checks Stripe keys.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    actions::RecordCheck,
+    actions::{RecordCheck, RecordInvitation},
     data::{self, Stripe},
 };
 use platform::{
@@ -12,6 +11,7 @@ use platform::{
     app::App,
     error::{Error, Result},
     ids::{ConnectionId, MemberId, OrgId},
+    jobs::{Job, Waiting},
     mail::{MailError, Mailbox, Outgoing},
     role::MemberState,
     stripe::StripeErrorKind,
@@ -22,15 +22,20 @@ use ui::email::Email;
 /// Mails an invitation. The mail grants no access: the invited person signs in with their own address.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SendInvitation {
-    pub org: OrgId,
     pub member: MemberId,
 }
 
-impl TaskHandler for SendInvitation {
-    const IDENTIFIER: &'static str = "send_invitation";
+impl Job for SendInvitation {
+    const NAME: &'static str = "send_invitation";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_invitations", |id| Self { member: MemberId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        invite(platform::jobs::app(&ctx)?, self.org, self.member).await
+    fn key(&self) -> String {
+        self.member.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        invite(app, org, self.member).await
     }
 }
 
@@ -66,7 +71,7 @@ async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
         list_unsubscribe: None,
     };
     match app.mailer.send(&outgoing).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Write::of_org(app, org, "job").await?.act(&Meta::default(), RecordInvitation { member_id: id }).await,
         // A permanent refusal also fails the job, so that the owner sees it. Its text may contain the address: it is not logged.
         Err(MailError::Permanent(_)) => Err(Error::Provider("The mail server refuses this invitation.".into())),
         Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the invitation.".into())),
@@ -76,16 +81,19 @@ async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
 /// Checks the business's Stripe key.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CheckStripe {
-    pub org: OrgId,
     pub connection: ConnectionId,
 }
 
-impl TaskHandler for CheckStripe {
-    const IDENTIFIER: &'static str = "check_connection";
+impl Job for CheckStripe {
+    const NAME: &'static str = "check_connection";
+    type Of = OrgId;
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = platform::jobs::app(&ctx)?;
-        check(&Write::of_org(app, self.org, "job").await?).await.map(|_| ())
+    fn key(&self) -> String {
+        self.connection.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        check(&Write::of_org(app, org, "job").await?).await.map(|_| ())
     }
 }
 

@@ -17,11 +17,6 @@ pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};
 use crate::payments::data::Payment;
 use platform::{action::Subject, money::Currency};
 
-/// Name of the job that processes a stored event.
-pub const PROCESS_WEBHOOK: &str = "process_webhook";
-/// Name of the job that refunds at Stripe.
-pub const REFUND_PAYMENT: &str = "refund_payment";
-
 fn about(payment: &Payment) -> Subject {
     Subject { kind: "payment", id: payment.id.0, contact: payment.contact_id }
 }

@@ -8,6 +8,6 @@ mod tokens;
 
 pub use found::{Entered, Founder, NewBusiness, accept, enter, found};
 pub use settings::{SetHours, SetLogo, SkipStep, UpdateBusiness, Written};
-pub use stripe::{CLOSE_CHECKOUTS, CheckConnection, DisconnectStripe, ForgetReplacedKeys, RecordCheck, SetStripe};
-pub use team::{InviteAgain, InviteMember, RemoveMember, UpdateMember};
+pub use stripe::{CheckConnection, DisconnectStripe, ForgetReplacedKeys, RecordCheck, SetStripe};
+pub use team::{InviteAgain, InviteMember, RecordInvitation, RemoveMember, UpdateMember};
 pub use tokens::{CreateToken, RevokeToken, TokenMade, TouchToken, token_make};

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Written;
-use crate::business::data::{self, REPLACED};
+use crate::business::{
+    data::{self, REPLACED},
+    jobs::CheckStripe,
+};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
@@ -50,12 +53,10 @@ pub struct ForgetReplacedKeys {
     pub first: usize,
 }
 
-/// The job that closes payment pages opened with replaced Stripe keys; implemented in `payments`.
-pub const CLOSE_CHECKOUTS: &str = "close_checkouts";
-
 /// Removes the current key from `secrets`. While payment pages are open, it is kept (still encrypted) as a replaced key to close them.
-async fn retire(cx: &mut Cx<'_>, id: ConnectionId, secrets: &mut Value) -> Result<()> {
-    let Some(old) = secrets.as_object_mut().and_then(|s| s.remove("secret_key")) else { return Ok(()) };
+/// Returns whether it was kept.
+async fn retire(cx: &mut Cx<'_>, secrets: &mut Value) -> Result<bool> {
+    let Some(old) = secrets.as_object_mut().and_then(|s| s.remove("secret_key")) else { return Ok(false) };
     let any_open = sqlx::query_scalar!(r#"select exists (select from checkout_sessions where state in ('creating', 'open')) as "any!""#)
         .fetch_one(cx.db())
         .await?;
@@ -63,9 +64,8 @@ async fn retire(cx: &mut Cx<'_>, id: ConnectionId, secrets: &mut Value) -> Resul
         let mut replaced = secrets[REPLACED].as_array().cloned().unwrap_or_default();
         replaced.push(old);
         secrets[REPLACED] = replaced.into();
-        cx.enqueue(CLOSE_CHECKOUTS, json!({}), &format!("close_checkouts:{id}")).await?;
     }
-    Ok(())
+    Ok(any_open)
 }
 
 fn about(id: ConnectionId) -> Subject {
@@ -96,9 +96,7 @@ impl Action for SetStripe {
         }
         errors.into_result()?;
         let context = data::secret_context(cx.who.org, id);
-        if !key.is_empty() {
-            retire(cx, id, &mut secrets).await?;
-        }
+        let has_replaced = !key.is_empty() && retire(cx, &mut secrets).await?;
         for (name, value) in [("secret_key", key), ("webhook_secret", webhook)] {
             if !value.is_empty() {
                 secrets[name] = Value::String(cx.app.keyring.encrypt(&context, value));
@@ -113,8 +111,8 @@ impl Action for SetStripe {
         )
         .fetch_one(cx.db())
         .await?;
-        cx.event("connection.set", about(id), json!({ "provider": "stripe" })).await?;
-        cx.enqueue("check_connection", json!({ "connection": id }), &format!("check-connection:{id}")).await?;
+        cx.event("connection.set", about(id), json!({ "provider": "stripe", "has_replaced": has_replaced })).await?;
+        cx.enqueue(CheckStripe { connection: id }).await?;
         Ok(Written { id: id.0, version })
     }
 }
@@ -131,7 +129,7 @@ impl Action for DisconnectStripe {
             .await?
             .ok_or(Error::NotFound)?;
         let mut secrets = now.secrets;
-        retire(cx, now.id, &mut secrets).await?;
+        let has_replaced = retire(cx, &mut secrets).await?;
         if let Some(secrets) = secrets.as_object_mut() {
             secrets.retain(|name, _| name == REPLACED);
         }
@@ -142,7 +140,7 @@ impl Action for DisconnectStripe {
         )
         .fetch_one(cx.db())
         .await?;
-        cx.event("connection.disconnected", about(now.id), json!({ "provider": "stripe" })).await?;
+        cx.event("connection.disconnected", about(now.id), json!({ "provider": "stripe", "has_replaced": has_replaced })).await?;
         Ok(Written { id: now.id.0, version })
     }
 }
@@ -179,7 +177,7 @@ impl Action for CheckConnection {
         .fetch_optional(cx.db())
         .await?
         .ok_or(Error::NotFound)?;
-        cx.enqueue("check_connection", json!({ "connection": row.id }), &format!("check-connection:{}", row.id)).await?;
+        cx.enqueue(CheckStripe { connection: row.id }).await?;
         Ok(Written { id: row.id.0, version: row.version })
     }
 }

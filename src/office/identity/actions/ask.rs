@@ -1,9 +1,9 @@
 //! Requests for a sign-in mail.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::identity::{LINK_LIFE, code, code_hash, data, email, link_token, local_path, token_hash};
+use crate::identity::{LINK_LIFE, code, code_hash, data, email, jobs::SendSignIn, link_token, local_path, token_hash};
 use platform::{
     app::App,
     commit::{commit, settle},
@@ -50,7 +50,7 @@ pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
         let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
         // Known already: the answer to an earlier COMMIT was lost, and the mail is queued.
         if insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up.as_ref()).await? {
-            jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
+            jobs::enqueue(&mut tx, (), SendSignIn { sign_in: id }).await?;
         }
         commit(tx).await
     })
