@@ -8,7 +8,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -62,9 +62,11 @@ impl Meta {
 
 /// The context of a running action: its transaction, the actor and the app.
 pub struct Cx<'t> {
-    tx: &'t mut Transaction<'static, Postgres>,
+    tx: &'t mut PgConnection,
     pub who: &'t Who,
     pub app: &'t App,
+    /// Events that are not written yet: they go with the end of the action, in one statement.
+    events: Vec<Value>,
 }
 
 /// The record that an event concerns.
@@ -85,29 +87,45 @@ impl Cx<'_> {
         self.who.now
     }
 
-    /// Appends a domain event in this transaction, and adds the schema version `v` to its payload.
+    /// Appends a domain event in this transaction, and adds the schema version `v` to its payload. It is written when the action has run.
     pub async fn event(&mut self, name: &str, subject: Subject, mut payload: Value) -> Result<()> {
         if let Value::Object(map) = &mut payload {
             map.insert("v".into(), json!(1));
         }
+        self.react(name, Happened { org: self.who.org, subject, payload: &payload }).await?;
+        self.events.push(json!({
+            "name": name, "subject_kind": subject.kind, "subject_id": subject.id, "contact_id": subject.contact, "payload": payload
+        }));
+        Ok(())
+    }
+
+    /// Writes the events in their order, and under `key` the answer that a repeated request gets.
+    async fn finish(self, key: &Key, answer: Option<Value>) -> Result<()> {
+        if self.events.is_empty() && answer.is_none() {
+            return Ok(());
+        }
         let who = self.who;
         sqlx::query!(
-            r#"insert into events (name, subject_kind, subject_id, contact_id, role, profile, source, request_id, session_id, payload)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"#,
-            name,
-            subject.kind,
-            subject.id,
-            subject.contact.map(|c| c.0),
+            r#"with told as (
+                 insert into events (name, subject_kind, subject_id, contact_id, payload, role, profile, source, request_id, session_id)
+                 select e.value ->> 'name', e.value ->> 'subject_kind', (e.value ->> 'subject_id')::uuid, (e.value ->> 'contact_id')::uuid,
+                        e.value -> 'payload', $2, $3, $4, $5, $6
+                   from jsonb_array_elements($1) with ordinality e(value, n) order by e.n
+               )
+               update idempotency_keys set response = $9 where actor = $7 and key = $8 and $9::jsonb is not null"#,
+            Value::Array(self.events),
             who.role.map(super::role::Role::name),
             who.profile,
             who.source,
             who.origin.request_id,
             who.session.map(|s| s.0),
-            payload
+            who.actor(),
+            key.name,
+            answer
         )
-        .execute(self.db())
+        .execute(self.tx)
         .await?;
-        self.react(name, Happened { org: who.org, subject, payload: &payload }).await
+        Ok(())
     }
 
     /// Queues the jobs that follow from an event.
@@ -125,6 +143,11 @@ impl Cx<'_> {
     pub async fn enqueue<J: Job<Of = OrgId>>(&mut self, job: J) -> Result<()> {
         let org = self.who.org;
         super::jobs::enqueue(self.db(), org, job).await
+    }
+
+    /// Checks role, capability and input of an action whose effect the caller brings about itself, with what it has read already.
+    pub fn check<A: Action>(&self, action: &A) -> Result<()> {
+        check(self.who, action).map(|_| ())
     }
 
     /// Runs another action inside this transaction. Role, capability and input are checked; the idempotency key is the outer action's.
@@ -175,7 +198,7 @@ impl Write {
     /// The action's one transaction. If the answer to its COMMIT is lost, `lost` keeps what it would have returned: the next attempt returns
     /// that if it finds the key taken, and replaces it if the key is free, for then this one was rolled back.
     async fn attempt<A: Action>(&self, who: &Who, meta: &Meta, key: &Key, action: A, lost: &Mutex<Option<A::Output>>) -> Result<A::Output> {
-        let mut tx = open(&self.app, &self.door, &who.origin, who.now, false).await?;
+        let mut tx = open(&self.app, &self.door, &who.origin, who.now).await?;
         let is_repeat = kept(lost).is_some();
         let is_open = !is_repeat || enter_again(&mut tx, who).await?;
         if !take(&mut tx, who, A::NAME, key).await? {
@@ -189,13 +212,7 @@ impl Write {
             // Somebody else closed the door between two attempts.
             return Err(Error::Unauthorized);
         }
-        let output = self.work(&mut tx, who, meta, action).await?;
-        if !key.is_ours() {
-            let response = json!({ "answer": serde_json::to_value(&output)? });
-            sqlx::query!("update idempotency_keys set response = $3 where actor = $1 and key = $2", who.actor(), key.name, response)
-                .execute(&mut *tx)
-                .await?;
-        }
+        let output = self.work(&mut tx, who, meta, key, action).await?;
         match commit(tx).await {
             Ok(()) => {
                 metrics::counter!("rounds_actions_total", "action" => A::NAME).increment(1);
@@ -208,20 +225,23 @@ impl Write {
         }
     }
 
-    /// Checks the version and runs the action.
-    async fn work<A: Action>(&self, tx: &mut Transaction<'static, Postgres>, who: &Who, meta: &Meta, action: A) -> Result<A::Output> {
+    /// Checks the version, runs the action, and notes its answer under a key of its sender's.
+    async fn work<A: Action>(&self, tx: &mut PgConnection, who: &Who, meta: &Meta, key: &Key, action: A) -> Result<A::Output> {
         let meanwhile = match (meta.if_version, action.versioned()) {
             (Some(version), Some((table, id))) => changed_meanwhile(tx, table, id, version).await?,
             _ => None,
         };
-        let mut cx = Cx { tx, who, app: &self.app };
+        let mut cx = Cx { tx, who, app: &self.app, events: Vec::new() };
         let done = action.run(&mut cx).await;
         // Only the action knows whether this member may see the record at all; what it made of an old version is rolled back.
-        match (done, meanwhile) {
+        let output = match (done, meanwhile) {
             (Err(e @ (Error::NotFound | Error::Forbidden)), _) => Err(e),
             (_, Some(conflict)) => Err(conflict),
             (done, None) => done,
-        }
+        }?;
+        let answer = if key.is_ours() { None } else { Some(json!({ "answer": serde_json::to_value(&output)? })) };
+        cx.finish(key, answer).await?;
+        Ok(output)
     }
 
     /// Records a refused action as an event, in a transaction of its own, and returns `Forbidden`.
@@ -233,13 +253,14 @@ impl Write {
     }
 
     async fn note_denied(&self, action: &'static str, key: &Key) -> Result<()> {
-        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now, false).await?;
+        let mut tx = open(&self.app, &self.door, &self.who.origin, self.who.now).await?;
         if !take(&mut tx, &self.who, action, key).await? {
             return Ok(());
         }
-        let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app };
+        let mut cx = Cx { tx: &mut tx, who: &self.who, app: &self.app, events: Vec::new() };
         let about = Subject { kind: "member", id: self.who.member.map_or(self.who.org.0, |m| m.0), contact: None };
         cx.event("security.permission_denied", about, json!({ "action": action })).await?;
+        cx.finish(key, None).await?;
         commit(tx).await
     }
 }

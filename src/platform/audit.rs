@@ -11,7 +11,7 @@ use super::{
     error::Result,
     ids::OrgId,
     secrets::{digest, hmac_matches, hmac_sha256},
-    tenant::{Door, Origin, open},
+    tenant::{Door, Origin, Read, open},
 };
 
 /// Entries sealed in one transaction.
@@ -98,7 +98,7 @@ async fn seal_since(app: &App, org: OrgId, since: &str) -> Result<usize> {
     let mut total = 0;
     let mut done = Done { xid: since.to_owned(), id: 0, until: None };
     loop {
-        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), false).await?;
+        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now()).await?;
         let sealed = seal_batch(&mut tx, &app.server_key, org, &mut done).await?;
         commit(tx).await?;
         total += sealed;
@@ -182,7 +182,8 @@ pub struct Verdict {
 /// Verifies the whole chain of one business: each seal's hash is right, each sealed entry still exists, each value that was not erased
 /// still matches its digest, and no seal is missing at the end.
 pub async fn verify(app: &App, org: OrgId) -> Result<Verdict> {
-    let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), app.clock.now(), true).await?;
+    let mut read = Read::of_org(app, org).await?;
+    let tx = read.db();
     let mut verdict = Verdict { sealed: 0, faults: Vec::new() };
     let mut hash: Vec<u8> = Vec::new();
     let mut is_keyed = false;

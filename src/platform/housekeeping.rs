@@ -28,7 +28,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     sqlx::query!("delete from sessions where expires_at < $1 or revoked_at < $1", month_ago).execute(&app.pool).await?;
     sqlx::query!("delete from sign_ins where expires_at < $1", month_ago).execute(&app.pool).await?;
     for org in businesses(app).await? {
-        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), now, false).await?;
+        let mut tx = open(app, &Door::Org(org, "job"), &Origin::default(), now).await?;
         sqlx::query!(
             "delete from idempotency_keys where created_at < $1 or (response is null and created_at < $2)",
             now - Duration::days(KEYS_KEPT),

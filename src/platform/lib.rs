@@ -39,3 +39,4 @@ pub mod tenant;
 pub mod text;
 pub mod trail;
 pub mod visitor;
+mod who;

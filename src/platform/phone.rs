@@ -1,17 +1,23 @@
 //! Phone numbers as people type them: kept as typed, matched as E.164.
 
-use phonenumber::{Mode, country};
 use std::str::FromStr;
+
+use phonenumber::{Mode, country};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::text;
 
 /// A typed phone number that is plausible in the business's region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
-    /// The number as typed, without spreadsheet wrapping and outer spaces.
+    /// The number as typed, without what was around it: spreadsheet wrapping, invisible marks, a word for what kind it is.
     pub typed: String,
     /// `+12566887695`, without extension.
     pub e164: String,
     /// Digits of an extension ("x12", "ext. 12").
     pub extension: Option<String>,
+    /// The word typed with it ("cell", "h:"), as a label: `mobile`, `home`, `work`, `fax`.
+    pub label: Option<&'static str>,
 }
 
 /// Why a text is not a phone number; the message is for the person who typed it.
@@ -38,10 +44,11 @@ impl std::error::Error for PhoneError {}
 /// Parses a number typed in `region` (ISO 3166, "US"): `(256) 688-7695 x2`, `'+1256…`, `="2566887695"`, `1-800-FLOWERS`.
 /// Numbers of the North American plan need not be assigned: real lists hold retired and made-up ones.
 pub fn parse(typed: &str, region: &str) -> Result<Phone, PhoneError> {
-    let typed = unwrap_cell(typed);
-    if typed.is_empty() {
+    let cleaned = clean(typed);
+    if cleaned.is_empty() {
         return Err(PhoneError::Empty);
     }
+    let (typed, label) = split_label(&cleaned);
     let (main, extension) = split_extension(typed);
     let spelled = spell_out(main);
     let number = digits(&spelled);
@@ -61,7 +68,7 @@ pub fn parse(typed: &str, region: &str) -> Result<Phone, PhoneError> {
             _ => PhoneError::NotANumber,
         })?,
     };
-    Ok(Phone { typed: typed.to_owned(), e164, extension })
+    Ok(Phone { typed: typed.to_owned(), e164, extension, label })
 }
 
 /// Returns the last four digits, or `None` if there are fewer.
@@ -77,8 +84,8 @@ pub fn digits(text: &str) -> String {
 
 /// Whether a search query looks like a phone number or the tail of one: at least four digits, and only phone punctuation beside them.
 pub fn looks_like_phone(query: &str) -> bool {
-    let query = unwrap_cell(query);
-    digits(query).len() >= 4 && query.chars().all(|c| c.is_ascii_digit() || "+-(). /\u{a0}".contains(c))
+    let query = clean(query);
+    digits(&query).len() >= 4 && query.chars().all(|c| c.is_ascii_digit() || "+-(). /".contains(c))
 }
 
 /// Formats a number as people in `region` write it: `(256) 688-7695`, or `+49 1512 3456789` for other countries.
@@ -97,7 +104,8 @@ pub fn display(e164: &str, region: &str) -> String {
 
 /// Formats a typed number as people in `region` write it. Numbers with letters ("1-800-FLOWERS") and text that is no number stay as typed.
 pub fn shown(typed: &str, region: &str) -> String {
-    let (main, extension) = split_extension(unwrap_cell(typed));
+    let cleaned = clean(typed);
+    let (main, extension) = split_extension(split_label(&cleaned).0);
     if main.chars().any(char::is_alphabetic) {
         return typed.to_owned();
     }
@@ -117,15 +125,58 @@ pub fn shown(typed: &str, region: &str) -> String {
 
 /// Returns the dial string of a number as typed or in E.164: digits, then the extension after a pause (`,`).
 pub fn dialled(typed: &str) -> String {
-    let (main, extension) = split_extension(typed.trim());
+    let cleaned = clean(typed);
+    let (main, extension) = split_extension(split_label(&cleaned).0);
     let number: String = spell_out(main).chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
     extension.map_or(number.clone(), |ext| format!("{number},{ext}"))
 }
 
-/// Removes what spreadsheets put around a number: `="2"`, or a leading apostrophe.
-fn unwrap_cell(typed: &str) -> &str {
-    let typed = typed.trim();
-    typed.strip_prefix("=\"").and_then(|t| t.strip_suffix('"')).unwrap_or(typed).trim_start_matches('\'').trim()
+/// The number in plain characters: without what spreadsheets put around it (`="2"`, a leading apostrophe), without the invisible marks that come
+/// along when it is copied, full-width digits and every kind of hyphen and space made plain, `(+49) 1512…` without the brackets.
+fn clean(typed: &str) -> String {
+    let plain: String = typed
+        .nfkc()
+        .filter(|c| !text::is_invisible(*c))
+        .map(|c| match c {
+            '‐'..='―' | '−' => '-',
+            c if c.is_whitespace() => ' ',
+            c => c,
+        })
+        .collect();
+    let plain = plain.trim();
+    let plain = plain.strip_prefix("=\"").and_then(|t| t.strip_suffix('"')).unwrap_or(plain).trim_start_matches('\'').trim();
+    let plain = plain.strip_prefix("tel:").unwrap_or(plain);
+    match plain.strip_prefix('(').filter(|rest| rest.trim_start().starts_with('+')) {
+        Some(rest) => rest.replacen(')', "", 1).trim().to_owned(),
+        None => plain.to_owned(),
+    }
+}
+
+/// What people write beside a number, and the label it becomes.
+const LABELS: [(&str, &[&str]); 4] = [
+    ("mobile", &["cell phone", "cell", "mobile", "mob", "c", "m"]),
+    ("home", &["home", "landline", "house", "h"]),
+    ("work", &["work", "office", "business", "w", "o"]),
+    ("fax", &["fax", "f"]),
+];
+
+/// Splits a word from before or behind a number: `256-555-0186 (cell)`, `h: 256-555-0186`. A single letter counts only with a colon or brackets.
+fn split_label(typed: &str) -> (&str, Option<&'static str>) {
+    let is_number = |at: usize| typed[at..].trim_start_matches('(').starts_with(|c: char| c.is_ascii_digit() || c == '+');
+    let start = typed.char_indices().map(|(at, _)| at).find(|at| is_number(*at)).unwrap_or(0);
+    let end = typed.rfind(|c: char| c.is_ascii_digit()).map_or(typed.len(), |at| at + 1);
+    let label_of = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphabetic()).to_ascii_lowercase();
+        let is_marked = bare.len() > 1 || word.contains([':', '(']);
+        LABELS.iter().find(|(_, words)| is_marked && words.contains(&bare.as_str())).map(|(label, _)| *label)
+    };
+    if let Some(label) = label_of(&typed[..start]) {
+        return (typed[start..].trim(), Some(label));
+    }
+    match label_of(&typed[end.max(start)..]) {
+        Some(label) => (typed[..end].trim(), Some(label)),
+        None => (typed, None),
+    }
 }
 
 fn split_extension(typed: &str) -> (&str, Option<String>) {
@@ -210,6 +261,51 @@ mod tests {
         ] {
             assert_eq!(parse(typed, "US").map(|p| p.e164), Ok("+12053643725".into()), "{typed}");
         }
+    }
+
+    #[test]
+    fn what_comes_along_when_a_number_is_copied() {
+        for typed in [
+            "\u{202a}+49 1512 3456789\u{202c}",
+            "\u{200e}+49\u{a0}1512\u{a0}3456789",
+            "(+49) 1512 3456789",
+            "（＋４９） １５１２ ３４５６７８９",
+            "\u{feff}+49 1512\u{2011}3456789",
+            "tel:+49-1512–3456789",
+        ] {
+            assert_eq!(parse(typed, "US").map(|p| p.e164), Ok("+4915123456789".into()), "{typed}");
+            assert_eq!(dialled(typed), "+4915123456789", "{typed}");
+        }
+        for (typed, region, e164) in [
+            ("+44 (0)20 7946 0958", "US", "+442079460958"),
+            ("+33 6 12 34 56 78", "US", "+33612345678"),
+            ("+55 11 91234-5678", "US", "+5511912345678"),
+            ("+86 138 0013 8000", "US", "+8613800138000"),
+            ("06 12 34 56 78", "FR", "+33612345678"),
+        ] {
+            assert_eq!(parse(typed, region).map(|p| p.e164), Ok(e164.into()), "{typed}");
+        }
+        assert!(looks_like_phone("256–555‑0186"));
+    }
+
+    #[test]
+    fn a_word_beside_the_number_is_its_label() {
+        for (typed, label) in [
+            ("256-555-0186 (cell)", "mobile"),
+            ("256-555-0186 cell", "mobile"),
+            ("c: 256-555-0186", "mobile"),
+            ("h: (256) 555-0186", "home"),
+            ("Office (256) 555-0186", "work"),
+            ("(256) 555-0186 (w)", "work"),
+            ("Fax: 256.555.0186", "fax"),
+        ] {
+            let phone = parse(typed, "US").unwrap();
+            assert_eq!((phone.e164.as_str(), phone.label), ("+12565550186", Some(label)), "{typed}");
+            assert_eq!(shown(typed, "US"), "(256) 555-0186", "{typed}");
+            assert!(!phone.typed.contains(char::is_alphabetic), "{}", phone.typed);
+        }
+        assert_eq!(parse("256-555-0186 x7 cell", "US").unwrap().extension.as_deref(), Some("7"));
+        assert_eq!(parse("1-800-FLOWERS", "US").unwrap().label, None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The only ways to a tenant's tables: `Read` (one read-only transaction) and `Write` (a handle that runs actions).
-//! Each authenticates the actor in the round trip that opens the transaction (`app.enter_*`, `migrations/…_platform_doors.sql`).
+//! Each authenticates the actor in the round trip that opens the transaction (`app.admit`, `app.open_page`).
 
 use std::net::IpAddr;
 
@@ -7,19 +7,22 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, header, request::Parts},
 };
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use chrono_tz::Tz;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, Transaction, pool::PoolConnection};
 
 use super::{
     app::App,
     error::{Error, Result},
     form::percent_decode,
-    ids::{LinkId, MemberId, OrgId, SessionId, UserId},
-    rate,
-    role::{Capability, May, Permission, Role},
+    ids::{OrgId, SessionId, UserId},
+    role::Permission,
     secrets::{digest, hex},
 };
+
+use super::who::Identity;
+pub use super::who::{Origin, Who};
 
 /// The session cookie's name.
 pub const SESSION_COOKIE: &str = "rounds_session";
@@ -38,132 +41,23 @@ pub enum Door {
 #[derive(Debug, Clone, Copy)]
 pub struct Needs(pub Permission);
 
-/// Where a request came from; recorded in the audit trail and events.
-#[derive(Debug, Clone, Default)]
-pub struct Origin {
-    pub request_id: String,
-    pub network: String,
+/// Opens a transaction for writes through a door. Who comes in is known from the read before.
+pub(super) async fn open(app: &App, door: &Door, origin: &Origin, now: DateTime<Utc>) -> Result<Transaction<'static, Postgres>> {
+    begin_whole(&app.pool, format!("BEGIN; SELECT {}", entering("app.admit", door, origin, now))).await
 }
 
-impl Origin {
-    /// The network that rate limits count, empty if unknown.
-    pub fn counted(&self) -> String {
-        self.network.parse().map(|address| rate::network(address).to_string()).unwrap_or_default()
-    }
-}
-
-/// The actor, and the business they act in.
-#[derive(Debug, Clone)]
-pub struct Who {
-    pub org: OrgId,
-    pub org_name: String,
-    pub zone: Tz,
-    /// ISO 4217.
-    pub currency: String,
-    /// ISO 3166: default region of phone numbers.
-    pub country: String,
-    pub profile: String,
-    pub capabilities_off: Vec<String>,
-    pub is_demo: bool,
-    pub staff_see_prices: bool,
-    pub staff_see_all_tickets: bool,
-    /// `None` for a customer with a link, or background work.
-    pub role: Option<Role>,
-    pub member: Option<MemberId>,
-    pub member_name: String,
-    pub is_model: bool,
-    pub may_send: bool,
-    pub user: Option<UserId>,
-    pub session: Option<SessionId>,
-    pub link: Option<LinkId>,
-    /// One of page, api, model, link, import, job.
-    pub source: String,
-    pub origin: Origin,
-    pub now: DateTime<Utc>,
-}
-
-impl Who {
-    /// Today in the business's zone.
-    pub fn today(&self) -> NaiveDate {
-        self.now.with_timezone(&self.zone).date_naive()
-    }
-
-    /// Looks `what` up in the role table. Background work may do everything; a customer only what `Permission::Customer` covers.
-    pub fn may(&self, what: Permission) -> May {
-        match (self.role, self.link) {
-            (Some(role), _) => role.may(what, self.may_send),
-            (None, Some(_)) if what == Permission::Customer => May::Yes,
-            (None, Some(_)) => May::No,
-            (None, None) => May::Yes,
-        }
-    }
-
-    pub fn can(&self, what: Permission) -> bool {
-        self.may(what) != May::No
-    }
-
-    pub fn require(&self, what: Permission) -> Result<May> {
-        match self.may(what) {
-            May::No => Err(Error::Forbidden),
-            may => Ok(may),
-        }
-    }
-
-    pub fn has(&self, capability: Capability) -> bool {
-        !self.capabilities_off.iter().any(|c| c == capability.name())
-    }
-
-    pub fn require_capability(&self, capability: Option<Capability>) -> Result<()> {
-        match capability {
-            Some(c) if !self.has(c) => Err(Error::CapabilityDisabled(c.name())),
-            _ => Ok(()),
-        }
-    }
-
-    /// Returns the member if they may see only their own or assigned records: agents always, staff if the business's settings say so.
-    pub fn only_own_tickets(&self) -> Option<MemberId> {
-        match self.role {
-            Some(Role::Agent) => self.member,
-            Some(Role::Staff) if !self.staff_see_all_tickets => self.member,
-            _ => None,
-        }
-    }
-
-    /// Whether prices are shown to this member.
-    pub fn sees_prices(&self) -> bool {
-        self.staff_see_prices || !matches!(self.role, Some(Role::Staff | Role::Agent))
-    }
-
-    /// 'member:<id>', 'model:<id>', 'link:<id>' or the kind of background work, as the audit trail and idempotency keys store it.
-    pub fn actor(&self) -> String {
-        match (self.member, self.link) {
-            (Some(m), _) if self.is_model => format!("model:{m}"),
-            (Some(m), _) => format!("member:{m}"),
-            (None, Some(l)) => format!("link:{l}"),
-            (None, None) => self.source.clone(),
-        }
-    }
-}
-
-/// Opens a transaction through a door. Every part of the statement is hex, a UUID, a timestamp, a constant or filtered by `clean`.
-pub(super) async fn open(
-    app: &App,
-    door: &Door,
-    origin: &Origin,
-    now: DateTime<Utc>,
-    read_only: bool,
-) -> Result<Transaction<'static, Postgres>> {
+/// The call that lets `door` in. Every part of it is hex, a UUID, a timestamp, a constant or filtered by `clean`.
+fn entering(function: &str, door: &Door, origin: &Origin, now: DateTime<Utc>) -> String {
     let at = now.to_rfc3339_opts(SecondsFormat::Micros, true);
     let (request, network) = (clean(&origin.request_id), clean(&origin.network));
-    let by_hash = |function: &str, hash: &[u8; 32]| format!("app.{function}('\\x{}', '{at}', '{request}', '{network}')", hex(hash));
-    let enter = match door {
-        Door::Session(hash) => by_hash("enter_session", hash),
-        Door::Token(hash) => by_hash("enter_token", hash),
-        Door::Link(hash) => by_hash("enter_link", hash),
-        Door::Org(org, actor) => format!("app.enter('{org}', null, '{actor}', '{at}', '{request}', '{network}', '{actor}')"),
+    let by_hash = |door: &str, hash: &[u8; 32]| format!("'{door}', '\\x{}', null", hex(hash));
+    let key = match door {
+        Door::Session(hash) => by_hash("session", hash),
+        Door::Token(hash) => by_hash("token", hash),
+        Door::Link(hash) => by_hash("link", hash),
+        Door::Org(org, actor) => format!("'{actor}', null, '{org}'"),
     };
-    let begin = if read_only { "BEGIN READ ONLY" } else { "BEGIN" };
-    begin_whole(&app.pool, format!("{begin}; SELECT {enter}")).await
+    format!("{function}({key}, '{at}', '{request}', '{network}')")
 }
 
 /// Begins a transaction in a task of its own. If the request were cancelled meanwhile (a phone lost its connection), the connection would
@@ -180,86 +74,79 @@ pub fn clean(s: &str) -> String {
     s.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).take(64).collect()
 }
 
-struct WhoRow {
-    who: Who,
-    header: Option<serde_json::Value>,
+/// Whom the door lets in, as `app.admit` tells.
+#[derive(Deserialize)]
+struct Admitted {
+    user: Option<UserId>,
+    session: Option<SessionId>,
+    /// `None` for a signed-in person without a business.
+    who: Option<Identity>,
 }
 
-/// Loads the actor that the door admitted: `Nobody`, `NoBusiness` for a signed-in person without a business, else `Member`, which includes
-/// customers with a link and background work.
-async fn load(tx: &mut PgConnection, app: &App, origin: &Origin, now: DateTime<Utc>, with_header: bool) -> Result<Loaded> {
-    let row = sqlx::query!(
-        r#"
-        select o.id as "org?: OrgId", o.name as "org_name?", o.time_zone as "time_zone?", o.currency as "currency?", o.country as "country?",
-               o.profile as "profile?", o.capabilities_off as "capabilities_off?", o.is_demo as "is_demo?",
-               o.staff_see_prices as "staff_see_prices?", o.staff_see_all_tickets as "staff_see_all_tickets?",
-               m.id as "member?: MemberId", m.role as "role?: Role", m.name as "member_name?", m.is_model as "is_model?", m.may_send as "may_send?",
-               nullif(current_setting('app.user_id', true), '')::uuid as "user?: UserId",
-               nullif(current_setting('app.session_id', true), '')::uuid as "session?: SessionId",
-               nullif(current_setting('app.link_id', true), '')::uuid as "link?: LinkId",
-               nullif(current_setting('app.source', true), '') as source,
-               case when $1 and m.id is not null
-                    then app.page_header() || jsonb_build_object('since', pg_snapshot_xmin(pg_current_snapshot())::text) end as header
-          from (select 1) one
-          left join orgs o on o.org_id = (select app.org()) and o.state = 'active'
-          left join members m on m.org_id = o.org_id and m.id = (select app.member())
-        "#,
-        with_header
-    )
-    .fetch_one(tx)
-    .await?;
-    let Some(org) = row.org else {
-        return Ok(match (row.user, row.session) {
-            (Some(user), Some(session)) => Loaded::NoBusiness(user, session),
-            _ => Loaded::Nobody,
+/// What `app.open_page` tells.
+#[derive(Deserialize)]
+struct Page {
+    admitted: Option<Admitted>,
+    header: Option<Box<RawValue>>,
+}
+
+/// A read-only transaction. It is rolled back when it is dropped, before anybody else gets the connection.
+struct Reading(Option<PoolConnection<Postgres>>);
+
+impl Reading {
+    /// Begins one and returns the one value that `select` selects, in the same round trip. A request cancelled meanwhile drops it like any other.
+    /// `select` contains nothing that a person typed.
+    async fn begin(pool: &PgPool, select: String) -> Result<(Self, Option<String>)> {
+        let mut reading = Self(Some(pool.acquire().await?));
+        let row = sqlx::raw_sql(AssertSqlSafe(format!("BEGIN READ ONLY; SELECT {select}"))).fetch_one(reading.db()).await?;
+        let told = row.try_get_unchecked(0)?;
+        Ok((reading, told))
+    }
+
+    fn db(&mut self) -> &mut PgConnection {
+        self.0.as_mut().expect("only drop takes it")
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.0.take() else { return };
+        tokio::spawn(async move {
+            if sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_err() {
+                connection.close_on_drop();
+            }
         });
-    };
-    let who = Who {
-        org,
-        org_name: row.org_name.unwrap_or_default(),
-        zone: row.time_zone.and_then(|z| z.parse().ok()).unwrap_or(Tz::UTC),
-        currency: row.currency.unwrap_or_default(),
-        country: row.country.unwrap_or_default(),
-        profile: row.profile.unwrap_or_default(),
-        capabilities_off: row.capabilities_off.unwrap_or_default(),
-        is_demo: row.is_demo.unwrap_or_default() && app.is_demo,
-        staff_see_prices: row.staff_see_prices.unwrap_or(true),
-        staff_see_all_tickets: row.staff_see_all_tickets.unwrap_or(true),
-        role: row.role,
-        member: row.member,
-        member_name: row.member_name.unwrap_or_default(),
-        is_model: row.is_model.unwrap_or_default(),
-        may_send: row.may_send.unwrap_or_default(),
-        user: row.user,
-        session: row.session,
-        link: row.link,
-        source: row.source.unwrap_or_default(),
-        origin: origin.clone(),
-        now,
-    };
-    Ok(Loaded::Member(Box::new(WhoRow { who, header: row.header })))
+    }
 }
 
-enum Loaded {
-    Nobody,
-    NoBusiness(UserId, SessionId),
-    Member(Box<WhoRow>),
+/// Opens a read through a door: in one round trip the transaction, who comes in, and for a page what its header shows.
+async fn enter(app: &App, door: &Door, origin: &Origin, is_page: bool) -> Result<(Reading, Page, DateTime<Utc>)> {
+    let now = app.clock.now();
+    let function = if is_page { "app.open_page" } else { "app.admit" };
+    let (reading, told) = Reading::begin(&app.pool, entering(function, door, origin, now)).await?;
+    let told = told.unwrap_or_else(|| "null".into());
+    let mut page = if is_page { serde_json::from_str(&told)? } else { Page { admitted: serde_json::from_str(&told)?, header: None } };
+    if let Some(identity) = page.admitted.as_mut().and_then(|a| a.who.as_mut()) {
+        identity.origin = origin.clone();
+        identity.is_demo &= app.is_demo;
+    }
+    Ok((reading, page, now))
 }
 
 /// One read-only transaction of one business; the database itself refuses writes.
 pub struct Read {
-    tx: Transaction<'static, Postgres>,
+    tx: Reading,
     pub who: Who,
-    /// The page header's data (current ticket, counts) from `app.page_header()`, and `since`, the oldest transaction that the page may not
+    /// The JSON of the page's header (current ticket, counts) from `app.open_page`, with `since`, the oldest transaction that the page may not
     /// show yet and from which its live stream starts. For pages only.
-    pub header: Option<serde_json::Value>,
+    pub header: Option<Box<RawValue>>,
     /// The flash message set by the previous response.
     pub flash: Option<String>,
 }
 
 impl Read {
     pub fn db(&mut self) -> &mut PgConnection {
-        &mut self.tx
+        self.tx.db()
     }
 
     /// Opens a read of a business for background work and commands.
@@ -268,13 +155,10 @@ impl Read {
     }
 
     /// Opens a read through any door. Errors: `Unauthorized` if it admits nobody, or a person without a business.
-    pub async fn through(app: &App, door: &Door, origin: &Origin, with_header: bool) -> Result<Self> {
-        let now = app.clock.now();
-        let mut tx = open(app, door, origin, now, true).await?;
-        match load(&mut tx, app, origin, now, with_header).await? {
-            Loaded::Member(m) => Ok(Self { tx, who: m.who, header: m.header, flash: None }),
-            Loaded::NoBusiness(..) | Loaded::Nobody => Err(Error::Unauthorized),
-        }
+    pub async fn through(app: &App, door: &Door, origin: &Origin, is_page: bool) -> Result<Self> {
+        let (tx, page, now) = enter(app, door, origin, is_page).await?;
+        let identity = page.admitted.and_then(|a| a.who).ok_or(Error::Unauthorized)?;
+        Ok(Self { tx, who: Who::new(identity, now), header: page.header, flash: None })
     }
 }
 
@@ -395,15 +279,10 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let door = door(&parts.headers)?;
-        let (origin, now) = (origin(parts, app), app.clock.now());
-        let mut tx = open(app, &door, &origin, now, true).await?;
-        match load(&mut tx, app, &origin, now, false).await? {
-            Loaded::NoBusiness(user, session) => Ok(Self { user, session }),
-            Loaded::Member(m) => match (m.who.user, m.who.session) {
-                (Some(user), Some(session)) => Ok(Self { user, session }),
-                _ => Err(Error::Unauthorized),
-            },
-            Loaded::Nobody => Err(Error::Unauthorized),
+        let (_, page, _) = enter(app, &door, &origin(parts, app), false).await?;
+        match page.admitted {
+            Some(Admitted { user: Some(user), session: Some(session), .. }) => Ok(Self { user, session }),
+            _ => Err(Error::Unauthorized),
         }
     }
 }

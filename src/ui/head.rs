@@ -137,7 +137,7 @@ impl Head {
     }
 }
 
-/// The JSON of `app.page_header()` that comes with a read.
+/// The JSON of `app.open_page` that comes with a read.
 #[derive(Debug, Default, Deserialize)]
 struct Header {
     current: Option<HeaderTicket>,
@@ -159,7 +159,7 @@ impl Head {
     /// The frame of a page that `read` renders; `nav` is the key of the active entry in the navigation.
     pub fn of(read: &Read, nav: &'static str) -> Self {
         let who = &read.who;
-        let header: Header = read.header.clone().and_then(|h| serde_json::from_value(h).ok()).unwrap_or_default();
+        let header: Header = read.header.as_deref().and_then(|h| serde_json::from_str(h.get()).ok()).unwrap_or_default();
         let current = header.current.map(|t| Current {
             href: format!("/tickets/{}", t.id),
             when: if t.running_since.is_some() || t.starts_at <= who.now { "Now" } else { "Next" }.into(),

@@ -61,15 +61,31 @@ async fn an_invited_person_accepts_and_switches_between_businesses() {
     // A business that is not theirs.
     let c = t.business("Third").await;
     pat.post(&format!("/businesses/{}/enter", c.org), &[]).await.expect(404);
-    // Disabled: out at once, on the page and at the next list.
+    // Removed: out at once, by session and by token, and for good: being enabled again brings neither back.
+    pat.post("/settings/tokens", &[("name", "Phone"), ("_key", "k2")]).await.expect(200);
     let id: Uuid = sqlx::query_scalar("select id from members where email = 'pat@example.com' and org_id = $1")
         .bind(b.org.0)
         .fetch_one(&t.admin)
         .await
         .unwrap();
     b.owner.post(&format!("/settings/team/{id}/remove"), &[]).await.expect(303);
-    pat.get("/settings").await.expect(303);
-    assert!(!pat.get("/businesses").await.expect(200).body.contains("Other Side"));
+    assert_eq!(t.count("select count(*) from api_tokens where revoked_at is null").await, 0);
+    let is_out = async || assert!(pat.get("/settings").await.expect(303).location().starts_with("/sign-in"));
+    is_out().await;
+    let at_home = sign_in(&t, "pat@example.com").await;
+    assert!(!at_home.get("/businesses").await.expect(200).body.contains("Other Side"));
+    let invited = b.owner.post("/settings/team", &form).await.expect(422);
+    assert!(invited.body.contains("was in the team before"), "{}", invited.body);
+    let act = async |data: serde_json::Value| b.owner.act("member.update", data).await.expect(200);
+    act(json!({ "member_id": id, "disabled": false })).await;
+    is_out().await;
+    // So does a change of role; of the own one, the session that did it stays.
+    at_home.post(&format!("/businesses/{}/enter", b.org), &[]).await.expect(303);
+    act(json!({ "member_id": id, "role": "viewer" })).await;
+    assert!(at_home.get("/settings").await.expect(303).location().starts_with("/sign-in"));
+    act(json!({ "member_id": id, "role": "owner" })).await;
+    act(json!({ "member_id": b.owner.member.unwrap(), "role": "admin" })).await;
+    b.owner.get("/settings").await.expect(200);
 }
 
 #[tokio::test]

@@ -331,3 +331,32 @@ async fn a_likely_twin_is_shown_before_saving_and_proposed_after() {
         b.owner.act("contact.create", json!({ "first_name": "Ann", "last_name": "Lee", "address": { "street": "1 Oak St" } })).await;
     assert_eq!(twins(other.data()["id"].as_str().unwrap().to_owned()).await, json!([]));
 }
+
+/// Names are compared by one rule, in Rust and in the database: by its cases, and over all letters of Latin Extended.
+#[tokio::test]
+async fn what_is_stored_is_found_as_it_was_typed() {
+    let t = TestApp::new().await;
+    let cases: Vec<(String, String)> = serde_json::from_str(include_str!("../../src/platform/fold_cases.json")).unwrap();
+    let letters = ('\u{a0}'..='\u{24f}')
+        .chain('\u{1e00}'..='\u{1eff}')
+        .chain('\u{2010}'..='\u{2019}')
+        .map(|c| (c.to_string(), platform::text::fold(&c.to_string())));
+    let (typed, folded): (Vec<String>, Vec<String>) = cases.into_iter().chain(letters).unzip();
+    let wrong: Vec<(String, String, String)> = sqlx::query_as(
+        "select t.typed, app.fold(t.typed), t.folded from unnest($1::text[], $2::text[]) t (typed, folded) where app.fold(t.typed) <> t.folded",
+    )
+    .bind(typed)
+    .bind(folded)
+    .fetch_all(&t.admin)
+    .await
+    .unwrap();
+    assert_eq!(wrong, Vec::new(), "(typed, the database's, ours)");
+
+    let b = t.business("Clear View").await;
+    for name in ["Yıldız", "Nguyễn", "Strauß", "O’Brien", "Bjo\u{308}rn", "Łukasz", "Þórdís"] {
+        let made = b.owner.act("contact.create", json!({ "first_name": "Ann", "last_name": name })).await.expect(200);
+        let id = made.json()["data"]["id"].as_str().unwrap().to_owned();
+        let found = b.owner.data(&format!("type=contacts&search={}", platform::form::percent_encode(name))).await.expect(200);
+        assert_eq!(found.data()[0]["id"], json!(id), "{name}");
+    }
+}

@@ -28,4 +28,5 @@ mod redaction;
 mod support;
 mod tickets;
 mod today;
+mod trips;
 mod webhooks;

@@ -5,7 +5,7 @@
 -- A business of a few hundred customers is read through by name: no index over all businesses' documents is touched. In a larger one the
 -- customers whose name holds a word come first, from an index of names alone; then the next few hundred by name are looked at, which fills
 -- the page where a word is frequent ("gate code"); only what is rarer than that is looked up in the index of documents.
--- version: 1
+-- version: 2
 create or replace function app.search_contacts(org uuid, words text[], archived boolean, lim int, after_rank int default null, after_name text default null, after_id uuid default null)
 returns table (contact_id uuid, rank int)
 language plpgsql stable security definer rows 30
@@ -17,6 +17,10 @@ declare
   -- One or two letters alone begin a word: the document's, or one in it.
   first_word text := case when length(longest) < 3 then substr(app.like_pattern(longest), 2) else '%' end;
   other_word text := case when length(longest) < 3 then app.word_pattern(longest) else '%' end;
+  name_patterns text[] := array[app.word_pattern(words[1]), app.word_pattern(words[2])];
+  score int;
+  bound boolean;
+  more int;
   state text;
   matches text;
   named text;
@@ -37,24 +41,43 @@ begin
     return;
   end if;
 
+  -- The customers whose name holds a word, from the index of names, by rank. Many of one rank are not looked up one by one only to be sorted: the
+  -- index of names in their order is read until it has shown enough of them.
+  if after_rank is null or after_rank > 0 then
+    for score, ids in
+      select app.contact_rank(s.names, words) as n, array_agg(s.contact_id) from contact_search s
+       where s.org_id = org and (s.names like name_patterns[1] or s.names like name_patterns[2])
+         -- A single word that a name holds is in the document too.
+         and (words[2] is null or (s.doc like all (patterns) and (s.doc like first_word or s.doc like other_word)))
+       group by n order by n desc
+    loop
+      continue when score > after_rank;
+      bound := (score = after_rank);
+      if cardinality(ids) > few and not archived then
+        return query
+          select w.id, score from (
+            select c.id from contacts c
+             where c.org_id = org and c.deleted_at is null
+               and (c.name_key, c.id) > (case when bound then after_name else '' end, case when bound then after_id else '00000000-0000-0000-0000-000000000000' end)
+             order by c.name_key, c.id offset 0) w
+           where (w.id in (select unnest(ids))) is true limit lim - found;
+      else
+        return query
+          select c.id, score from unnest(ids) i join contacts c on c.org_id = org and c.id = i and (c.deleted_at is not null) = archived
+           where not coalesce(bound, false) or (c.name_key, c.id) > (after_name, after_id)
+           order by c.name_key, c.id limit lim - found;
+      end if;
+      get diagnostics more = row_count;
+      found := found + more;
+      if found >= lim then return; end if;
+    end loop;
+  end if;
+
   -- Written into the statements, so that each is planned for its own words; the values are quoted.
   state := case when archived then 'c.deleted_at is not null' else 'c.deleted_at is null' end;
   matches := (select string_agg(format('s.doc like %L', p), ' and ') from unnest(patterns) p)
     || case when length(longest) < 3 then format(' and (s.doc like %L or s.doc like %L)', first_word, other_word) else '' end;
-  named := format('(s.names like %L or s.names like %L)', app.word_pattern(words[1]), app.word_pattern(coalesce(words[2], words[1])));
-  if after_rank is null or after_rank > 0 then
-    return query execute format($q$
-      select h.id, h.score from (
-        select c.id, c.name_key, app.contact_rank(s.names, $2) as score
-          from (select * from contact_search s where s.org_id = $1 and %s offset 0) s   -- by the index of names
-          join contacts c on c.org_id = s.org_id and c.id = s.contact_id and %s
-         where %s) h
-       where $4::uuid is null or h.score < $5 or (h.score = $5 and (h.name_key, h.id) > ($3, $4))
-       order by h.score desc, h.name_key, h.id limit $6 $q$, named, state, matches)
-      using org, words, after_name, after_id, after_rank, lim;
-    get diagnostics found = row_count;
-    if found >= lim then return; end if;
-  end if;
+  named := format('(s.names like %L or s.names like %L)', name_patterns[1], coalesce(name_patterns[2], name_patterns[1]));
   if after_rank = 0 then
     behind := format('(c.name_key, c.id) > (%L, %L)', after_name, after_id);
   end if;

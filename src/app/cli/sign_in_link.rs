@@ -6,7 +6,7 @@ use platform::error::Error;
 
 use super::{Exit, Failure, Result, app, database::Database};
 
-/// Prints a link that signs a user in, once and within 15 minutes. Works without a mail server.
+/// Prints a link that signs a user in, once and within 15 minutes. Works without a mail server, also for who is making a business just now.
 #[derive(clap::Args)]
 pub struct Args {
     /// The user's email address
@@ -26,7 +26,12 @@ async fn print(email: &str, config: &Config, database: &Database) -> Result {
     app.pool.close().await;
     match link {
         Ok(link) => println!("{link}"),
-        Err(Error::NotFound) => return Err(Failure::new(Exit::Failed, format!("Nobody here has the address {email}."))),
+        Err(Error::NotFound) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("Nobody here has the address {email}, and nobody is making a business with it just now."),
+            ));
+        }
         Err(error) => return Err(Failure::new(Exit::Failed, error.message())),
     }
     Ok(())

@@ -90,7 +90,7 @@ struct Raw {
 
 /// Builds the query of a page. Pages share the columns; rank, email condition, `hit_` columns and `from` clause differ.
 macro_rules! rows {
-    ($rank:literal, $email:literal, $why:literal, $from:literal, $($arg:expr),+) => {
+    ($rank:literal, $email:literal, [$($why:literal)+], $from:literal, $($arg:expr),+) => {
         sqlx::query_as!(
             Raw,
             r#"
@@ -102,7 +102,7 @@ macro_rules! rows {
                      order by e.position, e.id limit 1) end as "email?",
                    (select nullif(a.city, '') from addresses a where a.org_id = c.org_id and a.contact_id = c.id and a.deleted_at is null
                      order by a.is_primary desc, a.id limit 1) as "town?",
-            "# + $rank + r#" as "rank!", "# + $why + $from,
+            "# + $rank + r#" as "rank!", "# + $($why +)+ $from,
             $($arg),+
         )
     };
@@ -182,7 +182,7 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
         rows!(
             "0",
             "$6::bool",
-            r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#,
+            [r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#],
             r#" from contacts c where c.deleted_at is not null and (c.name_key, c.id) > ($1, $2) and ($3::text is null or $3 = any (c.tags))
                  and ($4::uuid is null or app.is_own_contact(c.id, $4)) order by c.name_key, c.id limit $5"#,
             name,
@@ -198,7 +198,7 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
         rows!(
             "0",
             "$6::bool",
-            r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#,
+            [r#"null::text as "hit_phone?", null::text as "hit_email?", null::text as "hit_address?", null::text as "hit_attribute?", null::text as "hit_note?""#],
             r#" from contacts c where c.deleted_at is null and (c.name_key, c.id) > ($1, $2) and ($3::text is null or $3 = any (c.tags))
                  and ($4::uuid is null or app.is_own_contact(c.id, $4)) order by c.name_key, c.id limit $5"#,
             name,
@@ -214,26 +214,27 @@ async fn by_name(db: &mut PgConnection, asked: &Asked, own: Option<MemberId>) ->
     page(raw, asked, 0, &[], false)
 }
 
-/// Adds the `hit_` columns: for each kind of value, one that contains one of the words ($2).
+/// Adds the `hit_` columns: for each kind of value, one that contains one of the words ($2). `$shown` says whether the name shows them all, which
+/// leaves nothing to explain.
 macro_rules! hits {
-    ($from:literal, $($arg:expr),+) => {
+    ($shown:literal, $from:literal, $($arg:expr),+) => {
         rows!(
             "h.rank",
             "true",
-            r#"
-            (select p.typed from contact_phones p where p.contact_id = c.id
-                and (p.match_key || ' ' || regexp_replace(p.typed, '\D', '', 'g')) like any (select app.like_pattern(w) from unnest($2::text[]) w) limit 1) as "hit_phone?",
-            (select e.address from contact_emails e where e.contact_id = c.id
-                and app.fold(e.address) like any (select app.like_pattern(w) from unnest($2::text[]) w) limit 1) as "hit_email?",
-            (select concat_ws(', ', nullif(a.street, ''), nullif(a.unit, ''), nullif(a.city, ''), nullif(concat_ws(' ', nullif(a.region, ''), nullif(a.postal_code, '')), ''), nullif(a.access_notes, ''))
+            ["case when not " $shown r#" then (select p.typed from contact_phones p where p.contact_id = c.id
+                and (p.match_key || ' ' || regexp_replace(p.typed, '\D', '', 'g')) like any ((select array(select app.like_pattern(w) from unnest($2::text[]) w))::text[])
+                limit 1) end as "hit_phone?",
+            case when not "# $shown r#" then (select e.address from contact_emails e where e.contact_id = c.id
+                and app.fold(e.address) like any ((select array(select app.like_pattern(w) from unnest($2::text[]) w))::text[]) limit 1) end as "hit_email?",
+            case when not "# $shown r#" then (select concat_ws(', ', nullif(a.street, ''), nullif(a.unit, ''), nullif(a.city, ''), nullif(concat_ws(' ', nullif(a.region, ''), nullif(a.postal_code, '')), ''), nullif(a.access_notes, ''))
                from addresses a where a.contact_id = c.id and a.deleted_at is null
                 and app.fold(concat_ws(' ', a.street, a.unit, a.city, a.region, a.postal_code, a.access_notes, a.neighbourhood))
-                    like any (select app.like_pattern(w) from unnest($2::text[]) w) limit 1) as "hit_address?",
-            (select t.key || ': ' || t.value from attributes t where t.contact_id = c.id and t.state <> 'dropped'
-                and app.fold(t.key || ' ' || t.value) like any (select app.like_pattern(w) from unnest($2::text[]) w) limit 1) as "hit_attribute?",
-            (select substr(n.body, greatest(1, position(w in app.fold(n.body)) - 30), 90) from notes n, unnest($2::text[]) w
-              where n.contact_id = c.id and position(w in app.fold(n.body)) > 0 order by length(w) desc, n.id desc limit 1) as "hit_note?"
-            "#,
+                    like any ((select array(select app.like_pattern(w) from unnest($2::text[]) w))::text[]) limit 1) end as "hit_address?",
+            case when not "# $shown r#" then (select t.key || ': ' || t.value from attributes t where t.contact_id = c.id and t.state <> 'dropped'
+                and app.fold(t.key || ' ' || t.value) like any ((select array(select app.like_pattern(w) from unnest($2::text[]) w))::text[]) limit 1) end as "hit_attribute?",
+            case when not "# $shown r#" then (select substr(n.body, greatest(1, position(w in app.fold(n.body)) - 30), 90) from notes n, unnest($2::text[]) w
+              where n.contact_id = c.id and position(w in app.fold(n.body)) > 0 order by length(w) desc, n.id desc limit 1) end as "hit_note?"
+            "#],
             $from,
             $($arg),+
         )
@@ -246,6 +247,7 @@ async fn by_words(db: &mut PgConnection, asked: &Asked, words: &[String], own: O
     // Tag and visibility filter the result of the search, so the search must return enough rows to fill the page.
     let take = if own.is_some() || asked.tag.is_some() { 5000 } else { limit };
     Ok(hits!(
+        "(h.rank > 0 and cardinality($2::text[]) = 1)",
         r#" from app.search_contacts((select app.org()), $2, $1, $3::int, $4, $5, $6) h join contacts c on c.id = h.contact_id
            where ($7::text is null or $7 = any (c.tags)) and ($8::uuid is null or app.is_own_contact(c.id, $8))
            order by h.rank desc, c.name_key, c.id limit $9"#,
@@ -265,6 +267,7 @@ async fn by_words(db: &mut PgConnection, asked: &Asked, words: &[String], own: O
 
 async fn by_guess(db: &mut PgConnection, asked: &Asked, words: &[String], own: Option<MemberId>) -> Result<Vec<Raw>> {
     Ok(hits!(
+        "false",
         r#" from app.guess_contacts((select app.org()), $2, $1, $3::int) h join contacts c on c.id = h.contact_id
            where ($4::text is null or $4 = any (c.tags)) and ($5::uuid is null or app.is_own_contact(c.id, $5))
            order by h.rank desc, c.name_key, c.id"#,

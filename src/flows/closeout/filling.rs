@@ -66,8 +66,9 @@ pub fn lines_mark(lines: &[Line], is_estimated: bool) -> String {
     sha256_hex(&json!([lines, is_estimated]).to_string()).chars().take(16).collect()
 }
 
-/// Returns a conflict with both versions if the ticket's lines have changed since `mine` was filled in; else updates `mine.lines_seen`.
-pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine: &mut Draft) -> Result<()> {
+/// Returns a conflict with both versions if the ticket's lines have changed since `mine` was filled in; else updates `mine.lines_seen`
+/// and returns the lines.
+pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine: &mut Draft) -> Result<Vec<Line>> {
     let lines = tickets::data::lines(cx.db(), ticket.id).await?;
     let now = lines_mark(&lines, ticket.is_price_estimated);
     let seen = mine.lines_seen.as_ref().or(kept.draft.lines_seen.as_ref()).filter(|m| !m.is_empty());
@@ -79,5 +80,5 @@ pub async fn same_lines(cx: &mut Cx<'_>, ticket: &Ticket, kept: &Closeout, mine:
         });
     }
     mine.lines_seen = Some(now);
-    Ok(())
+    Ok(lines)
 }

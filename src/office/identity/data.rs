@@ -34,6 +34,18 @@ pub async fn waiting(app: &App, browser: &str) -> Result<Option<String>> {
     .await?)
 }
 
+/// The address's newest request to make a business that is neither used nor expired.
+pub async fn pending_sign_up(app: &App, email: &str) -> Result<Option<SignInId>> {
+    Ok(sqlx::query_scalar!(
+        r#"select id as "id: SignInId" from sign_ins
+            where email = $1 and sign_up is not null and used_at is null and expires_at > $2 order by created_at desc limit 1"#,
+        email,
+        app.clock.now()
+    )
+    .fetch_optional(&app.pool)
+    .await?)
+}
+
 /// Whether the link of `token` can still be used. Does not use it up.
 pub async fn link_is_good(app: &App, token: &str) -> Result<bool> {
     Ok(sqlx::query_scalar!(

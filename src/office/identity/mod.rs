@@ -22,6 +22,8 @@ use platform::{
 pub const LINK_LIFE: Duration = Duration::minutes(15);
 /// How long a session lasts after its last use.
 pub const SESSION_LIFE: Duration = Duration::days(30);
+/// A session's end however much it is used, in days from its beginning.
+pub const SESSION_END_DAYS: i32 = 90;
 /// Code attempts of one sign-in mail; after that only its link works.
 pub const CODE_ATTEMPTS: i32 = 5;
 /// Cookie that identifies the browser that requested a code, so that the code works in no other.

@@ -1,4 +1,5 @@
-//! A database whose connection is cut during COMMIT: a socket between the app's pool and Postgres, which reads what the app sends.
+//! A database whose connection is cut during COMMIT, or whose round trips are counted: a socket between the app's pool and Postgres, which reads
+//! what the app sends.
 
 use std::{
     path::PathBuf,
@@ -35,6 +36,8 @@ struct Plan {
     /// COMMITs that pass before the one that is cut.
     passing: AtomicUsize,
     cuts: AtomicUsize,
+    /// Statements that the app sent.
+    asked: AtomicUsize,
     /// The database stays away after the cut.
     is_away: AtomicBool,
     goes_away: AtomicBool,
@@ -115,6 +118,11 @@ impl Between {
         self.plan.is_away.store(false, Ordering::SeqCst);
     }
 
+    /// Round trips to the database so far, by the statements that the app sent. Preparing one for the first time is not counted.
+    pub fn round_trips(&self) -> usize {
+        self.plan.asked.load(Ordering::SeqCst)
+    }
+
     /// How often it was cut.
     pub fn cuts(&self) -> usize {
         self.plan.cuts.load(Ordering::SeqCst)
@@ -171,6 +179,8 @@ async fn upwards(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, plan: &Plan, d
         if plan.is_away.load(Ordering::SeqCst) {
             return Ok(());
         }
+        // Of one sent at once: a query as text, or the execution of a prepared one.
+        plan.asked.fetch_add(usize::from(matches!(kind, b'Q' | b'E')), Ordering::SeqCst);
         let is_commit = kind == b'Q' && body == b"COMMIT\0";
         let cut = if is_commit { plan.at_commit() } else { None };
         match cut {

@@ -67,7 +67,11 @@ impl Action for CreateNote {
                 cx.enqueue(ExtractNote { note: id }).await?;
             }
         }
-        index(cx, self.contact_id).await?;
+        if facts > 0 {
+            index(cx, self.contact_id).await?;
+        } else {
+            sqlx::query!("select app.index_note($1, $2)", self.contact_id.0, body).execute(cx.db()).await?;
+        }
         let payload = json!({ "note_id": id, "ticket_id": self.ticket_id, "proposed_facts": facts });
         cx.event("note.created", about(self.contact_id), payload).await?;
         Ok(Written { id: id.0, version: 1 })

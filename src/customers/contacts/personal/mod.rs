@@ -66,7 +66,12 @@ pub fn check_emails(typed: &[EmailInput], errors: &mut FieldErrors) -> Vec<NewEm
     for (i, e) in typed.iter().enumerate().filter(|(_, e)| !e.address.trim().is_empty()) {
         match text::email(&e.address) {
             Some(key) if out.iter().any(|o| o.match_key == key) => {}
-            Some(match_key) => out.push(NewEmail { label: text::collapse(&e.label), address: e.address.trim().to_owned(), match_key }),
+            Some(match_key) => {
+                // As typed, if it is the bare address.
+                let typed = e.address.trim();
+                let address = if typed.to_lowercase() == match_key { typed.to_owned() } else { match_key.clone() };
+                out.push(NewEmail { label: text::collapse(&e.label), address, match_key });
+            }
             None => errors.add(&format!("emails[{i}].address"), "That does not look like an email address."),
         }
     }
@@ -80,7 +85,7 @@ pub fn check_phones(typed: &[PhoneInput], country: &str, errors: &mut FieldError
         match phone::parse(&p.number, country) {
             Ok(n) if out.iter().any(|o| o.match_key == n.e164) => {}
             Ok(n) => out.push(NewPhone {
-                label: text::collapse(&p.label),
+                label: Some(text::collapse(&p.label)).filter(|l| !l.is_empty()).unwrap_or_else(|| n.label.unwrap_or_default().to_owned()),
                 tail_key: phone::tail4(&n.e164).unwrap_or_default(),
                 typed: n.typed,
                 match_key: n.e164,

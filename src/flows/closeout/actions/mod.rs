@@ -33,7 +33,7 @@ use platform::{
 use work::tickets::{
     self,
     actions::{CloseTicket, CreateTicket, FinalLine, bookable, ended, own_lines},
-    data::Ticket,
+    data::{Line, Ticket},
     overlap,
 };
 
@@ -126,8 +126,8 @@ impl Action for SaveCloseout {
         self.filling.check(cx, &kept, &self.draft)?;
         match self.step {
             Some(step) => {
-                same_lines(cx, &ticket, &kept, &mut self.draft).await?;
-                holds(cx, &ticket, &self.draft, step.before()).await?;
+                let lines = same_lines(cx, &ticket, &kept, &mut self.draft).await?;
+                holds(cx, &ticket, &lines, &self.draft, step.before()).await?;
             }
             // Notes sent early are saved without comparing the lines, which is done when the person goes on.
             None => self.draft.lines_seen = self.draft.lines_seen.or(kept.draft.lines_seen),
@@ -206,8 +206,8 @@ impl Action for CompleteCloseout {
         }
         let mut draft = self.draft.unwrap_or_else(|| kept.draft.clone());
         draft.notes = redact(&draft.notes).text;
-        same_lines(cx, &ticket, &kept, &mut draft).await?;
-        holds(cx, &ticket, &draft, Some(Step::Review)).await?;
+        let lines = same_lines(cx, &ticket, &kept, &mut draft).await?;
+        holds(cx, &ticket, &lines, &draft, Some(Step::Review)).await?;
         // Must come before `close`: closing the ticket abandons a close-out that is still under way.
         sqlx::query!(
             "update closeouts set state = 'completed', step = 'money', draft = $2, completed_at = app.now(), completed_by = $3 where id = $1",
@@ -217,7 +217,7 @@ impl Action for CompleteCloseout {
         )
         .execute(cx.db())
         .await?;
-        let total = close(cx, &ticket, &draft).await?;
+        let total = close(cx, &ticket, lines, &draft).await?;
         let note = keep_notes(cx, &ticket, &draft).await?;
         keep_attributes(cx, &ticket, &draft, note).await?;
         let (next_ticket, message) = what_next(cx, &ticket, &draft).await?;
@@ -227,13 +227,13 @@ impl Action for CompleteCloseout {
 }
 
 /// Validates the draft up to this step, against the ticket too, so that completing refuses nothing that a step has let through.
-async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft, up_to: Option<Step>) -> Result<()> {
+async fn holds(cx: &mut Cx<'_>, ticket: &Ticket, lines: &[Line], draft: &Draft, up_to: Option<Step>) -> Result<()> {
     let Some(up_to) = up_to else { return Ok(()) };
     if let Some((_, faults)) = draft.first_fault(up_to, Given { is_estimated: ticket.is_price_estimated, now: cx.now() }) {
         return Err(Error::Invalid(faults));
     }
     let ids: Vec<_> = draft.lines.iter().map(|l| l.id).collect();
-    own_lines(cx.db(), ticket.id, &ids, |i| format!("line_price_{i}")).await?;
+    own_lines(cx.db(), lines, &ids, |i| format!("line_price_{i}")).await?;
     if up_to >= Step::Next {
         may_reach_out(cx, ticket, draft).await?;
         may_book_next(cx, ticket, draft).await?;
@@ -278,12 +278,12 @@ async fn may_reach_out(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Resul
     }
 }
 
-async fn close(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Decimal> {
-    let lines = draft.lines.iter().map(|l| FinalLine { id: l.id, line: l.as_line(), price_confirmed: false }).collect();
-    let worked_minutes = draft.worked_minutes;
-    let closed =
-        cx.run(CloseTicket { ticket_id: ticket.id, worked_minutes, lines: Some(lines), prices_confirmed: draft.prices_confirmed }).await?;
-    Ok(closed.total)
+async fn close(cx: &mut Cx<'_>, ticket: &Ticket, lines: Vec<Line>, draft: &Draft) -> Result<Decimal> {
+    let done = draft.lines.iter().map(|l| FinalLine { id: l.id, line: l.as_line(), price_confirmed: false }).collect();
+    let (worked_minutes, prices_confirmed) = (draft.worked_minutes, draft.prices_confirmed);
+    let close = CloseTicket { ticket_id: ticket.id, worked_minutes, lines: Some(done), prices_confirmed };
+    cx.check(&close)?;
+    Ok(tickets::actions::close(cx, ticket, lines, close).await?.total)
 }
 
 async fn keep_notes(cx: &mut Cx<'_>, ticket: &Ticket, draft: &Draft) -> Result<Option<NoteId>> {

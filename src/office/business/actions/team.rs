@@ -13,7 +13,7 @@ use crate::{
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
-    ids::MemberId,
+    ids::{MemberId, UserId},
     role::{MemberState, Permission, Role},
     tenant::Who,
     text,
@@ -84,13 +84,14 @@ struct Current {
     role: Role,
     state: MemberState,
     joined: bool,
+    user: UserId,
 }
 
 /// Locks and reads the member.
 async fn current(cx: &mut Cx<'_>, id: MemberId) -> Result<Current> {
     Ok(sqlx::query_as!(
         Current,
-        r#"select role as "role: Role", state as "state: MemberState", joined_at is not null as "joined!" from members where id = $1 for update"#,
+        r#"select role as "role: Role", state as "state: MemberState", joined_at is not null as "joined!", user_id as "user: UserId" from members where id = $1 for update"#,
         id.0
     )
     .fetch_one(cx.db())
@@ -123,6 +124,7 @@ impl Action for InviteMember {
         let id = self.id.unwrap_or_default();
         let app = cx.app;
         let user = identity::actions::user_of(cx.db(), app, &email).await?;
+        refuse_who_left(cx, user).await?;
         let version = sqlx::query_scalar!(
             "insert into members (id, user_id, role, state, name, email, is_technician, invited_at, invitation_due_at, color)
              values ($1, $2, $3, 'invited', $4, $5, $6, app.now(), app.now(), (select count(*)::int % 8 from members)) returning version",
@@ -138,6 +140,18 @@ impl Action for InviteMember {
         invite(cx, id).await?;
         cx.event("member.invited", about(id), json!({ "role": self.role })).await?;
         Ok(Written { id: id.0, version })
+    }
+}
+
+/// An error if the user was removed from the team before: they are enabled again, which keeps their visits and their history.
+async fn refuse_who_left(cx: &mut Cx<'_>, user: UserId) -> Result<()> {
+    let left =
+        sqlx::query_scalar!("select name from members where user_id = $1 and state = 'disabled'", user.0).fetch_optional(cx.db()).await?;
+    match left {
+        None => Ok(()),
+        Some(name) => {
+            Err(FieldErrors::one("email", format!("{name} was in the team before. Choose {name} in the list below and enable them again.")))
+        }
     }
 }
 
@@ -233,9 +247,20 @@ impl Action for UpdateMember {
         )
         .fetch_one(cx.db())
         .await?;
-        cx.event("member.updated", about(self.member_id), json!({ "role": role, "state": state })).await?;
+        let leaves = state == MemberState::Disabled && now.state != MemberState::Disabled;
+        let ended = if leaves || role != now.role { end_access(cx, self.member_id, now.user).await? } else { 0 };
+        cx.event("member.updated", about(self.member_id), json!({ "role": role, "state": state, "ended": ended })).await?;
         Ok(Written { id: self.member_id.0, version })
     }
+}
+
+/// Revokes the member's API tokens and ends their sessions here, for good: being enabled again later brings none of them back. Returns how many.
+async fn end_access(cx: &mut Cx<'_>, member: MemberId, user: UserId) -> Result<u64> {
+    let tokens = sqlx::query!("update api_tokens set revoked_at = app.now() where member_id = $1 and revoked_at is null", member.0)
+        .execute(cx.db())
+        .await?
+        .rows_affected();
+    Ok(tokens + identity::actions::end_all_of(cx, user).await?)
 }
 
 impl Action for RemoveMember {

@@ -58,14 +58,18 @@ pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     Ok(Asked { browser })
 }
 
-/// Creates a one-time sign-in link for the user with the address `typed`, for the instance's operator to pass on (`rounds sign-in-link`).
-/// Sends no mail. `NotFound` if no user has the address.
+/// A one-time sign-in link for the address `typed`, for the instance's operator to pass on (`rounds sign-in-link`): a new one for a user, that of
+/// the mail for somebody who is making a business just now. Sends no mail. `NotFound` if the address belongs to neither.
 pub async fn sign_in_link(app: &App, typed: &str) -> Result<String> {
     let email = email(typed)?;
-    data::user_by_email(app, &email).await?.ok_or(Error::NotFound)?;
-    let id = SignInId::new();
-    let mut db = app.pool.acquire().await?;
-    insert(&mut db, app, id, &email, None, None, None).await?;
+    let id = if data::user_by_email(app, &email).await?.is_some() {
+        let id = SignInId::new();
+        let mut db = app.pool.acquire().await?;
+        insert(&mut db, app, id, &email, None, None, None).await?;
+        id
+    } else {
+        data::pending_sign_up(app, &email).await?.ok_or(Error::NotFound)?
+    };
     Ok(app.url(&format!("/sign-in/{}", link_token(app, id))))
 }
 

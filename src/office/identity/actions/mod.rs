@@ -6,4 +6,4 @@ mod session;
 
 pub use ask::{Ask, Asked, ask, sign_in_link};
 pub use redeem::{NewSession, Proof, Redeemed, redeem, user_of};
-pub use session::{RevokeOtherSessions, RevokeSession, Revoked, extend, sign_out, switch};
+pub use session::{RevokeOtherSessions, RevokeSession, Revoked, end_all_of, extend, sign_out, switch};

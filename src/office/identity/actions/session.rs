@@ -4,7 +4,7 @@ use chrono::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{SESSION_LIFE, token_hash};
+use crate::identity::{SESSION_END_DAYS, SESSION_LIFE, token_hash};
 use platform::{
     action::{Action, Cx, Subject},
     app::App,
@@ -105,16 +105,33 @@ pub async fn switch(db: &mut sqlx::PgConnection, user: UserId, session: SessionI
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
 }
 
-/// Extends the session of `token` to [`SESSION_LIFE`] from now, at most once in 20 hours. Returns true if the cookie must be renewed too.
+/// Ends the user's sessions for good, except the acting one: a person who leaves, or whose role changes, signs in again. Those in other
+/// businesses end too, since any of them could switch back to this one. Returns their number.
+pub async fn end_all_of(cx: &mut Cx<'_>, user: UserId) -> Result<u64> {
+    let (now, acting) = (cx.now(), cx.who.session.map(|s| s.0));
+    let done = sqlx::query!(
+        "update sessions set revoked_at = $2 where user_id = $1 and revoked_at is null and id is distinct from $3",
+        user.0,
+        now,
+        acting
+    )
+    .execute(cx.db())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Extends the session of `token` to [`SESSION_LIFE`] from now, at most once in 20 hours and never beyond [`SESSION_END_DAYS`] from its beginning.
+/// Returns true if the cookie must be renewed too.
 pub async fn extend(app: &App, token: &str) -> Result<bool> {
     let now = app.clock.now();
     let done = sqlx::query!(
-        "update sessions set last_seen_at = $2, expires_at = $3
+        "update sessions set last_seen_at = $2, expires_at = least($3, created_at + make_interval(days => $5))
           where token_hash = $1 and revoked_at is null and expires_at > $2 and last_seen_at < $4",
         token_hash(token),
         now,
         now + SESSION_LIFE,
-        now - Duration::hours(20)
+        now - Duration::hours(20),
+        SESSION_END_DAYS
     )
     .execute(&app.pool)
     .await?;

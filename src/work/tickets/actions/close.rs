@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::{NewLine, UpdateLine, about, confirmation::settle_notice, lines, meanwhile::still_open};
 use crate::tickets::{
     Settlement, TicketState, clocked_minutes,
-    data::{self, Ticket},
+    data::{self, Line, Ticket},
 };
 use platform::{
     action::{Action, Cx},
@@ -77,42 +77,49 @@ impl Action for CloseTicket {
         let who = cx.who;
         let ticket = data::locked(cx.db(), who, self.ticket_id).await?;
         still_open(cx, &ticket).await?;
-        if let Some(done) = &self.lines {
-            set_lines(cx, &ticket, done).await?;
-        }
-        check_prices(cx, &ticket, &self).await?;
-        let worked_minutes = stop_clock(cx, &ticket, self.worked_minutes).await?;
-        if ticket.state == TicketState::Scheduled {
-            // Nobody clocked in. Scheduled to closed is no valid transition, so the ticket passes through in progress.
-            let state = TicketState::InProgress;
-            sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
-        }
-        sqlx::query!("update assignments set is_open = false where ticket_id = $1", ticket.id.0).execute(cx.db()).await?;
-        let now = cx.now();
-        let total = sqlx::query_scalar!(
-            r#"update tickets set state = $2, closed_at = $3, closed_by = $4, worked_minutes = $5, is_price_estimated = false where id = $1 returning total"#,
-            ticket.id.0,
-            TicketState::Closed as TicketState,
-            now,
-            who.member.map(|m| m.0),
-            worked_minutes
-        )
-        .fetch_one(cx.db())
-        .await?;
-        settle_notice(cx, ticket.id).await?;
-        let closed = json!({ "number": ticket.number, "amount": total, "currency": who.currency, "worked_minutes": worked_minutes,
-                             "was_estimated": ticket.is_price_estimated });
-        cx.event("ticket.closed", about(&ticket), closed).await?;
-        Ok(Closed { id: ticket.id, total, worked_minutes })
+        let lines = data::lines(cx.db(), ticket.id).await?;
+        close(cx, &ticket, lines, self).await
     }
 }
 
+/// Closes a ticket that the caller has locked and found open; `lines` were read under that lock. The caller has checked the action (`Cx::check`).
+pub async fn close(cx: &mut Cx<'_>, ticket: &Ticket, mut lines: Vec<Line>, close: CloseTicket) -> Result<Closed> {
+    if let Some(done) = &close.lines {
+        lines = set_lines(cx, ticket, lines, done).await?;
+    }
+    check_prices(&lines, ticket, &close)?;
+    let worked_minutes = stop_clock(cx, ticket, close.worked_minutes).await?;
+    if ticket.state == TicketState::Scheduled {
+        // Nobody clocked in. Scheduled to closed is no valid transition, so the ticket passes through in progress.
+        let state = TicketState::InProgress;
+        sqlx::query!("update tickets set state = $2 where id = $1", ticket.id.0, state as TicketState).execute(cx.db()).await?;
+    }
+    let (now, by) = (cx.now(), cx.who.member.map(|m| m.0));
+    let total = sqlx::query_scalar!(
+        r#"update tickets set state = $2, closed_at = $3, closed_by = $4, worked_minutes = $5, is_price_estimated = false where id = $1 returning total"#,
+        ticket.id.0,
+        TicketState::Closed as TicketState,
+        now,
+        by,
+        worked_minutes
+    )
+    .fetch_one(cx.db())
+    .await?;
+    settle_notice(cx, ticket.id).await?;
+    let closed = json!({ "number": ticket.number, "amount": total, "currency": cx.who.currency, "worked_minutes": worked_minutes,
+                         "was_estimated": ticket.is_price_estimated });
+    cx.event("ticket.closed", about(ticket), closed).await?;
+    Ok(Closed { id: ticket.id, total, worked_minutes })
+}
+
 /// Field errors for ids in `named` that belong to another ticket's line or occur twice. Unknown ids are allowed: new lines, and lines
-/// removed meanwhile. `field` maps an index of `named` to the field's name.
-pub async fn own_lines(db: &mut PgConnection, ticket: TicketId, named: &[Option<LineId>], field: impl Fn(usize) -> String) -> Result<()> {
-    let ids: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
-    let foreign =
-        sqlx::query_scalar!("select id from ticket_lines where id = any ($1) and ticket_id <> $2", &ids, ticket.0).fetch_all(db).await?;
+/// removed meanwhile. `lines` are the ticket's; `field` maps an index of `named` to the field's name.
+pub async fn own_lines(db: &mut PgConnection, lines: &[Line], named: &[Option<LineId>], field: impl Fn(usize) -> String) -> Result<()> {
+    let ids: Vec<_> = named.iter().flatten().filter(|id| lines.iter().all(|l| l.id != **id)).map(|id| id.0).collect();
+    let foreign = match ids.as_slice() {
+        [] => Vec::new(),
+        ids => sqlx::query_scalar!("select id from ticket_lines where id = any ($1)", ids).fetch_all(db).await?,
+    };
     let mut errors = FieldErrors::default();
     let mut seen = BTreeSet::new();
     for (i, id) in named.iter().enumerate().filter_map(|(i, id)| Some((i, (*id)?))) {
@@ -125,41 +132,52 @@ pub async fn own_lines(db: &mut PgConnection, ticket: TicketId, named: &[Option<
     errors.into_result()
 }
 
-/// Replaces the ticket's lines by `done`, keeping those with the same id.
-async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, done: &[FinalLine]) -> Result<()> {
+/// Replaces the ticket's lines `there` by `done`, keeping those with the same id. Returns them as they are then.
+async fn set_lines(cx: &mut Cx<'_>, ticket: &Ticket, there: Vec<Line>, done: &[FinalLine]) -> Result<Vec<Line>> {
     let named: Vec<_> = done.iter().map(|l| l.id).collect();
-    own_lines(cx.db(), ticket.id, &named, |i| format!("lines[{i}].id")).await?;
+    own_lines(cx.db(), &there, &named, |i| format!("lines[{i}].id")).await?;
     let keep: Vec<_> = named.iter().flatten().map(|id| id.0).collect();
-    let there = data::lines(cx.db(), ticket.id).await?;
     // An empty list must not remove the agreed lines.
     if done.is_empty() && !there.is_empty() {
         return Err(FieldErrors::one("lines", "Name the lines that were done, or leave `lines` out to close with those there are."));
     }
-    if there.iter().any(|l| !keep.contains(&l.id.0)) {
+    let mut are_others = there.iter().any(|l| !keep.contains(&l.id.0));
+    if are_others {
         sqlx::query!("delete from ticket_lines where ticket_id = $1 and not id = any ($2)", ticket.id.0, &keep).execute(cx.db()).await?;
     }
+    let mut now = there.clone();
     for (done, position) in done.iter().zip(1..) {
-        match there.iter().find(|l| done.id == Some(l.id)) {
-            Some(old) => {
-                let line_id = old.id;
-                let l = done.line.clone();
-                let (description, quantity, unit_price) = (l.description, l.quantity, l.unit_price);
-                let (duration_minutes, tax_rate_id) = (l.duration_minutes, l.tax_rate_id);
-                let new = UpdateLine { line_id, description, quantity, unit_price, no_price: false, duration_minutes, tax_rate_id };
-                lines::change_from(cx, &new, old.quantity, old.unit_price).await?;
+        match now.iter_mut().find(|l| done.id == Some(l.id)) {
+            Some(line) => {
+                let NewLine { description, quantity, unit_price, duration_minutes, tax_rate_id, .. } = done.line.clone();
+                let new =
+                    UpdateLine { line_id: line.id, description, quantity, unit_price, no_price: false, duration_minutes, tax_rate_id };
+                *line = new.apply(cx, line)?;
             }
             None => {
                 lines::insert(cx, ticket.id, done.id, position, done.line.clone()).await?;
+                are_others = true;
             }
         }
     }
-    lines::recount(cx, ticket.id).await
+    let changed: Vec<_> = now.iter().filter(|l| keep.contains(&l.id.0) && !there.contains(l)).cloned().collect();
+    lines::write(cx, ticket.id, &changed).await?;
+    if are_others {
+        lines::recount(cx, ticket.id).await?;
+        return data::lines(cx.db(), ticket.id).await;
+    }
+    if now.iter().filter_map(|l| l.total).sum::<Decimal>() != ticket.total
+        || now.iter().any(|l| l.unit_price.is_none()) != ticket.has_open_price
+    {
+        lines::recount(cx, ticket.id).await?;
+    }
+    Ok(now)
 }
 
 /// Field errors for lines without a price, and if the ticket's estimated prices are confirmed neither line by line nor as a whole.
-async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> Result<()> {
+fn check_prices(lines: &[Line], ticket: &Ticket, close: &CloseTicket) -> Result<()> {
     let mut errors = FieldErrors::default();
-    for (line, i) in data::lines(cx.db(), ticket.id).await?.iter().zip(0..) {
+    for (i, line) in lines.iter().enumerate() {
         if line.unit_price.is_none() {
             errors.add(&format!("lines[{i}].unit_price"), format!("“{}” needs its price.", line.description));
         }
@@ -171,11 +189,14 @@ async fn check_prices(cx: &mut Cx<'_>, ticket: &Ticket, close: &CloseTicket) -> 
     errors.into_result()
 }
 
-/// Stops running clocks. Returns the minutes on site: `said`, or else the clocked time. A field error if neither gives 1 minute to a week.
+/// Stops running clocks, and frees the technicians. Returns the minutes on site: `said`, or else the clocked time. A field error if neither gives 1 minute to a week.
 async fn stop_clock(cx: &mut Cx<'_>, ticket: &Ticket, said: Option<i32>) -> Result<i32> {
     let now = cx.now();
     sqlx::query!(
-        "update clock_entries set clocked_out_at = greatest($2, clocked_in_at) where ticket_id = $1 and clocked_out_at is null",
+        r#"with stopped as (
+             update clock_entries set clocked_out_at = greatest($2, clocked_in_at) where ticket_id = $1 and clocked_out_at is null
+           )
+           update assignments set is_open = false where ticket_id = $1"#,
         ticket.id.0,
         now
     )

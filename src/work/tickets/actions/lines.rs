@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{about, fits_short, meanwhile::still_open, one};
-use crate::tickets::{LineKind, currency, data, line_total};
+use crate::tickets::{
+    LineKind, currency,
+    data::{self, Line},
+    line_total,
+};
 use platform::{
     action::{Action, Cx},
     error::{Error, FieldErrors, Result},
@@ -240,39 +244,50 @@ impl Action for UpdateLine {
         let id = ticket_of(cx, self.line_id).await?;
         let ticket = data::locked(cx.db(), who, id).await?;
         still_open(cx, &ticket).await?;
-        change(cx, &self).await?;
+        let old = data::lines(cx.db(), ticket.id).await?.into_iter().find(|l| l.id == self.line_id).ok_or(Error::NotFound)?;
+        write(cx, ticket.id, &[self.apply(cx, &old)?]).await?;
         recount(cx, ticket.id).await?;
-        cx.event("ticket.line_updated", about(&ticket), json!({ "line": self.line_id })).await?;
-        Ok(self.line_id)
+        cx.event("ticket.line_updated", about(&ticket), json!({ "line": old.id })).await?;
+        Ok(old.id)
     }
 }
 
-/// Updates a line. The caller has locked its ticket.
-pub(super) async fn change(cx: &mut Cx<'_>, new: &UpdateLine) -> Result<()> {
-    let old = sqlx::query!("select quantity, unit_price from ticket_lines where id = $1", new.line_id.0).fetch_one(cx.db()).await?;
-    change_from(cx, new, old.quantity, old.unit_price).await
+impl UpdateLine {
+    /// The line as it is to be. What is left out stays as it is in `old`.
+    pub(super) fn apply(self, cx: &Cx<'_>, old: &Line) -> Result<Line> {
+        let quantity = self.quantity.unwrap_or(old.quantity);
+        let unit_price = if self.no_price { None } else { self.unit_price.or(old.unit_price) };
+        let typed = self.description.map(|d| redact(d.trim()).text).filter(|d| !d.is_empty());
+        Ok(Line {
+            description: typed.unwrap_or_else(|| old.description.clone()),
+            quantity,
+            unit_price,
+            duration_minutes: self.duration_minutes.unwrap_or(old.duration_minutes),
+            tax_rate_id: self.tax_rate_id.or(old.tax_rate_id),
+            total: priced(cx, quantity, unit_price)?,
+            ..old.clone()
+        })
+    }
 }
 
-/// Like [`change`], with the line's current `quantity` and `unit_price` already read under the lock.
-pub(super) async fn change_from(cx: &mut Cx<'_>, new: &UpdateLine, quantity: Decimal, unit_price: Option<Decimal>) -> Result<()> {
-    let quantity = new.quantity.unwrap_or(quantity);
-    let unit_price = if new.no_price { None } else { new.unit_price.or(unit_price) };
-    let total = priced(cx, quantity, unit_price)?;
-    let done = sqlx::query!(
-        r#"update ticket_lines set description = coalesce($2, description), quantity = $3, unit_price = $4,
-                  duration_minutes = coalesce($5, duration_minutes), tax_rate_id = coalesce($6, tax_rate_id), total = $7
-            where id = $1"#,
-        new.line_id.0,
-        new.description.as_deref().map(|d| redact(d.trim()).text).filter(|d| !d.is_empty()),
-        quantity,
-        unit_price,
-        new.duration_minutes,
-        new.tax_rate_id.map(|t| t.0),
-        total
+/// Writes lines of one ticket, all at once. The caller has locked it and read them since.
+pub(super) async fn write(cx: &mut Cx<'_>, ticket: TicketId, lines: &[Line]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"update ticket_lines l
+              set description = n.description, quantity = n.quantity, unit_price = n.unit_price, duration_minutes = n.duration_minutes,
+                  tax_rate_id = n.tax_rate_id, total = n.total
+             from jsonb_to_recordset($2) as n(id uuid, description text, quantity numeric, unit_price numeric, duration_minutes int,
+                                              tax_rate_id uuid, total numeric)
+            where l.ticket_id = $1 and l.id = n.id"#,
+        ticket.0,
+        serde_json::to_value(lines)?
     )
     .execute(cx.db())
     .await?;
-    one(&done)
+    Ok(())
 }
 
 /// Removes a line from an open ticket.

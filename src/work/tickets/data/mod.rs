@@ -89,7 +89,7 @@ impl Ticket {
 }
 
 /// A line of a ticket. Amounts are in the business's currency.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     pub id: LineId,
     pub ticket_id: TicketId,
