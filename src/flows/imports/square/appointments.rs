@@ -4,7 +4,7 @@ use super::{Address, Cells, PhoneCell, phones};
 use crate::imports::RowProblem;
 use crate::imports::dates;
 use chrono::{Duration, NaiveDateTime};
-use platform::text;
+use platform::{phone, text};
 use sha2::{Digest, Sha256};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,14 +125,16 @@ fn address(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Option<Address>
 /// Computes a key that stays the same in a later export, even if status, notes or services change.
 fn source_key(cells: &Cells<'_>, row: &AppointmentRow) -> String {
     let mut hash = Sha256::new();
-    let phone = row.client_phone.as_ref().map_or("", |p| p.e164.as_deref().unwrap_or(&p.typed));
+    // As the whole cell reads: a key of an earlier release must stay the same.
+    let typed = cells.text("Client Phone");
+    let phone = phone::parse(typed, &cells.options().region).map_or_else(|_| typed.to_owned(), |p| p.e164);
     let street = row.address.as_ref().map_or("", |a| a.street.as_str());
     let parts = [
         &row.starts_at.to_string(),
         cells.text("Created At"),
         &row.client_name.to_lowercase(),
         row.client_email.as_deref().unwrap_or_default(),
-        phone,
+        &phone,
         &street.to_lowercase(),
     ];
     for part in parts {
