@@ -71,7 +71,7 @@ impl Action for MapImport {
             }
             choices.chosen_encoding = Some(encoding);
         }
-        let options = reading::options(&cx.who, &choices);
+        let options = reading::options(cx.who, &choices);
         let columns = if now == before { Some(self.columns) } else { None };
         let read = move || {
             let sheet = Sheet::of(choices.decoded(text)).map_err(|e| FieldErrors::one("file", e.to_string()))?;

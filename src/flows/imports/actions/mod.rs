@@ -105,7 +105,7 @@ impl Action for PreviewImport {
                     STANDARD.decode(packed).map_err(|_| FieldErrors::one("content_base64", "This is not base64."))?
                 };
                 let wanted = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?;
-                Arc::new(read_upload(bytes, wanted, &cx.who).await?)
+                Arc::new(read_upload(bytes, wanted, cx.who).await?)
             }
         };
         let (name, id, reading) = (file_name(&self.file_name), self.id.unwrap_or_default(), &kept.reading);
@@ -203,7 +203,7 @@ impl Action for RunImport {
         choices.date_orders.extend(self.date_orders);
         choices.date_order = self.date_order.or(choices.date_order);
         let text = data::text(cx.db(), import.file_id).await?;
-        let options = reading::options(&cx.who, &choices);
+        let options = reading::options(cx.who, &choices);
         let reading = super::open(text, kind, options, choices.clone()).await?;
         if !reading.missing.is_empty() {
             return Err(FieldErrors::one("columns", format!("Say which column holds: {}.", reading.missing.join(", "))));

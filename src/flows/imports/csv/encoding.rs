@@ -140,7 +140,7 @@ mod tests {
             (WINDOWS_1251, "Ольга Иванова\nПётр Смирнов\nАнна Кузнецова\nСергей Попов"),
             (SHIFT_JIS, "山田太郎\n佐藤花子\nスズキ イチロー\n東京都千代田区"),
         ] {
-            let bytes = encoding.encode(&format!("Name,City\n{}", names.replace('\r', "\r"))).0.into_owned();
+            let bytes = encoding.encode(&format!("Name,City\n{names}")).0.into_owned();
             let (text, found) = decode(bytes).unwrap();
             assert!(text.ends_with(&names.replace('\r', "\n")), "{} taken as {}: {text}", encoding.name(), found.name());
         }

@@ -218,7 +218,9 @@ fn shown<'c>(sheet: &Sheet, mapping: &Mapping, groups: &[&[&'c str]]) -> BTreeMa
     let mut columns: Vec<(&str, usize, Shown)> = columns.collect();
     if !columns.is_empty() {
         for row in sheet.rows() {
-            columns.iter_mut().for_each(|(_, index, shown)| shown.add(row.line, &row.cells[*index]));
+            for (_, index, shown) in &mut columns {
+                shown.add(row.line, &row.cells[*index]);
+            }
         }
     }
     columns.into_iter().map(|(name, _, shown)| (name, shown)).collect()
