@@ -17,7 +17,6 @@ use tower_http::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate, SizeAbove},
     },
-    timeout::TimeoutLayer,
 };
 
 use crate::{assets, routes};
@@ -49,8 +48,8 @@ pub fn router(app: App) -> Router {
         .layer(compression)
         // Each route has its own limit (`platform::route`).
         .layer(DefaultBodyLimit::disable())
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_mins(1)))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| Error::internal("panic").into_response()))
+        .layer(from_fn(bound))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), identity::web::extend))
         .layer(from_fn_with_state((app.clone(), tokens::Noted::default()), tokens::note))
         .layer(from_fn(refuse_cross_site))
@@ -60,6 +59,26 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(observe::observe))
         .with_state(app);
     Router::new().fallback(move |request| replay::answer(whole, request))
+}
+
+/// Limits a request's time. An upload of files ends when nothing comes in any more (`flows::imports`), not after a time in all.
+async fn bound(request: Request, next: Next) -> Response {
+    if request.method() == Method::POST && request.uri().path() == "/imports" {
+        return next.run(request).await;
+    }
+    tokio::time::timeout(Duration::from_mins(1), next.run(request))
+        .await
+        .unwrap_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())
+}
+
+/// The answer after a panic. What the request was to save may be saved: the page that shows it can be what panicked.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let mut failure = Failure::from(&Error::internal("panic"));
+    failure.message =
+        "Something went wrong on our side. If you were saving something, look whether it was saved before you do it again.".into();
+    let mut response = failure.status.into_response();
+    response.extensions_mut().insert(failure);
+    response
 }
 
 /// Adds security headers to every response, and clears the flash message once a page has shown it.

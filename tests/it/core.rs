@@ -98,6 +98,7 @@ async fn every_tenant_table_is_built_by_the_helper() {
         "contact_search",
         "import_rows",
         "import_keys",
+        "file_pieces",
     ];
     let tables: Vec<(String, bool, bool, bool, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, c.relrowsecurity, c.relforcerowsecurity,

@@ -1,9 +1,10 @@
 //! `rounds import`
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use flows::imports::{
-    actions::{PreviewImport, RunImport},
+    LARGEST, TOO_LARGE,
+    actions::{PreviewImport, RunImport, read_upload},
     data,
     dates::DateOrder,
     jobs,
@@ -21,7 +22,7 @@ use super::{Exit, Failure, Result, app, database::Database};
 /// Imports a file and prints how many rows were imported, skipped and refused. Does the same as the pages under Settings, Import.
 #[derive(clap::Args)]
 pub struct Args {
-    /// customers, catalogue, transactions, items or appointments (Square exports), or auto to recognise the kind by the columns
+    /// customers, catalogue, transactions, items or appointments (the last four as Square exports them), or auto to recognise the kind by the columns
     kind: String,
     file: PathBuf,
     /// The business's id
@@ -30,6 +31,9 @@ pub struct Args {
     /// The order of day and month, if the file is ambiguous
     #[arg(long, value_enum)]
     dates: Option<Dates>,
+    /// Import the list although it has no phone and no email of anybody
+    #[arg(long)]
+    without_reach: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -48,9 +52,12 @@ pub async fn run(args: Args, config: Config) -> Result {
         ),
     };
     let bytes = std::fs::read(&args.file).map_err(|e| Failure::new(Exit::Failed, format!("{}: {e}", args.file.display())))?;
+    if bytes.len() > LARGEST {
+        return Err(Failure::new(Exit::Failed, format!("{TOO_LARGE}.")));
+    }
     let database = Database::join(&config).await?;
     let app = app::build(&config, database.pool(&config).await?)?;
-    let done = bring(&app, &args, kind, &bytes).await;
+    let done = bring(&app, &args, kind, bytes).await;
     app.pool.close().await;
     database.close().await?;
     match done {
@@ -60,25 +67,27 @@ pub async fn run(args: Args, config: Config) -> Result {
             let words = errors.0.iter().map(|e| e.message.as_str()).collect::<Vec<_>>().join(" ");
             return Err(Failure::new(Exit::Failed, format!("{words} Add --dates day-first or --dates month-first.")));
         }
+        Err(Error::Invalid(errors)) if errors.of("without_reach").is_some() => {
+            let words = errors.of("without_reach").unwrap_or_default();
+            return Err(Failure::new(Exit::Failed, format!("{words} Add --without-reach.")));
+        }
         Err(error) => return Err(Failure::new(Exit::Failed, error.message())),
     }
     Ok(())
 }
 
-async fn bring(app: &App, args: &Args, kind: Option<Kind>, bytes: &[u8]) -> platform::error::Result<String> {
+async fn bring(app: &App, args: &Args, kind: Option<Kind>, bytes: Vec<u8>) -> platform::error::Result<String> {
     let write = Write::of_org(app, args.org, "system").await?;
-    let preview = PreviewImport {
-        file_name: args.file.display().to_string(),
-        content_base64: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes),
-        kind: kind.map(|k| k.key().to_owned()),
-        ..PreviewImport::default()
-    };
+    let kept = Some(Arc::new(read_upload(bytes, kind, &write.who).await?));
+    let preview = PreviewImport { file_name: args.file.display().to_string(), kept, ..PreviewImport::default() };
     let previewed = write.act(&Meta::default(), preview).await?;
     let date_order = args.dates.map(|d| match d {
         Dates::MonthFirst => DateOrder::MonthFirst,
         Dates::DayFirst => DateOrder::DayFirst,
     });
-    write.act(&Meta::default(), RunImport { import_id: previewed.id, date_orders: BTreeMap::new(), date_order }).await?;
+    let without_reach = args.without_reach;
+    let action = RunImport { import_id: previewed.id, date_orders: BTreeMap::new(), date_order, without_reach };
+    write.act(&Meta::default(), action).await?;
     jobs::run(app, args.org, previewed.id).await?;
     let mut read = Read::of_org(app, args.org).await?;
     let i = data::import(read.db(), previewed.id).await?;

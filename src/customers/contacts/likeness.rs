@@ -128,7 +128,10 @@ fn name_likeness(a: &Person, b: &Person) -> Names {
         return Names::Same;
     }
     let near_last = last_a.is_empty() || last_b.is_empty() || distance(&last_a, &last_b) <= 1;
-    let initial = |x: &str, y: &str| x.chars().count() == 1 && y.starts_with(x);
+    let initial = |x: &str, y: &str| {
+        let x = x.trim_end_matches('.');
+        x.chars().count() == 1 && y.starts_with(x)
+    };
     let near_first = first_a.is_empty()
         || first_b.is_empty()
         || distance(&first_a, &first_b) <= usize::from(first_a.len() > 3)
@@ -136,6 +139,13 @@ fn name_likeness(a: &Person, b: &Person) -> Names {
         || initial(&first_b, &first_a)
         || (first_a.len().min(first_b.len()) >= 3 && (first_a.starts_with(&first_b) || first_b.starts_with(&first_a)));
     if near_last && near_first { Names::Alike } else { Names::Different }
+}
+
+/// Whether name or email say that two contacts are different people, though they share a phone: another name, or emails of which none is
+/// the same. What is not known says nothing.
+pub fn says_otherwise(a: &Person, b: &Person) -> bool {
+    let other_email = !a.emails.is_empty() && !b.emails.is_empty() && !a.emails.iter().any(|e| b.emails.contains(e));
+    matches!(name_likeness(a, b), Names::Different) || other_email
 }
 
 /// Normalises a street for comparison: `8798 Governors Drive SW` and `8798 governors dr. sw` give the same key.

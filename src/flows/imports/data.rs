@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Import, ImportState, Outcome};
+use office::files;
 use platform::{
     error::{Error, Result},
     ids::{FileId, ImportId},
@@ -74,9 +76,9 @@ pub async fn list(db: &mut PgConnection, asked: &Asked) -> Result<Vec<Import>> {
         .collect())
 }
 
-/// The stored (redacted) file's bytes.
-pub async fn bytes(db: &mut PgConnection, id: FileId) -> Result<Vec<u8>> {
-    sqlx::query_scalar!("select bytes from files where id = $1", id.0).fetch_optional(db).await?.ok_or(Error::NotFound)
+/// The stored (redacted) file's text.
+pub async fn text(db: &mut PgConnection, id: FileId) -> Result<String> {
+    String::from_utf8(files::load(db, id).await?).map_err(Error::internal)
 }
 
 /// Another import of an identical file, if one has run and was not undone; the newest.
@@ -105,9 +107,18 @@ pub struct RowResult {
     pub name: String,
     pub record_kind: Option<String>,
     pub record_id: Option<Uuid>,
+    /// Header and value of what the row holds beside what was taken.
+    pub extra: Option<Value>,
 }
 
 impl RowResult {
+    /// What was not taken: "Favourite colour: blue · Loyalty: 12".
+    pub fn left(&self) -> String {
+        let pairs = self.extra.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let words = pairs.map(|pair| format!("{}: {}", pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default()));
+        words.collect::<Vec<_>>().join(" · ")
+    }
+
     /// The outcome's label for people.
     pub fn word(&self) -> &'static str {
         Outcome::ALL.into_iter().find(|o| o.name() == self.outcome).map_or("", Outcome::word)
@@ -129,7 +140,7 @@ impl RowResult {
 pub async fn rows(db: &mut PgConnection, id: ImportId, outcome: Option<&str>, after: i32, limit: i64) -> Result<Vec<RowResult>> {
     Ok(sqlx::query_as!(
         RowResult,
-        r#"select r.line, r.outcome, r.reason, r.record_kind, r.record_id,
+        r#"select r.line, r.outcome, r.reason, r.record_kind, r.record_id, r.extra,
                   concat_ws(' · ', c.name, tc.name, s.name, 'T-' || t.number) as "name!"
              from import_rows r
              left join contacts c on c.org_id = r.org_id and c.id = r.record_id

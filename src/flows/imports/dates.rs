@@ -1,6 +1,6 @@
 //! Date parsing. The order of day and month is inferred from the whole column; if it is ambiguous, the user is asked (known bug D1).
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Months, NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -30,28 +30,48 @@ pub enum ColumnDates {
     },
 }
 
-/// Infers the order from all (line, value) pairs of a column, or of several columns written by one program.
-pub fn infer<'v>(values: impl Iterator<Item = (u64, &'v str)>) -> ColumnDates {
-    let (mut month_first, mut day_first) = (None, None);
-    let mut samples: Vec<String> = Vec::new();
-    for (line, value) in values {
-        let Some((a, b, _)) = three_numbers(date_part(value).0).filter(|(a, _, _)| *a <= 31) else {
-            continue;
-        };
+/// What the dates of a column show, or of several columns written by one program.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// (line, value) of the first that can only be read so.
+    month_first: Option<(u64, String)>,
+    day_first: Option<(u64, String)>,
+    samples: Vec<String>,
+}
+
+/// How many ambiguous values are shown.
+const SAMPLES: usize = 3;
+
+impl Shown {
+    pub fn add(&mut self, line: u64, value: &str) {
+        let Some((a, b, _)) = three_numbers(date_part(value).0).filter(|(a, _, _)| *a <= 31) else { return };
         if b > 12 && a <= 12 {
-            month_first.get_or_insert((line, value.to_owned()));
+            self.month_first.get_or_insert((line, value.to_owned()));
         } else if a > 12 && b <= 12 {
-            day_first.get_or_insert((line, value.to_owned()));
-        } else if a != b && samples.len() < 3 && !samples.iter().any(|s| s == value) {
-            samples.push(value.to_owned());
+            self.day_first.get_or_insert((line, value.to_owned()));
+        } else if a != b && self.samples.len() < SAMPLES && !self.samples.iter().any(|s| s == value) {
+            self.samples.push(value.to_owned());
         }
     }
-    match (month_first, day_first) {
-        (Some(month_first), Some(day_first)) => ColumnDates::Contradictory { month_first, day_first },
-        (Some(_), None) => ColumnDates::Known(DateOrder::MonthFirst),
-        (None, Some(_)) => ColumnDates::Known(DateOrder::DayFirst),
-        (None, None) if samples.is_empty() => ColumnDates::Plain,
-        (None, None) => ColumnDates::Ambiguous { samples },
+
+    /// What several columns show together.
+    pub fn of<'s>(all: impl Iterator<Item = &'s Self>) -> Self {
+        all.fold(Self::default(), |mut sum, one| {
+            sum.month_first = sum.month_first.or_else(|| one.month_first.clone());
+            sum.day_first = sum.day_first.or_else(|| one.day_first.clone());
+            sum.samples.extend(one.samples.iter().take(SAMPLES - sum.samples.len().min(SAMPLES)).cloned());
+            sum
+        })
+    }
+
+    pub fn order(self) -> ColumnDates {
+        match (self.month_first, self.day_first) {
+            (Some(month_first), Some(day_first)) => ColumnDates::Contradictory { month_first, day_first },
+            (Some(_), None) => ColumnDates::Known(DateOrder::MonthFirst),
+            (None, Some(_)) => ColumnDates::Known(DateOrder::DayFirst),
+            (None, None) if self.samples.is_empty() => ColumnDates::Plain,
+            (None, None) => ColumnDates::Ambiguous { samples: self.samples },
+        }
     }
 }
 
@@ -80,6 +100,18 @@ pub fn parse_date(text: &str, order: Option<DateOrder>) -> Option<NaiveDate> {
         None if month_first == day_first || day_first.is_none() => month_first,
         None => day_first.filter(|_| month_first.is_none()),
     }
+}
+
+/// Parses a birthday: as a date, but a year of two digits is the latest that does not lie in the future.
+pub fn parse_birthday(text: &str, order: Option<DateOrder>, today: NaiveDate) -> Option<NaiveDate> {
+    let date = parse_date(text, order)?;
+    if date > today && has_short_year(text) { date.checked_sub_months(Months::new(1200)) } else { Some(date) }
+}
+
+/// Whether a date's year has two digits.
+pub fn has_short_year(text: &str) -> bool {
+    let text = date_part(text).0;
+    three_numbers(text).is_some_and(|(first, _, year)| first <= 31 && year < 100 && !text.ends_with(&format!("{year:04}")))
 }
 
 /// Parses a time of day, such as `12:59:30`, `2:30:00 PM`, `08:15am` or `8 am`.
@@ -183,7 +215,9 @@ mod tests {
     use crate::imports::csv;
 
     fn of(bytes: &[u8]) -> ColumnDates {
-        infer(csv::read(bytes).unwrap().values("Date"))
+        let mut shown = Shown::default();
+        csv::read(bytes).unwrap().rows().for_each(|row| shown.add(row.line, &row.cells[0]));
+        shown.order()
     }
 
     #[test]

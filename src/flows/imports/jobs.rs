@@ -1,16 +1,16 @@
 //! Background jobs that run and undo imports. Rows are processed in batches, each in its own transaction; a job that was killed resumes
 //! after the last committed batch, and no row is processed twice.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::{
     RowProblem,
     actions::{FailImport, FinishImport, RunBatch, UndoPortion},
     data,
-    reading::{self, Reading, Rows},
-    recognise::Kind,
+    reading::{self, Portion, Rows},
 };
 use platform::{
     action::Meta,
@@ -86,56 +86,46 @@ async fn settle(app: &App, org: OrgId, import: ImportId, worked: Result<()>) -> 
 pub async fn run(app: &App, org: OrgId, import: ImportId) -> Result<()> {
     let mut read = Read::of_org(app, org).await?;
     let found = data::import(read.db(), import).await?;
-    let bytes = data::bytes(read.db(), found.file_id).await?;
-    let done = data::lines_done(read.db(), import).await?;
-    let country = read.who.country.clone();
+    let done = Arc::new(data::lines_done(read.db(), import).await?);
+    let text = data::text(read.db(), found.file_id).await?;
+    let options = reading::options(&read.who, &found.choices);
     drop(read);
-    let kind = Kind::from_key(&found.kind).ok_or(Error::NotFound)?;
-    let choices = found.choices;
-    // Parsing 15,000 rows takes a while and must not block this thread's other requests.
-    let reading = tokio::task::spawn_blocking(move || reading::read(&bytes, kind, &country, &choices)).await.map_err(Error::internal)?;
-    let reading = reading.map_err(Error::conflict)?.without(&done);
+    let reading = Arc::new(super::open(text, found.kind()?, options, found.choices).await?);
     let write = Write::of_org(app, org, "import").await?;
-    let warnings = warnings(&reading);
-    let refused = reading.refused.clone();
-    if !refused.is_empty() {
-        write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
-    }
-    for rows in reading.portions(PORTION) {
-        let batch = |rows: Rows| RunBatch { import_id: import, rows: Some(rows), refused: Vec::new(), warnings: warnings.clone() };
-        match write.act(&Meta::default(), batch(rows.clone())).await {
-            Ok(_) => continue,
-            Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
-            Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
-        }
-        // Retries the batch row by row, so that only the rows the database rejects are refused.
-        for row in rows.one_by_one() {
-            let lines = row.lines();
-            let refused = match write.act(&Meta::default(), batch(row)).await {
-                Ok(_) => continue,
-                Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
-                Err(Error::Internal(_)) => "The row holds a value that Rounds can't take".to_owned(),
-                Err(e) => e.message(),
-            };
-            let refused = lines.into_iter().map(|line| RowProblem::new(line, None, refused.clone())).collect();
-            write.act(&Meta::default(), RunBatch { import_id: import, rows: None, refused, warnings: HashMap::new() }).await?;
-        }
+    let mut from = Some(0);
+    while let Some(at) = from {
+        let (reading, done) = (reading.clone(), done.clone());
+        // Each portion is read when its turn comes, on a thread that may block.
+        let portion = spawn_blocking(move || reading.portion(at, PORTION, &done)).await.map_err(Error::internal)?;
+        from = portion.next;
+        take(&write, import, portion).await?;
     }
     write.act(&Meta::default(), FinishImport { import_id: import }).await?;
     Ok(())
 }
 
-/// The warnings of each line, joined.
-fn warnings(reading: &Reading) -> HashMap<u64, String> {
-    let mut out: HashMap<u64, String> = HashMap::new();
-    for w in &reading.warnings {
-        let words = out.entry(w.line).or_default();
-        if !words.is_empty() {
-            words.push_str("; ");
-        }
-        words.push_str(&w.words());
+/// Takes a portion in one transaction; if the database rejects it, row by row, so that only the rows at fault are refused.
+async fn take(write: &Write, import: ImportId, portion: Portion) -> Result<()> {
+    let Portion { rows, refused, warnings, .. } = portion;
+    let batch = |rows: Option<Rows>, refused| RunBatch { import_id: import, rows, refused, warnings: warnings.clone() };
+    match write.act(&Meta::default(), batch(Some(rows.clone()), refused.clone())).await {
+        Ok(_) => return Ok(()),
+        Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
+        Err(e) => tracing::warn!(error = %e, %import, "a portion of an import failed; its rows are taken one by one"),
     }
-    out
+    write.act(&Meta::default(), batch(None, refused)).await?;
+    for row in rows.one_by_one() {
+        let lines = row.lines();
+        let refused = match write.act(&Meta::default(), batch(Some(row), Vec::new())).await {
+            Ok(_) => continue,
+            Err(e) if e.is_passing() || matches!(e, Error::NotFound) => return Err(e),
+            Err(Error::Internal(_)) => "The row holds a value that Rounds can't take".to_owned(),
+            Err(e) => e.message(),
+        };
+        let refused = lines.into_iter().map(|line| RowProblem::new(line, None, refused.clone())).collect();
+        write.act(&Meta::default(), batch(None, refused)).await?;
+    }
+    Ok(())
 }
 
 /// Undoes the import batch by batch.

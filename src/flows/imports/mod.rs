@@ -17,7 +17,12 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use platform::ids::{FileId, ImportId};
+use platform::{
+    error::{Error, FieldErrors, Result},
+    ids::{FileId, ImportId},
+    tenant::Read,
+};
+use tokio::task::spawn_blocking;
 
 /// A warning or refusal of one row, worded for a shop owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +96,12 @@ impl ImportState {
     }
 }
 
+/// The most bytes of a file.
+pub const LARGEST: usize = 200 * 1024 * 1024;
+
+/// What is said of a file with more.
+pub const TOO_LARGE: &str = "The file is larger than 200 MB. Split it and bring its parts one after the other";
+
 /// The outcome of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +145,28 @@ pub struct Choices {
     pub date_orders: BTreeMap<String, dates::DateOrder>,
     /// Order of day and month for ambiguous columns not in `date_orders`.
     pub date_order: Option<dates::DateOrder>,
+    /// The encoding that the file was read with when it was uploaded.
+    pub encoding: Option<String>,
+    /// The encoding that the user chose instead.
+    pub chosen_encoding: Option<String>,
+    /// The user wants the list although it says of nobody how to reach them.
+    pub without_reach: bool,
+}
+
+impl Choices {
+    /// Whether the text may be read with another encoding: it was not marked as Unicode.
+    pub fn may_choose_encoding(&self) -> bool {
+        self.encoding.as_deref().is_some_and(|name| !name.starts_with("UTF"))
+    }
+
+    /// The stored text as the user wants it read.
+    fn decoded(&self, text: String) -> String {
+        let named = |name: &Option<String>| name.as_deref().and_then(|name| encoding_rs::Encoding::for_label(name.as_bytes()));
+        match (named(&self.encoding), named(&self.chosen_encoding)) {
+            (Some(from), Some(with)) if from != with && self.may_choose_encoding() => csv::read_again(&text, from, with),
+            _ => text,
+        }
+    }
 }
 
 /// An import as shown on pages and in the API.
@@ -166,6 +199,10 @@ impl Import {
         recognise::Kind::from_key(&self.kind).map_or("File", recognise::Kind::label)
     }
 
+    pub fn kind(&self) -> Result<recognise::Kind> {
+        recognise::Kind::from_key(&self.kind).ok_or(Error::NotFound)
+    }
+
     /// Progress in per cent.
     pub fn percent(&self) -> i32 {
         self.rows_done * 100 / self.rows_total.max(1)
@@ -179,4 +216,17 @@ impl Import {
             Outcome::Refused => self.refused,
         }
     }
+}
+
+/// Reads the stored file of an import with its choices, on a thread of its own. `Invalid` with the reason if it can't be read any more.
+pub async fn stored(read: &mut Read, import: &Import) -> Result<reading::Reading> {
+    let text = data::text(read.db(), import.file_id).await?;
+    let options = reading::options(&read.who, &import.choices);
+    open(text, import.kind()?, options, import.choices.clone()).await
+}
+
+/// Reads a text on a thread that may block: a large file takes seconds, and other requests go on.
+pub async fn open(text: String, kind: recognise::Kind, options: square::Options, choices: Choices) -> Result<reading::Reading> {
+    let reading = spawn_blocking(move || reading::Reading::open(text, kind, options, &choices));
+    reading.await.map_err(Error::internal)?.map_err(|m| FieldErrors::one("file", m))
 }

@@ -44,9 +44,7 @@ async fn list(read: &mut Read, params: &Params) -> Result<Listing> {
         }
         value["allowed_actions"] = json!(allowed);
         if params.includes("columns") {
-            let bytes = data::bytes(read.db(), import.file_id).await?;
-            let kind = super::recognise::Kind::from_key(&import.kind);
-            let reading = kind.and_then(|k| super::reading::read(&bytes, k, &read.who.country, &import.choices).ok());
+            let reading = super::stored(read, &import).await.ok();
             value["columns"] = json!(reading.map(|r| r.columns).unwrap_or_default());
         }
         if params.includes("rows") {

@@ -22,19 +22,25 @@ pub(super) async fn propose(cx: &mut Cx<'_>, id: ContactId) -> Result<()> {
     let Some(one) = personal::compared(cx.db(), &Person::default(), Some(id), None).await?.pop() else { return Ok(()) };
     for other in personal::compared(cx.db(), &one.person, None, None).await? {
         let Some(likeness) = duplicate_score(&one.person, &other.person).filter(|_| other.id != id) else { continue };
-        let (first, second) = if id < other.id { (id, other.id) } else { (other.id, id) };
-        sqlx::query!(
-            r#"insert into contact_duplicates (id, contact_id, other_id, score, reason) values ($1, $2, $3, $4, $5)
-               on conflict (org_id, contact_id, other_id) do nothing"#,
-            DuplicateId::new().0,
-            first.0,
-            second.0,
-            i32::from(likeness.score),
-            likeness.words()
-        )
-        .execute(cx.db())
-        .await?;
+        propose_pair(cx, id, other.id, likeness.score, &likeness.words()).await?;
     }
+    Ok(())
+}
+
+/// Proposes that two contacts are one. A pair proposed or dismissed before is left alone.
+pub(super) async fn propose_pair(cx: &mut Cx<'_>, id: ContactId, other: ContactId, score: u8, reason: &str) -> Result<()> {
+    let (first, second) = if id < other { (id, other) } else { (other, id) };
+    sqlx::query!(
+        r#"insert into contact_duplicates (id, contact_id, other_id, score, reason) values ($1, $2, $3, $4, $5)
+           on conflict (org_id, contact_id, other_id) do nothing"#,
+        DuplicateId::new().0,
+        first.0,
+        second.0,
+        i32::from(score),
+        reason
+    )
+    .execute(cx.db())
+    .await?;
     Ok(())
 }
 

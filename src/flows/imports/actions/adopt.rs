@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{contacts::phone_key, visits::fits};
+use super::{contacts::phone_keys, visits::fits};
 use crate::imports::square::CustomerRow;
 use customers::contacts::likeness::street_key;
 use platform::{action::Cx, error::Result, ids::ContactId};
@@ -77,11 +77,11 @@ pub async fn customers(cx: &mut Cx<'_>, rows: &[&CustomerRow]) -> Result<HashMap
     let street = |r: &CustomerRow| r.address.as_ref().map(|a| street_key(&a.street)).unwrap_or_default();
     let names: Vec<String> = rows.iter().map(|r| name(r)).collect();
     let emails: Vec<String> = rows.iter().flat_map(|r| r.emails.clone()).collect();
-    let phones: Vec<String> = rows.iter().flat_map(|r| r.phones.iter().map(phone_key)).collect();
+    let phones: Vec<String> = rows.iter().flat_map(|r| phone_keys(&r.phones)).collect();
     let found = candidates(cx, &names, &emails, &phones, false).await?;
     let is_alone = |c: &Candidate| c.is_alone && names.iter().filter(|n| **n == c.name).count() == 1;
     let reached = |r: &CustomerRow, c: &Candidate| {
-        r.emails.iter().any(|e| c.reach.contains(e)) || r.phones.iter().any(|p| c.reach.contains(&phone_key(p)))
+        r.emails.iter().any(|e| c.reach.contains(e)) || phone_keys(&r.phones).iter().any(|p| c.reach.contains(p))
     };
     let is_named = |r: &CustomerRow, c: &Candidate| name(r) == c.name;
     let lives_there = |r: &CustomerRow, c: &Candidate| c.streets.contains(&street(r));

@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    contacts::{Newcomers, fields, phone_key},
+    contacts::{Newcomers, fields},
     keys::Known,
 };
 use crate::imports::square::{Address, CustomerRow};
+use customers::contacts::one_line;
 use platform::{action::Cx, error::Result, ids::ContactId, redact, text};
 
 /// An existing contact with the values to compare with the file.
@@ -34,6 +35,14 @@ struct Place {
     #[serde(flatten)]
     address: Address,
     is_archived: bool,
+}
+
+impl Present {
+    /// Whether it has this address, in use or archived.
+    fn is_at(&self, address: &Address) -> bool {
+        let line = |a: &Address| one_line(&a.street, &a.unit, &a.city, &a.region, &a.postal_code);
+        self.addresses.iter().any(|p| p.address.is_same_place(address) || line(&p.address) == line(address))
+    }
 }
 
 pub struct Change {
@@ -68,27 +77,38 @@ pub fn change(
     for email in row.emails.iter().filter(|e| !present.emails.contains(e) && !has("emails", e)) {
         added.push(new.email(id, present.emails.len(), email).0);
     }
-    for phone in row.phones.iter().filter(|p| !present.phones.contains(&phone_key(p)) && !has("phones", &phone_key(p))) {
-        added.push(new.phone(id, present.phones.len(), phone).0);
+    let is_new = |key: &String| !present.phones.contains(key) && !has("phones", key);
+    for phone in row.phones.iter().filter(|p| p.e164.as_ref().is_some_and(is_new)) {
+        added.extend(new.phone(id, present.phones.len(), phone).map(|p| p.0));
     }
     let mut addresses = Vec::new();
+    let mut has_any = present.addresses.iter().any(|p| !p.is_archived);
     match row.address.as_ref().filter(|a| json!(a) != written["address"]).map(|a| (a, corrected(present, &written["address"], a))) {
         Some((_, Some(Some(correction)))) => addresses.push(correction),
         Some((address, None)) => {
-            let is_first = present.addresses.iter().all(|p| p.is_archived);
-            added.push(new.address(id, address, country, is_first).0);
+            added.push(new.address(id, address, country, !has_any).0);
+            has_any = true;
         }
         Some((_, Some(None))) | None => {}
     }
-    // Compares with all imported notes, so that an older export uploaded again adds no note twice.
-    if !row.memo.is_empty() && !present.notes.contains(&redact::redact(&row.memo).text) {
-        let (note, facts) = new.note(id, None, &row.memo, now);
+    for address in row.further.iter().filter(|a| !present.is_at(a) && !written["further"].as_array().is_some_and(|l| l.contains(&json!(a))))
+    {
+        added.push(new.address(id, address, country, !has_any).0);
+        has_any = true;
+    }
+    // Compares with all imported notes, so that an older export uploaded again adds no note twice. Our own export tells of notes that are here.
+    let note = if row.own_id.is_some() { String::new() } else { row.note() };
+    if !note.is_empty() && !present.notes.contains(&redact::redact(&note).text) {
+        let (note, facts) = new.note(id, None, &note, now);
         added.push(note.0);
         added.extend(facts.iter().map(|f| f.0));
     }
-    if let Some(given) = row.email_consent.filter(|_| set.contains_key("email_consent")) {
-        added.push(new.consent(id, given).0);
+    for (channel, field, given) in [("email", "email_consent", row.email_consent), ("sms", "sms_consent", row.sms_consent)] {
+        if let Some(given) = given.filter(|_| set.contains_key(field)) {
+            added.push(new.consent(id, channel, given).0);
+        }
     }
+    tags(present, written, row, &mut set, &mut old);
     let unchanged = set.is_empty() && added.is_empty() && addresses.is_empty();
     let before =
         json!({ "fields": old, "added": added, "addresses": addresses, "written": known.map(|k| &k.written), "key": row.source_id });
@@ -101,14 +121,31 @@ fn follow(present: &Present, written: &Value, row: &CustomerRow) -> (Map<String,
     let (mut set, mut old) = (Map::new(), Map::new());
     for (name, value) in fields(row).into_iter().filter(|f| f.0 != "name") {
         let now = present.fields.get(name).unwrap_or(&Value::Null);
-        // A file may be old, so it never re-subscribes a contact who has unsubscribed.
-        let is_withdrawn = name == "email_consent" && *now == json!(false);
-        if !is_empty(&value) && value != *now && !is_withdrawn && (is_empty(now) || *now == written[name]) {
+        let is_consent = matches!(name, "email_consent" | "sms_consent");
+        // A file may be old, so it never re-subscribes a contact who has unsubscribed; who unsubscribed there has done so here too.
+        let is_withdrawn = is_consent && *now == json!(false);
+        let is_opt_out = is_consent && value == json!(false);
+        let is_ours = is_empty(now) || *now == written[name] || is_opt_out;
+        // Read with better columns, what the first reading put into a field is not left there.
+        let is_told = !is_empty(&value) || (row.is_read_anew && value.is_string() && *now == written[name]);
+        if is_told && value != *now && !is_withdrawn && is_ours {
             set.insert(name.into(), value.clone());
             old.insert(name.into(), json!([now, value]));
         }
     }
     (set, old)
+}
+
+/// Adds the file's tags that are neither here nor were taken off here.
+fn tags(present: &Present, written: &Value, row: &CustomerRow, set: &mut Map<String, Value>, old: &mut Map<String, Value>) {
+    let now = present.fields["tags"].as_array().cloned().unwrap_or_default();
+    let before = written["tags"].as_array().cloned().unwrap_or_default();
+    let new: Vec<Value> = row.tags.iter().map(|t| json!(t)).filter(|t| !now.contains(t) && !before.contains(t)).collect();
+    if !new.is_empty() {
+        let all = [now.clone(), new].concat();
+        old.insert("tags".into(), json!([now, all]));
+        set.insert("tags".into(), json!(all));
+    }
 }
 
 /// Updates the displayed name from the new first and last name, else from the file; keeps a name that a user has typed.
@@ -140,22 +177,23 @@ fn corrected(present: &Present, written: &Value, address: &Address) -> Option<Op
     Some((becomes != place.address).then(|| json!({ "id": place.id, "old": place.address, "new": becomes })))
 }
 
-/// Loads contacts by their ids in the file.
-pub async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String, Present>> {
+/// Loads contacts by their ids in the file, or by our own, which a file that we exported has.
+pub async fn present(cx: &mut Cx<'_>, keys: &[String], own: &[Uuid]) -> Result<HashMap<String, Present>> {
     let rows = sqlx::query!(
         r#"
-        select c.id as "id: ContactId", c.source_key as "source_key!", c.deleted_at is not null as "is_archived!",
+        select c.id as "id: ContactId", c.source_key, c.deleted_at is not null as "is_archived!",
                jsonb_build_object('name', c.name, 'first_name', c.first_name, 'last_name', c.last_name, 'nickname', c.nickname, 'company', c.company,
-                                  'birthday', c.birthday, 'customer_since', c.customer_since, 'email_consent', c.email_consent) as "fields!",
+                                  'birthday', c.birthday, 'customer_since', c.customer_since, 'email_consent', c.email_consent, 'sms_consent', c.sms_consent, 'tags', c.tags) as "fields!",
                array(select e.match_key from contact_emails e where e.contact_id = c.id) as "emails!",
                array(select p.match_key from contact_phones p where p.contact_id = c.id) as "phones!",
                array(select jsonb_build_object('id', a.id, 'street', a.street, 'unit', a.unit, 'city', a.city, 'region', a.region,
                                                'postal_code', a.postal_code, 'access', a.access_notes, 'is_archived', a.deleted_at is not null)
                        from addresses a where a.contact_id = c.id order by a.deleted_at is not null, a.is_primary desc, a.id) as "addresses!",
                array(select n.body from notes n where n.contact_id = c.id and n.source = 'import' and n.ticket_id is null) as "notes!"
-          from contacts c where c.source_key = any ($1)
+          from contacts c where c.source_key = any ($1) or c.id = any ($2)
         "#,
-        keys
+        keys,
+        own
     )
     .fetch_all(cx.db())
     .await?;
@@ -170,7 +208,8 @@ pub async fn present(cx: &mut Cx<'_>, keys: &[String]) -> Result<HashMap<String,
             notes: r.notes,
             is_archived: r.is_archived,
         };
-        out.insert(r.source_key, present);
+        let is_own = own.contains(&r.id.0);
+        out.insert(r.source_key.filter(|_| !is_own).unwrap_or_else(|| r.id.to_string()), present);
     }
     Ok(out)
 }
@@ -184,9 +223,10 @@ pub async fn update(cx: &mut Cx<'_>, changes: Vec<Value>) -> Result<()> {
         r#"update contacts c
               set name = coalesce(x.name, c.name), first_name = coalesce(x.first_name, c.first_name), last_name = coalesce(x.last_name, c.last_name),
                   nickname = coalesce(x.nickname, c.nickname), company = coalesce(x.company, c.company), birthday = coalesce(x.birthday, c.birthday),
-                  customer_since = coalesce(x.customer_since, c.customer_since), email_consent = coalesce(x.email_consent, c.email_consent)
+                  customer_since = coalesce(x.customer_since, c.customer_since), email_consent = coalesce(x.email_consent, c.email_consent),
+                  sms_consent = coalesce(x.sms_consent, c.sms_consent), tags = coalesce(x.tags, c.tags)
              from jsonb_to_recordset($1) as x(id uuid, name text, first_name text, last_name text, nickname text, company text, birthday text,
-                                              customer_since date, email_consent boolean)
+                                              customer_since date, email_consent boolean, sms_consent boolean, tags text[])
             where c.id = x.id"#,
         Value::Array(changes)
     )

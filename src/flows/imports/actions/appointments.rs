@@ -54,13 +54,14 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<AppointmentRow>) 
         .collect();
     new.write_people(cx, import).await?;
     let again: Vec<Uuid> = taken.values().map(|k| k.record_id).collect();
-    let whose: Vec<Uuid> = places.iter().map(|p| p.0.0).collect();
+    let relatives: Vec<HashSet<ContactId>> = rows.iter().map(|row| people.relatives(row)).collect();
+    let whose: Vec<Uuid> = places.iter().map(|p| p.0.0).chain(relatives.iter().flatten().map(|c| c.0)).collect();
     let present = visits::present(cx, &again, &whose).await?;
     let mut desk = Desk { book, new, drawer: Drawer::default(), keys, present, used: HashSet::new(), now: cx.now() };
-    for (row, (contact, address)) in rows.iter().zip(places) {
+    for ((row, (contact, address)), relatives) in rows.iter().zip(places).zip(relatives) {
         done.push(match taken.get(&row.source_key) {
             Some(known) => desk.again(cx, row, known.record_id, &known.written).await?,
-            None => desk.appointment(cx, row, contact, address).await?,
+            None => desk.appointment(cx, row, contact, address, &relatives).await?,
         });
     }
     desk.drawer.write(cx, import).await?;
@@ -112,25 +113,31 @@ impl Desk {
         self.keys.push(Key { kind: "appointment", key: row.source_key.clone(), record_kind: "ticket", record_id: ticket, written });
     }
 
-    async fn appointment(&mut self, cx: &mut Cx<'_>, row: &AppointmentRow, contact: ContactId, address: Option<Uuid>) -> Result<Done> {
+    /// The ticket of the visit's sale: of this contact, else the only one of a contact who may be the same person under another record.
+    fn sale(&self, contact: ContactId, relatives: &HashSet<ContactId>, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<Present> {
+        let is_open = |p: &&Present| p.has_sale && !p.has_appointment && !self.used.contains(&p.id) && fits(p.starts_at, from, until);
+        let gap = |p: &&Present| (p.starts_at - from).abs();
+        let own = self.present.iter().filter(is_open).filter(|p| p.contact == contact).min_by_key(gap);
+        let mut others = self.present.iter().filter(is_open).filter(|p| relatives.contains(&p.contact));
+        own.or_else(|| others.next().filter(|_| others.next().is_none())).cloned()
+    }
+
+    async fn appointment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        row: &AppointmentRow,
+        contact: ContactId,
+        address: Option<Uuid>,
+        relatives: &HashSet<ContactId>,
+    ) -> Result<Done> {
         let (starts_at, ends_at) = (self.book.utc(row.starts_at, None), self.book.utc(row.ends_at, None));
         let state = self.state(row, ends_at);
-        let there = self
-            .present
-            .iter()
-            .filter(|p| {
-                p.contact == contact
-                    && p.has_sale
-                    && !p.has_appointment
-                    && !self.used.contains(&p.id)
-                    && fits(p.starts_at, starts_at, ends_at)
-            })
-            .min_by_key(|p| (p.starts_at - starts_at).abs())
-            .cloned();
+        let there = self.sale(contact, relatives, starts_at, ends_at);
         let mut notes = unmatched(&self.book, &row.staff, Vec::new());
         if row.status == AppointmentStatus::Pending && state == State::Scheduled {
             notes.push("Not accepted in Square yet.".into());
         }
+        notes.extend(row.other_phones.iter().map(|phone| phone.note().unwrap_or_else(|| format!("Also: {}", phone.typed))));
         for (who, note) in [("Customer", &row.note_from_client), ("Note", &row.note_from_business)] {
             if !note.is_empty() {
                 notes.push(format!("{who}: {note}"));
@@ -149,6 +156,7 @@ impl Desk {
             staff: row.staff.clone(),
             state,
         };
+        let of = there.as_ref().map(|there| there.contact);
         let done = match there {
             Some(there) => self.complete(cx, row, &visit, &there).await?,
             None => Done::made(row.line, "ticket", self.drawer.ticket(&self.book, &visit).0),
@@ -156,6 +164,7 @@ impl Desk {
         let ticket = done.record_id.unwrap_or_default();
         let mut done = done;
         if !row.note_from_business.is_empty() {
+            let contact = of.unwrap_or(contact);
             let (note, facts) = self.new.note(contact, Some(TicketId(ticket)), &row.note_from_business, starts_at);
             if let Some(before) = &mut done.before {
                 before["added"] = json!(facts.iter().map(|f| f.0).chain([note.0]).collect::<Vec<_>>());
@@ -180,7 +189,10 @@ impl Desk {
         let mut patch = Map::new();
         patch.insert("starts_at".into(), json!(visit.starts_at));
         patch.insert("ends_at".into(), json!(visit.ends_at));
-        patch.insert("address_id".into(), json!(visit.address));
+        // The address of another record of the person stays with that record.
+        if there.contact == visit.contact {
+            patch.insert("address_id".into(), json!(visit.address));
+        }
         if visit.worked_minutes.is_some() {
             patch.insert("worked_minutes".into(), json!(visit.worked_minutes));
         }

@@ -26,19 +26,34 @@ pub struct Done {
     pub record_id: Option<Uuid>,
     /// An updated record's former values, for undo.
     pub before: Option<Value>,
+    /// Header and value of what the row holds beside what was taken.
+    pub extra: Option<Value>,
 }
 
 impl Done {
     pub fn made(line: u64, kind: &'static str, id: Uuid) -> Self {
-        Self { line, outcome: Outcome::Made, reason: String::new(), record_kind: Some(kind), record_id: Some(id), before: None }
+        Self {
+            line,
+            outcome: Outcome::Made,
+            reason: String::new(),
+            record_kind: Some(kind),
+            record_id: Some(id),
+            before: None,
+            extra: None,
+        }
     }
 
     pub fn updated(line: u64, kind: &'static str, id: Uuid, before: Value) -> Self {
         Self { outcome: Outcome::Updated, before: Some(before), ..Self::made(line, kind, id) }
     }
 
+    /// Keeps what was not taken.
+    pub fn with(self, extra: &[(String, String)]) -> Self {
+        Self { extra: (!extra.is_empty()).then(|| serde_json::json!(extra)), ..self }
+    }
+
     pub fn skipped(line: u64, reason: impl Into<String>) -> Self {
-        Self { line, outcome: Outcome::Skipped, reason: reason.into(), record_kind: None, record_id: None, before: None }
+        Self { line, outcome: Outcome::Skipped, reason: reason.into(), record_kind: None, record_id: None, before: None, extra: None }
     }
 
     pub fn refused(line: u64, reason: impl Into<String>) -> Self {
@@ -82,8 +97,8 @@ impl Action for RunBatch {
         }
         done.retain(|d| i32::try_from(d.line).is_ok_and(|l| !known.contains(&l)));
         for row in &mut done {
-            if let Some(warning) = self.warnings.get(&row.line).filter(|_| row.reason.is_empty()) {
-                row.reason.clone_from(warning);
+            if let Some(warning) = self.warnings.get(&row.line).filter(|_| row.outcome != Outcome::Refused) {
+                row.reason = if row.reason.is_empty() { warning.clone() } else { format!("{}; {warning}", row.reason) };
             }
         }
         account(cx, id, &done).await?;
@@ -105,9 +120,9 @@ async fn apply(cx: &mut Cx<'_>, id: ImportId, rows: Rows, known: &HashSet<i32>) 
 /// Stores the rows' outcomes and updates the import's counts.
 async fn account(cx: &mut Cx<'_>, id: ImportId, done: &[Done]) -> Result<()> {
     sqlx::query!(
-        r#"insert into import_rows (import_id, line, outcome, reason, record_kind, record_id, before)
-           select $2, x.line, x.outcome, x.reason, x.record_kind, x.record_id, x.before
-             from jsonb_to_recordset($1) as x(line int, outcome text, reason text, record_kind text, record_id uuid, before jsonb)"#,
+        r#"insert into import_rows (import_id, line, outcome, reason, record_kind, record_id, before, extra)
+           select $2, x.line, x.outcome, x.reason, x.record_kind, x.record_id, x.before, x.extra
+             from jsonb_to_recordset($1) as x(line int, outcome text, reason text, record_kind text, record_id uuid, before jsonb, extra jsonb)"#,
         serde_json::to_value(done)?,
         id.0
     )

@@ -53,30 +53,7 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CatalogueRow>) ->
             }
             continue;
         }
-        let id = ServiceId::new();
-        let minutes = i32::try_from(row.duration_minutes.unwrap_or(60)).unwrap_or(60);
-        let archived = row.is_archived.then_some(cx.now());
-        let made = sqlx::query_scalar!(
-            r#"insert into services (id, name, kind, description, category, sku, price, unit, duration_minutes, tax_rate_id, archived_at, source, source_key, import_id)
-               values ($1, $2, $3::text::service_kind, $4, $5, $6, $7, $8, $9, $10, $11, 'import', $12, $13)
-               on conflict (org_id, lower(name)) where archived_at is null do nothing returning id"#,
-            id.0,
-            row.name.chars().take(200).collect::<String>(),
-            kind,
-            row.description,
-            row.category,
-            row.sku,
-            row.price,
-            unit,
-            minutes,
-            tax.map(|t| t.0),
-            archived,
-            source_id(&row),
-            import.0
-        )
-        .fetch_optional(cx.db())
-        .await?;
-        if made.is_some() {
+        if let Some(id) = add(cx, import, &row, kind, &unit, tax).await? {
             keys::put(cx, import, &[key(id.0)]).await?;
             done.push(Done::made(row.line, "service", id.0));
         } else {
@@ -84,6 +61,42 @@ pub async fn take(cx: &mut Cx<'_>, import: ImportId, rows: Vec<CatalogueRow>) ->
         }
     }
     Ok(done)
+}
+
+/// Adds a service or product; `None` if one of this name is there.
+async fn add(
+    cx: &mut Cx<'_>,
+    import: ImportId,
+    row: &CatalogueRow,
+    kind: &str,
+    unit: &str,
+    tax: Option<TaxRateId>,
+) -> Result<Option<ServiceId>> {
+    let id = ServiceId::new();
+    let usual: u32 = if row.kind == CatalogueKind::Product { 0 } else { 60 };
+    let minutes = i32::try_from(row.duration_minutes.unwrap_or(usual)).unwrap_or(60);
+    let archived = row.is_archived.then_some(cx.now());
+    Ok(sqlx::query_scalar!(
+        r#"insert into services (id, name, kind, description, category, sku, price, unit, duration_minutes, tax_rate_id, archived_at, source, source_key, import_id)
+           values ($1, $2, $3::text::service_kind, $4, $5, $6, $7, $8, $9, $10, $11, 'import', $12, $13)
+           on conflict (org_id, lower(name)) where archived_at is null do nothing returning id"#,
+        id.0,
+        row.name.chars().take(200).collect::<String>(),
+        kind,
+        row.description,
+        row.category,
+        row.sku,
+        row.price,
+        unit,
+        minutes,
+        tax.map(|t| t.0),
+        archived,
+        source_id(row),
+        import.0
+    )
+    .fetch_optional(cx.db())
+    .await?
+    .map(|_| id))
 }
 
 /// The item's token, or a key made from its name for older exports without tokens.

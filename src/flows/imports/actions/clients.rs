@@ -7,12 +7,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    contacts::{Newcomers, phone_key},
+    contacts::Newcomers,
     keys::Key,
     visits::{Book, fits},
 };
 use crate::imports::square::{Address, AppointmentRow};
-use customers::contacts::likeness::street_key;
+use customers::contacts::likeness::{Person, says_otherwise, street_key};
 use platform::{action::Cx, error::Result, ids::ContactId, text};
 
 /// A contact that may be a client.
@@ -22,9 +22,19 @@ struct Somebody {
     /// The contact has an id from a customers or sales file; otherwise the calendar import created it.
     has_id: bool,
     reach: HashSet<String>,
-    /// Times of sales without an appointment; only loaded for contacts without email, phone and address.
+    /// Times of sales without an appointment.
     sales: Vec<DateTime<Utc>>,
 }
+
+impl Somebody {
+    /// Whether its name is one, not the email or phone shown in its place.
+    fn is_named(&self) -> bool {
+        !self.name.contains('@') && self.name.chars().any(char::is_alphabetic)
+    }
+}
+
+/// The score of a pair of which only the phone is the same.
+const SAME_PHONE: u8 = 35;
 
 /// Candidate contacts for a batch of appointments, by their match keys.
 #[derive(Debug, Default)]
@@ -46,6 +56,11 @@ fn is_nameless(row: &AppointmentRow) -> bool {
     row.client_name.is_empty() && row.client_email.is_none() && row.client_phone.is_none()
 }
 
+/// The match key of the row's phone.
+fn phone(row: &AppointmentRow) -> Option<String> {
+    row.client_phone.as_ref()?.e164.clone()
+}
+
 fn street(row: &AppointmentRow) -> String {
     row.address.as_ref().map(|a| text::fold(&a.street)).unwrap_or_default()
 }
@@ -53,7 +68,7 @@ fn street(row: &AppointmentRow) -> String {
 impl People {
     pub async fn open(cx: &mut Cx<'_>, rows: &[AppointmentRow]) -> Result<Self> {
         let emails: Vec<String> = rows.iter().filter_map(|r| r.client_email.clone()).collect();
-        let phones: Vec<String> = rows.iter().filter_map(|r| r.client_phone.as_ref()).map(phone_key).collect();
+        let phones: Vec<String> = rows.iter().filter_map(phone).collect();
         let names: Vec<String> = rows.iter().map(|r| r.client_name.to_lowercase()).collect();
         let streets: Vec<String> = rows.iter().filter(|r| is_nameless(r)).map(street).filter(|s| !s.is_empty()).collect();
         let found = sqlx::query!(
@@ -125,17 +140,12 @@ impl People {
         for r in reach {
             self.known.entry(r.contact).or_default().reach.insert(r.key);
         }
-        let lone: Vec<Uuid> = self
-            .known
-            .iter()
-            .filter(|(id, s)| s.has_id && s.reach.is_empty() && !self.places.keys().any(|(c, _)| c == *id))
-            .map(|(id, _)| id.0)
-            .collect();
+        let with_id: Vec<Uuid> = self.known.iter().filter(|(_, s)| s.has_id).map(|(id, _)| id.0).collect();
         let sales = sqlx::query!(
             r#"select t.contact_id as "contact: ContactId", t.starts_at from tickets t
                 where t.contact_id = any ($1) and t.source = 'import' and exists (select from import_keys k where k.record_id = t.id and k.kind = 'transaction')
                   and not exists (select from import_keys k where k.record_id = t.id and k.kind = 'appointment')"#,
-            &lone
+            &with_id
         )
         .fetch_all(cx.db())
         .await?;
@@ -154,7 +164,14 @@ impl People {
         row: &AppointmentRow,
         country: &str,
     ) -> (ContactId, Option<Uuid>) {
-        let contact = self.find(book, row).unwrap_or_else(|| self.add(new, keys, row));
+        let contact = self.find(book, row).unwrap_or_else(|| {
+            let contact = self.add(new, keys, row);
+            // Whoever has the phone may be the same person after all.
+            for holder in phone(row).and_then(|key| self.by_phone.get(&key)).into_iter().flatten().filter(|c| **c != contact) {
+                new.pair(contact, *holder, SAME_PHONE, "same phone");
+            }
+            contact
+        });
         let Some(address) = &row.address else { return (contact, None) };
         let key = (contact, street_key(&address.street));
         let there = self.places.get(&key).into_iter().flatten().filter(|p| p.1.is_same_place(address));
@@ -170,14 +187,22 @@ impl People {
         (contact, Some(id))
     }
 
-    /// Finds the client's contact, in this order: name with email or phone; name with street; an email or phone that only one contact has;
-    /// a name that only one contact has, or the one of that name with a sale near the appointment. With nothing but a street: the only
-    /// contact there, or the one with a card sale near the appointment.
+    /// Contacts that may be the client under another record: of the same name, or at the same street.
+    pub fn relatives(&self, row: &AppointmentRow) -> HashSet<ContactId> {
+        let name = row.client_name.to_lowercase();
+        let named = self.by_name.get(&name).filter(|_| !name.is_empty());
+        let there = self.by_street.get(&street(row)).filter(|_| is_nameless(row));
+        named.into_iter().chain(there).flatten().copied().collect()
+    }
+
+    /// Finds the client's contact, in this order: name with email or phone; name with street; an email that only one contact has; a phone that
+    /// only one contact has, as long as neither name nor email says otherwise; a name that only one contact has, or the one of that name with
+    /// a sale near the appointment. With nothing but a street: the only contact there, or the one with a card sale near the appointment.
     fn find(&self, book: &Book, row: &AppointmentRow) -> Option<ContactId> {
         let none = Vec::new();
         let name = row.client_name.to_lowercase();
         let email = row.client_email.as_ref().and_then(|e| self.by_email.get(e)).unwrap_or(&none);
-        let phone = row.client_phone.as_ref().and_then(|p| self.by_phone.get(&phone_key(p))).unwrap_or(&none);
+        let phone = phone(row).and_then(|p| self.by_phone.get(&p)).unwrap_or(&none);
         let named = self.by_name.get(&name).filter(|_| !name.is_empty()).unwrap_or(&none);
         let is_named = |c: &&ContactId| self.known.get(*c).is_some_and(|n| n.name == name);
         let street = street(row);
@@ -186,7 +211,7 @@ impl People {
         if is_nameless(row) {
             let there = self.by_street.get(&street).filter(|_| !street.is_empty());
             return match there {
-                Some(there) => one(there),
+                Some(there) => one(there).or_else(|| self.by_sale(book, row, there)),
                 None => self.by_sale(book, row, &self.nameless).filter(|_| !street.is_empty()),
             };
         }
@@ -197,14 +222,26 @@ impl People {
             .or_else(|| named.iter().find(lives_there))
             .copied()
             .or_else(|| one(email))
-            .or_else(|| one(phone).filter(|_| name.is_empty() || named.is_empty()))
+            .or_else(|| one(phone).filter(|c| named.is_empty() && !self.says_otherwise(*c, row)))
             .or_else(|| one(&named))
             .or_else(|| self.by_sale(book, row, &named))
     }
 
+    /// Whether the row's name or email is another than that of a contact with its phone.
+    fn says_otherwise(&self, contact: ContactId, row: &AppointmentRow) -> bool {
+        let Some(somebody) = self.known.get(&contact) else { return false };
+        let person = |name: &str, emails: Vec<String>| {
+            let (first_name, last_name) = text::split_name(name);
+            Person { first_name, last_name, emails, ..Person::default() }
+        };
+        let emails = somebody.reach.iter().filter(|r| r.contains('@')).cloned().collect();
+        let there = if somebody.is_named() { somebody.name.as_str() } else { "" };
+        says_otherwise(&person(there, emails), &person(&row.client_name, row.client_email.iter().cloned().collect()))
+    }
+
     /// Whether a calendar-made contact of the same name is another person, as its email and phone all differ from the row's.
     fn is_another(&self, contact: ContactId, row: &AppointmentRow) -> bool {
-        let reach: Vec<String> = row.client_email.iter().cloned().chain(row.client_phone.as_ref().map(phone_key)).collect();
+        let reach: Vec<String> = row.client_email.iter().cloned().chain(phone(row)).collect();
         self.known
             .get(&contact)
             .is_some_and(|s| !s.has_id && !reach.is_empty() && !s.reach.is_empty() && !reach.iter().any(|r| s.reach.contains(r)))
@@ -224,7 +261,7 @@ impl People {
     }
 
     fn add(&mut self, new: &mut Newcomers, keys: &mut Vec<Key>, row: &AppointmentRow) -> ContactId {
-        let phone = row.client_phone.as_ref().map(phone_key).unwrap_or_default();
+        let phone = phone(row).unwrap_or_default();
         let email = row.client_email.clone().unwrap_or_default();
         let street = row.address.as_ref().map(|a| a.street.clone()).unwrap_or_default();
         let name = row.client_name.to_lowercase();

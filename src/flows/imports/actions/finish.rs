@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{batch, lock};
+use super::{batch, contacts, lock};
 use crate::imports::{ImportState, data};
 use customers::contacts::likeness::{self, Person};
 use platform::{
@@ -93,17 +93,7 @@ async fn propose(cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
             json!({ "id": DuplicateId::new(), "contact_id": a, "other_id": b, "score": likeness.score, "reason": likeness.reasons.join(", ") })
         })
         .collect();
-    sqlx::query!(
-        r#"insert into contact_duplicates (id, contact_id, other_id, score, reason, import_id)
-           select x.id, x.contact_id, x.other_id, x.score, upper(left(x.reason, 1)) || substr(x.reason, 2), $2
-             from jsonb_to_recordset($1) as x(id uuid, contact_id uuid, other_id uuid, score int, reason text)
-           on conflict (org_id, contact_id, other_id) do nothing"#,
-        Value::Array(pairs),
-        import.0
-    )
-    .execute(cx.db())
-    .await?;
-    Ok(())
+    contacts::propose(cx, import, pairs).await
 }
 
 /// Marks an import as failed, with the reason; running it again continues from there.

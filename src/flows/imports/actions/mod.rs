@@ -4,6 +4,7 @@ mod adopt;
 mod again;
 mod appointments;
 mod batch;
+mod buyers;
 mod catalogue;
 mod clients;
 mod contacts;
@@ -26,14 +27,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::task::spawn_blocking;
 
-use super::{Choices, ImportState, data, dates::DateOrder, jobs, reading, recognise::Kind};
+use super::{
+    Choices, ImportState, data,
+    dates::DateOrder,
+    jobs,
+    reading::{self, Kept},
+    recognise::Kind,
+};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
     ids::ImportId,
     role::{ModelLevel, Permission},
+    tenant::Who,
 };
 
 fn about(id: ImportId) -> Subject {
@@ -55,6 +64,11 @@ pub struct PreviewImport {
     /// The file's kind, such as `square_customers`; recognised by its columns if not given.
     #[serde(default)]
     pub kind: Option<String>,
+    /// The file as a page has read it already; then its hash stands here for it.
+    #[serde(skip)]
+    pub kept: Option<Arc<Kept>>,
+    #[serde(default)]
+    pub sha256: String,
 }
 
 /// Result of reading a file.
@@ -81,48 +95,59 @@ impl Action for PreviewImport {
     type Output = Previewed;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
-        let bytes = if self.content_base64.is_empty() {
-            self.content.into_bytes()
-        } else {
-            let packed: String = self.content_base64.split_whitespace().collect();
-            STANDARD.decode(packed).map_err(|_| FieldErrors::one("content_base64", "This is not base64."))?
+        let kept = match self.kept {
+            Some(kept) => kept,
+            None => {
+                let bytes = if self.content_base64.is_empty() {
+                    self.content.into_bytes()
+                } else {
+                    let packed: String = self.content_base64.split_whitespace().collect();
+                    STANDARD.decode(packed).map_err(|_| FieldErrors::one("content_base64", "This is not base64."))?
+                };
+                let wanted = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?;
+                Arc::new(read_upload(bytes, wanted, cx.who).await?)
+            }
         };
-        let wanted = self.kind.as_deref().filter(|k| !k.is_empty()).map(kind).transpose()?;
-        let refuse = |message: String| FieldErrors::one("file", message);
-        let kept = reading::keep(&bytes, wanted).map_err(refuse)?;
-        drop(bytes);
-        let reading = reading::read(kept.text.as_bytes(), kept.kind, &cx.who.country, &Choices::default()).map_err(refuse)?;
-        let name = file_name(&self.file_name);
-        let id = self.id.unwrap_or_default();
+        let (name, id, reading) = (file_name(&self.file_name), self.id.unwrap_or_default(), &kept.reading);
         let total = i32::try_from(reading.total).unwrap_or(i32::MAX);
         let sha256 = Some(kept.sha256.as_slice());
-        let file = files::store(cx, NewFile { kind: "import", name: &name, mime: "text/csv", bytes: kept.text.as_bytes(), sha256 }).await?;
+        let choices = Choices { encoding: Some(kept.encoding.to_owned()), ..Choices::default() };
+        let new = NewFile { kind: "import", name: &name, mime: "text/csv", bytes: reading.text().as_bytes(), sha256 };
+        let file = files::store_in_pieces(cx, new).await?;
         sqlx::query!(
-            "insert into imports (id, kind, file_id, file_name, original_sha256, rows_total) values ($1, $2, $3, $4, $5, $6)",
+            "insert into imports (id, kind, file_id, file_name, original_sha256, rows_total, options) values ($1, $2, $3, $4, $5, $6, $7)",
             id.0,
-            kept.kind.key(),
+            reading.kind.key(),
             file.0,
             name,
             kept.sha256.as_slice(),
-            total
+            total,
+            serde_json::to_value(&choices)?
         )
         .execute(cx.db())
         .await?;
         let was_redacted = kept.was_redacted;
-        cx.event("import.previewed", about(id), json!({ "kind": kept.kind.key(), "rows": total, "was_redacted": was_redacted })).await?;
+        cx.event("import.previewed", about(id), json!({ "kind": reading.kind.key(), "rows": total, "was_redacted": was_redacted })).await?;
         previewed(cx, id, reading).await
     }
 }
 
-async fn previewed(cx: &mut Cx<'_>, id: ImportId, reading: reading::Reading) -> Result<Previewed> {
+/// Reads an uploaded file on a thread that may block. `Invalid` with the reason if it is no table.
+pub async fn read_upload(bytes: Vec<u8>, wanted: Option<Kind>, who: &Who) -> Result<Kept> {
+    let options = reading::options(who, &Choices::default());
+    let kept = spawn_blocking(move || reading::keep(bytes, wanted, options));
+    kept.await.map_err(Error::internal)?.map_err(|message| FieldErrors::one("file", message))
+}
+
+async fn previewed(cx: &mut Cx<'_>, id: ImportId, reading: &reading::Reading) -> Result<Previewed> {
     Ok(Previewed {
         id,
         kind: reading.kind.key().to_owned(),
         rows_total: i32::try_from(reading.total).unwrap_or(i32::MAX),
-        refused: i32::try_from(reading.refused.len()).unwrap_or(i32::MAX),
-        questions: reading.questions,
-        columns: reading.columns,
-        missing: reading.missing.into_iter().map(str::to_owned).collect(),
+        refused: i32::try_from(reading.refused_count).unwrap_or(i32::MAX),
+        questions: reading.questions().to_vec(),
+        columns: reading.columns.clone(),
+        missing: reading.missing.iter().map(|&m| m.to_owned()).collect(),
         imported_before: data::twin(cx.db(), id).await?,
     })
 }
@@ -151,6 +176,9 @@ pub struct RunImport {
     /// Order of day and month for all ambiguous columns not in `date_orders`.
     #[serde(default)]
     pub date_order: Option<DateOrder>,
+    /// Run it although the list has no phone and no email of anybody.
+    #[serde(default)]
+    pub without_reach: bool,
 }
 
 impl Action for RunImport {
@@ -170,17 +198,24 @@ impl Action for RunImport {
         if !import.state.can_run() && !matches!(import.state, ImportState::Queued | ImportState::Running) {
             return Err(Error::conflict(format!("This import is in the state “{}”; it can't be run now.", import.state.word())));
         }
-        let kind = Kind::from_key(&import.kind).ok_or(Error::NotFound)?;
-        let mut choices = import.choices;
+        let (kind, mut choices) = (import.kind()?, import.choices);
+        choices.without_reach |= self.without_reach;
         choices.date_orders.extend(self.date_orders);
         choices.date_order = self.date_order.or(choices.date_order);
-        let bytes = data::bytes(cx.db(), import.file_id).await?;
-        let reading = reading::read(&bytes, kind, &cx.who.country, &choices).map_err(|m| FieldErrors::one("file", m))?;
+        let text = data::text(cx.db(), import.file_id).await?;
+        let options = reading::options(cx.who, &choices);
+        let reading = super::open(text, kind, options, choices.clone()).await?;
         if !reading.missing.is_empty() {
             return Err(FieldErrors::one("columns", format!("Say which column holds: {}.", reading.missing.join(", "))));
         }
         let mut errors = FieldErrors::default();
-        for question in &reading.questions {
+        if reading.reaches_nobody() && !choices.without_reach {
+            errors.add(
+                "without_reach",
+                "This list has no column with phones or emails: say which column holds them, or that you want it without.",
+            );
+        }
+        for question in reading.questions() {
             let sample = question.samples.first().map_or("", String::as_str);
             errors.add(&question.field(), format!("{}: say how {sample} is to be read, day first or month first.", question.column));
         }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    adopt::{self, Buyer},
+    adopt::Buyer,
     batch::Done,
+    buyers::{WALK_IN, buyer_key, customers, namesakes},
     contacts::Newcomers,
     keys::{self, Key},
     visits::{self, Book, Drawer, LineIn, Present, State, Visit, fits},
@@ -19,11 +20,7 @@ use platform::{
     action::Cx,
     error::Result,
     ids::{ContactId, ImportId, PaymentId, RefundId},
-    text,
 };
-
-/// Key and name of the contact for sales without a customer.
-const WALK_IN: (&str, &str) = ("walk-in", "Walk-in sales");
 
 /// Imports a batch of transactions.
 pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<TransactionRow>) -> Result<Vec<Done>> {
@@ -39,7 +36,8 @@ pub async fn transactions(cx: &mut Cx<'_>, import: ImportId, rows: Vec<Transacti
         }
     }
     let book = Book::open(cx).await?;
-    let people: Vec<Buyer> = open.iter().map(|r| (r.customer_id.clone(), r.customer_name.clone(), book.utc(r.at, r.zone))).collect();
+    let buyer = |r: &TransactionRow| (buyer_key(&r.customer_id, &r.customer_name), r.customer_name.clone(), book.utc(r.at, r.zone));
+    let people: Vec<Buyer> = open.iter().map(buyer).collect();
     let mut desk = Desk::open(cx, import, book, &people, &ids).await?;
     for row in open {
         done.push(desk.transaction(cx, &row).await?);
@@ -59,7 +57,7 @@ pub async fn items(cx: &mut Cx<'_>, import: ImportId, groups: Vec<Vec<ItemRow>>)
     let people: Vec<Buyer> = groups
         .iter()
         .filter(|g| !taken.contains_key(&g[0].transaction_id))
-        .map(|g| (g[0].customer_id.clone(), g[0].customer_name.clone(), book.utc(g[0].at, g[0].zone)))
+        .map(|g| (buyer_key(&g[0].customer_id, &g[0].customer_name), g[0].customer_name.clone(), book.utc(g[0].at, g[0].zone)))
         .collect();
     let mut desk = Desk::open(cx, import, book, &people, &ids).await?;
     let mut done = Vec::new();
@@ -84,6 +82,8 @@ struct Desk {
     known: HashMap<String, Uuid>,
     present: Vec<Present>,
     used: HashSet<Uuid>,
+    /// Contacts by their name, which may be one person under several records.
+    namesakes: HashMap<String, Vec<ContactId>>,
 }
 
 impl Desk {
@@ -96,8 +96,10 @@ impl Desk {
         let tickets: Vec<Uuid> = known.values().copied().collect();
         // The walk-in contact has too many tickets to load, and none can be matched to a customer.
         let whose: Vec<Uuid> = contacts.iter().filter(|(k, _)| k.as_str() != WALK_IN.0).map(|(_, c)| c.0).collect();
+        let namesakes = namesakes(cx, people).await?;
+        let whose = [whose, namesakes.values().flatten().map(|c| c.0).collect()].concat();
         let present = visits::present(cx, &tickets, &whose).await?;
-        Ok(Self { book, new, drawer: Drawer::default(), keys, contacts, known, present, used: HashSet::new() })
+        Ok(Self { namesakes, book, new, drawer: Drawer::default(), keys, contacts, known, present, used: HashSet::new() })
     }
 
     async fn write(self, cx: &mut Cx<'_>, import: ImportId) -> Result<()> {
@@ -106,29 +108,27 @@ impl Desk {
         keys::put(cx, import, &self.keys).await
     }
 
-    fn contact(&self, id: &str) -> ContactId {
-        self.contacts[if id.is_empty() { WALK_IN.0 } else { id }]
+    fn contact(&self, id: &str, name: &str) -> ContactId {
+        self.contacts[&buyer_key(id, name)]
     }
 
     fn key(&mut self, kind: &'static str, id: &str, ticket: Uuid) {
         self.keys.push(Key { kind, key: id.to_owned(), record_kind: "ticket", record_id: ticket, written: json!({}) });
     }
 
-    /// Finds the sale's ticket: by transaction id, else the customer's nearest appointment without a sale.
-    fn find(&mut self, id: &str, contact: ContactId, at: DateTime<Utc>) -> Option<Present> {
+    /// Finds the sale's ticket: by transaction id, else the customer's nearest appointment without a sale, else the only one of a contact of
+    /// the same name.
+    fn find(&mut self, id: &str, contact: ContactId, name: &str, at: DateTime<Utc>) -> Option<Present> {
+        let is_open = |p: &&Present| p.has_appointment && !p.has_sale && !self.used.contains(&p.id) && fits(at, p.starts_at, p.ends_at);
+        let gap = |p: &&Present| (p.state != "closed", (p.starts_at - at).abs());
         let found = match self.known.get(id) {
             Some(ticket) => self.present.iter().find(|p| p.id == *ticket),
-            None => self
-                .present
-                .iter()
-                .filter(|p| {
-                    p.contact == contact
-                        && p.has_appointment
-                        && !p.has_sale
-                        && !self.used.contains(&p.id)
-                        && fits(at, p.starts_at, p.ends_at)
-                })
-                .min_by_key(|p| (p.state != "closed", (p.starts_at - at).abs())),
+            None => {
+                let own = self.present.iter().filter(is_open).filter(|p| p.contact == contact).min_by_key(gap);
+                let named = self.namesakes.get(&name.to_lowercase()).map_or(&[][..], Vec::as_slice);
+                let mut others = self.present.iter().filter(is_open).filter(|p| named.contains(&p.contact));
+                own.or_else(|| others.next().filter(|_| others.next().is_none()))
+            }
         };
         let found = found.cloned()?;
         self.used.insert(found.id);
@@ -136,7 +136,7 @@ impl Desk {
     }
 
     async fn transaction(&mut self, cx: &mut Cx<'_>, row: &TransactionRow) -> Result<Done> {
-        let (contact, at) = (self.contact(&row.customer_id), self.book.utc(row.at, row.zone));
+        let (contact, at) = (self.contact(&row.customer_id, &row.customer_name), self.book.utc(row.at, row.zone));
         let collected = row.total - row.tip;
         let is_paid = row.is_complete && row.total > Decimal::ZERO;
         let mut notes = vec![row.description.clone(), row.note.clone()];
@@ -148,13 +148,15 @@ impl Desk {
         }
         let total = (row.net + row.tax).max(Decimal::ZERO);
         let settlement = if is_paid { "payment" } else { "handled_elsewhere" };
-        let done = match self.find(&row.source_id, contact, at) {
+        let mut whose = contact;
+        let done = match self.find(&row.source_id, contact, &row.customer_name, at) {
             Some(there) if there.is_touched => {
                 return Ok(
                     Done::skipped(row.line, format!("This visit was worked with here already: T-{}", there.number)).of("ticket", there.id)
                 );
             }
             Some(there) => {
+                whose = there.contact;
                 let mut patch = Map::new();
                 patch.insert("total".into(), json!(total));
                 patch.insert("settlement".into(), json!(settlement));
@@ -181,7 +183,7 @@ impl Desk {
         };
         let ticket = done.record_id.unwrap_or_default();
         if is_paid {
-            self.drawer.payments.push(payment(row, contact, ticket, at, collected));
+            self.drawer.payments.push(payment(row, whose, ticket, at, collected));
         }
         self.key("transaction", &row.source_id, ticket);
         self.key("payment", &row.source_id, ticket);
@@ -190,7 +192,7 @@ impl Desk {
 
     async fn items(&mut self, cx: &mut Cx<'_>, group: &[ItemRow], done: &mut Vec<Done>) -> Result<()> {
         let first = &group[0];
-        let (contact, at) = (self.contact(&first.customer_id), self.book.utc(first.at, first.zone));
+        let (contact, at) = (self.contact(&first.customer_id, &first.customer_name), self.book.utc(first.at, first.zone));
         let (sold, back): (Vec<&ItemRow>, Vec<&ItemRow>) = group.iter().partition(|r| !r.is_back());
         done.extend(back.iter().map(|r| Done::skipped(r.line, "Taken back in Square; the refund stands in the transactions file")));
         if sold.is_empty() {
@@ -199,7 +201,7 @@ impl Desk {
         let lines: Vec<LineIn> = sold.iter().map(|r| line(r)).collect();
         let total: Decimal = sold.iter().map(|r| r.net + r.tax).sum::<Decimal>().max(Decimal::ZERO);
         let mut notes: Vec<String> = sold.iter().map(|r| r.note.clone()).collect();
-        let (ticket, before) = match self.find(&first.transaction_id, contact, at) {
+        let (ticket, before) = match self.find(&first.transaction_id, contact, &first.customer_name, at) {
             Some(there) if there.is_touched || there.has_priced_lines => {
                 let why = format!("The lines of this visit are known already: T-{}", there.number);
                 done.extend(sold.iter().map(|r| Done::skipped(r.line, why.clone()).of("ticket", there.id)));
@@ -299,49 +301,6 @@ fn payment(row: &TransactionRow, contact: ContactId, ticket: Uuid, at: DateTime<
         "refunded": row.partial_refunds.abs().min(amount + tip), "received_at": at, "reference": row.payment_id,
         "note": row.other_kind, "source_key": row.source_id,
     })
-}
-
-/// Returns contacts by customer id. A matching contact made by the calendar import is adopted; a missing one is created from id and name,
-/// to be completed by the customers file.
-async fn customers(cx: &mut Cx<'_>, new: &mut Newcomers, keys: &mut Vec<Key>, sales: &[Buyer]) -> Result<HashMap<String, ContactId>> {
-    let people: HashMap<&str, &str> =
-        sales.iter().map(|(id, name, _)| if id.is_empty() { WALK_IN } else { (id.as_str(), name.as_str()) }).collect();
-    let ids: Vec<String> = people.keys().map(|k| (*k).to_owned()).collect();
-    let rows = sqlx::query!(r#"select id as "id: ContactId", source_key as "key!" from contacts where source_key = any ($1)"#, &ids)
-        .fetch_all(cx.db())
-        .await?;
-    let mut found: HashMap<String, ContactId> = rows.into_iter().map(|r| (r.key, r.id)).collect();
-    let strangers: Vec<Buyer> = sales.iter().filter(|s| !s.0.is_empty() && !found.contains_key(&s.0)).cloned().collect();
-    let adopted = adopt::buyers(cx, &strangers).await?;
-    adopt::know(cx, &adopted).await?;
-    for (id, contact) in adopted {
-        let key = Key { kind: "customer", key: id.clone(), record_kind: "contact", record_id: contact.0, written: json!({}) };
-        keys.push(key);
-        found.insert(id, contact);
-    }
-    for (id, name) in people {
-        if found.contains_key(id) {
-            continue;
-        }
-        let contact = ContactId::new();
-        let tail: String = id.chars().skip(id.chars().count().saturating_sub(4)).collect();
-        let shown = if name.is_empty() { format!("Card sale {tail}") } else { name.to_owned() };
-        let (first, last) = if name.is_empty() || id == WALK_IN.0 { Default::default() } else { text::split_name(name) };
-        new.contacts.push(json!({
-            "id": contact, "name": shown, "first_name": first, "last_name": last, "nickname": "", "company": "", "is_organisation": false,
-            "tags": [], "source_key": id,
-        }));
-        new.touched.push(contact.0);
-        keys.push(Key {
-            kind: "customer",
-            key: id.to_owned(),
-            record_kind: "contact",
-            record_id: contact.0,
-            written: json!({ "name": shown, "first_name": first, "last_name": last }),
-        });
-        found.insert(id.to_owned(), contact);
-    }
-    Ok(found)
 }
 
 /// Imports a refund of an imported payment.

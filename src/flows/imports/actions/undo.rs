@@ -16,7 +16,7 @@ use platform::{
 };
 
 /// Records per batch.
-const PORTION: i64 = 300;
+const PORTION: i64 = 1000;
 /// Reason on the row of a record that stays because people have worked with it.
 const KEPT: &str = "Kept: worked with since it was imported";
 /// Reason on the row of a record that stays because a later import builds on it.
@@ -76,32 +76,34 @@ async fn restore(cx: &mut Cx<'_>, id: ImportId) -> Result<bool> {
     .fetch_all(cx.db())
     .await?;
     let more = !rows.is_empty();
-    let mut gone = Vec::new();
-    for row in rows {
-        if row.is_joined || row.is_theirs {
-            let why = if row.is_theirs { KEPT } else { JOINED };
-            sqlx::query!("update import_rows set reason = $3 where import_id = $1 and line = $2", id.0, row.line, why)
-                .execute(cx.db())
-                .await?;
-            continue;
-        }
-        match row.kind.as_str() {
-            "ticket" => ticket(cx, row.record, &row.before).await?,
-            "contact" => contact(cx, row.record, &row.before).await?,
-            _ => service(cx, row.record, &row.before).await?,
-        }
-        let kind = match row.kind.as_str() {
-            "contact" => "customer",
-            "service" => "service",
-            _ => "appointment",
-        };
-        if let (Some(key), false) = (row.before["key"].as_str(), row.before["written"].is_null()) {
-            sqlx::query!("update import_keys set written = $3 where kind = $1 and key = $2", kind, key, row.before["written"])
-                .execute(cx.db())
-                .await?;
-        }
-        gone.push(row.line);
+    for (why, is_kept) in [(KEPT, true), (JOINED, false)] {
+        let kept: Vec<i32> = rows.iter().filter(|r| (r.is_theirs || r.is_joined) && r.is_theirs == is_kept).map(|r| r.line).collect();
+        sqlx::query!("update import_rows set reason = $3 where import_id = $1 and line = any ($2)", id.0, &kept, why)
+            .execute(cx.db())
+            .await?;
     }
+    let open: Vec<_> = rows.iter().filter(|r| !r.is_theirs && !r.is_joined).collect();
+    let of = |kind: &str| -> Vec<(Uuid, &Value)> { open.iter().filter(|r| r.kind == kind).map(|r| (r.record, &r.before)).collect() };
+    restore_tickets(cx, &of("ticket")).await?;
+    restore_contacts(cx, &of("contact")).await?;
+    for (record, before) in of("service") {
+        service(cx, record, before).await?;
+    }
+    let key = |kind: &str| match kind {
+        "contact" => "customer",
+        "service" => "service",
+        _ => "appointment",
+    };
+    let with_key = open.iter().filter(|r| r.before["key"].is_string() && !r.before["written"].is_null());
+    let keys = with_key.map(|r| json!({ "kind": key(&r.kind), "key": r.before["key"], "written": r.before["written"] })).collect();
+    sqlx::query!(
+        r#"update import_keys k set written = x.written from jsonb_to_recordset($1) as x(kind text, key text, written jsonb)
+            where k.kind = x.kind and k.key = x.key"#,
+        Value::Array(keys)
+    )
+    .execute(cx.db())
+    .await?;
+    let gone: Vec<i32> = open.iter().map(|r| r.line).collect();
     sqlx::query!("delete from import_rows where import_id = $1 and line = any ($2)", id.0, &gone).execute(cx.db()).await?;
     Ok(more)
 }
@@ -110,20 +112,33 @@ fn ids(list: &Value) -> Vec<Uuid> {
     list.as_array().into_iter().flatten().filter_map(|v| v.as_str()?.parse().ok()).collect()
 }
 
-async fn ticket(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
-    // This also allows changes to the ticket's lines and assignments for the rest of the transaction.
-    visits::patch_ticket(cx, id, &before["patch"]).await?;
-    sqlx::query!("delete from ticket_lines where ticket_id = $1 and id = any ($2)", id, &ids(&before["lines"])).execute(cx.db()).await?;
-    if let Some(lines) = before["removed_lines"].as_array() {
-        visits::insert_lines(cx, lines.clone()).await?;
+/// Gives tickets their former values back, in one statement for each table.
+async fn restore_tickets(cx: &mut Cx<'_>, tickets: &[(Uuid, &Value)]) -> Result<()> {
+    if tickets.is_empty() {
+        return Ok(());
     }
-    if let Some(technician) = before["technician"].as_str().and_then(|t| t.parse::<Uuid>().ok()) {
-        sqlx::query!("delete from assignments where id = $1", technician).execute(cx.db()).await?;
-    }
-    if before["reopen"] == json!(true) {
-        sqlx::query!("update assignments set is_open = true, is_override = true where ticket_id = $1", id).execute(cx.db()).await?;
-    }
-    added(cx, &ids(&before["added"])).await
+    let patches = tickets.iter().map(|(id, before)| json!({ "id": id, "patch": before["patch"] })).collect();
+    // This also allows changes to the tickets' lines and assignments for the rest of the transaction.
+    sqlx::query!(
+        r#"select count(app.merge_import_ticket(x.id, x.patch)) from jsonb_to_recordset($1) as x(id uuid, patch jsonb)"#,
+        Value::Array(patches)
+    )
+    .fetch_one(cx.db())
+    .await?;
+    let all = |field: &str| -> Vec<Uuid> { tickets.iter().flat_map(|(_, before)| ids(&before[field])).collect() };
+    sqlx::query!("delete from ticket_lines where id = any ($1)", &all("lines")).execute(cx.db()).await?;
+    visits::insert_lines(
+        cx,
+        tickets.iter().flat_map(|(_, before)| before["removed_lines"].as_array().cloned().unwrap_or_default()).collect(),
+    )
+    .await?;
+    let technicians: Vec<Uuid> = tickets.iter().filter_map(|(_, before)| before["technician"].as_str()?.parse().ok()).collect();
+    sqlx::query!("delete from assignments where id = any ($1)", &technicians).execute(cx.db()).await?;
+    let reopened: Vec<Uuid> = tickets.iter().filter(|(_, before)| before["reopen"] == json!(true)).map(|(id, _)| *id).collect();
+    sqlx::query!("update assignments set is_open = true, is_override = true where ticket_id = any ($1)", &reopened)
+        .execute(cx.db())
+        .await?;
+    added(cx, &all("added")).await
 }
 
 /// Deletes the records that an import added to an existing contact or ticket.
@@ -140,27 +155,33 @@ async fn added(cx: &mut Cx<'_>, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Restores a contact's fields, each only if it still has the value that the import wrote.
-async fn contact(cx: &mut Cx<'_>, id: Uuid, before: &Value) -> Result<()> {
+/// Restores contacts' fields, each only if it still has the value that the import wrote.
+async fn restore_contacts(cx: &mut Cx<'_>, contacts: &[(Uuid, &Value)]) -> Result<()> {
+    if contacts.is_empty() {
+        return Ok(());
+    }
+    let fields = contacts.iter().map(|(id, before)| json!({ "id": id, "fields": before["fields"] })).collect();
     sqlx::query!(
         r#"
         update contacts c set name = p.name, first_name = p.first_name, last_name = p.last_name, nickname = p.nickname, company = p.company,
-               birthday = p.birthday, customer_since = p.customer_since, email_consent = p.email_consent
-          from (select r.* from contacts k,
-                       jsonb_populate_record(k, (select coalesce(jsonb_object_agg(f.key, f.value -> 0), '{}') from jsonb_each($2) f
-                                                  where to_jsonb(k) -> f.key = f.value -> 1)) r
-                 where k.id = $1) p
+               birthday = p.birthday, customer_since = p.customer_since, email_consent = p.email_consent,
+               sms_consent = p.sms_consent, tags = p.tags
+          from (select r.* from jsonb_to_recordset($1) as x(id uuid, fields jsonb) join contacts k on k.id = x.id,
+                       jsonb_populate_record(k, (select coalesce(jsonb_object_agg(f.key, f.value -> 0), '{}') from jsonb_each(x.fields) f
+                                                  where to_jsonb(k) -> f.key = f.value -> 1)) r) p
          where c.id = p.id
         "#,
-        id,
-        before["fields"]
+        Value::Array(fields)
     )
     .execute(cx.db())
     .await?;
     let swapped = |c: &Value| json!({ "id": c["id"], "old": c["new"], "new": c["old"] });
-    again::update_addresses(cx, before["addresses"].as_array().into_iter().flatten().map(swapped).collect()).await?;
-    added(cx, &ids(&before["added"])).await?;
-    sqlx::query!("select app.index_contacts($1)", &[id]).fetch_one(cx.db()).await?;
+    let addresses = contacts.iter().flat_map(|(_, before)| before["addresses"].as_array().into_iter().flatten().map(swapped));
+    again::update_addresses(cx, addresses.collect()).await?;
+    let all: Vec<Uuid> = contacts.iter().flat_map(|(_, before)| ids(&before["added"])).collect();
+    added(cx, &all).await?;
+    let whose: Vec<Uuid> = contacts.iter().map(|(id, _)| *id).collect();
+    sqlx::query!("select app.index_contacts($1)", &whose).fetch_one(cx.db()).await?;
     Ok(())
 }
 

@@ -1,29 +1,51 @@
 //! Bytes of a spreadsheet export → rows: encodings, delimiters, open quotes, spreadsheet wrapping, ragged rows.
+//!
+//! A file stands in memory once, as text; of each row only its place is kept, and its cells are read when they are asked for.
 
+mod encoding;
+mod head;
 mod records;
 
-use self::records::{Fault, Records};
-use super::RowProblem;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
+pub use encoding::{CHOICES as ENCODINGS, decode, read_again};
 
-/// A file read as a table. Every line of it is in `rows`, in `refused`, or counted as blank.
+pub use self::records::small;
+use self::records::{Fault, LONGEST_CELL, Records};
+use super::RowProblem;
+
+/// The most rows of a file.
+pub const MOST_ROWS: usize = 1_000_000;
+/// The most columns of a file.
+pub const MOST_COLUMNS: usize = 1_000;
+
+/// A file read as a table. Every line of it is in a row, is refused, is blank, or stands above the names of the columns.
 #[derive(Debug, Clone)]
 pub struct Sheet {
+    text: String,
     pub headers: Vec<String>,
-    pub rows: Vec<Row>,
-    /// Ragged rows; they are in `rows` too, filled up or with their surplus in `Row::surplus`.
-    pub problems: Vec<RowProblem>,
-    /// Lines that are no row because a quote is opened and not closed (the rule stands in `records`), each with its reason.
-    pub refused: Vec<(Row, RowProblem)>,
+    pub delimiter: char,
     /// Lines without text, and rows without a cell that has any.
     pub blank_lines: u64,
-    pub encoding: &'static str,
-    pub delimiter: char,
-    /// Of the bytes as they were uploaded.
-    pub sha256: [u8; 32],
+    /// Lines above the names of the columns.
+    pub skipped: Vec<RowProblem>,
+    marks: Vec<Mark>,
     keys: Vec<String>,
+}
+
+/// The place of a row, or of a line that is refused.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    start: u32,
+    length: u32,
+    line: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Row,
+    /// Believed, though another row may stand inside it; its last line.
+    ToCheck(u32),
+    Refused(Fault),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +55,11 @@ pub struct Row {
     pub cells: Cells,
     /// Cells beyond the last header.
     pub surplus: Vec<String>,
+    /// How many cells the row has.
+    pub had: usize,
 }
 
-/// The cells of a row in one piece: a file of many thousand rows stands in memory as a whole, and a string a cell takes thrice that.
+/// The cells of a row in one piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cells {
     text: Box<str>,
@@ -59,6 +83,11 @@ impl Cells {
         self.text.get(start as usize..*self.ends.get(index)? as usize)
     }
 
+    /// Whether a cell holds this.
+    pub fn contain(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.ends.len()).map(|i| &self[i])
     }
@@ -79,6 +108,8 @@ pub enum FileProblem {
     NotText,
     NoRows,
     OpenQuote,
+    TooManyRows,
+    TooManyColumns,
 }
 
 impl std::fmt::Display for FileProblem {
@@ -90,51 +121,116 @@ impl std::fmt::Display for FileProblem {
             Self::OpenQuote => {
                 "The line with the names of the columns opens a quote (\") and does not close it. Mend that line and bring the file again"
             }
+            Self::TooManyRows => "The file has more than 1,000,000 rows. Split it and bring its parts one after the other",
+            Self::TooManyColumns => "The file has more than 1,000 columns. Take out those that are not needed and bring it again",
         })
     }
 }
 impl std::error::Error for FileProblem {}
 
 /// Reads a CSV file of any usual encoding and delimiter.
-pub fn read(bytes: &[u8]) -> Result<Sheet, FileProblem> {
-    let (text, encoding) = decode(bytes)?;
-    let delimiter = sniff(&text);
-    let mut sheet = Sheet {
-        headers: Vec::new(),
-        rows: Vec::new(),
-        problems: Vec::new(),
-        refused: Vec::new(),
-        blank_lines: 0,
-        encoding: encoding.name(),
-        delimiter: char::from(delimiter),
-        sha256: Sha256::digest(bytes).into(),
-        keys: Vec::new(),
-    };
-    let mut records = Records::new(&text, sheet.delimiter);
-    while let Some(record) = records.next(&sheet.headers) {
-        let cells: Vec<&str> = record.cells.iter().map(|cell| clean(cell)).collect();
-        match record.fault {
-            Some(_) if sheet.headers.is_empty() => return Err(FileProblem::OpenQuote),
-            Some(fault) => sheet.refuse(record.line, &cells, fault),
-            None if cells.iter().all(|c| c.is_empty()) => sheet.blank_lines += 1,
-            None if sheet.headers.is_empty() => {
-                sheet.keys = cells.iter().map(|h| header_key(h)).collect();
-                sheet.headers = cells.into_iter().map(str::to_owned).collect();
-            }
-            None => sheet.push(record.line, &cells),
-        }
-    }
-    match (sheet.headers.is_empty(), sheet.total()) {
-        (true, _) => Err(FileProblem::Empty),
-        (_, 0) => Err(FileProblem::NoRows),
-        _ => Ok(sheet),
-    }
+pub fn read(bytes: impl Into<Vec<u8>>) -> Result<Sheet, FileProblem> {
+    Sheet::of(decode(bytes.into())?.0)
 }
 
 impl Sheet {
+    /// Finds the rows of a text whose lines end with `\n`.
+    pub fn of(text: String) -> Result<Self, FileProblem> {
+        let head = head::find(&text);
+        let (delimiter, skipped) = (head.delimiter, head.skipped);
+        let (mut headers, mut marks, mut blank_lines) = (Vec::new(), Vec::new(), 0);
+        let mut records = Records::new(&text, delimiter, head.at, head.line);
+        while let Some(record) = records.next(&headers) {
+            let state = match record.fault {
+                Some(_) if headers.is_empty() => return Err(FileProblem::OpenQuote),
+                Some(fault) => State::Refused(fault),
+                None if record.cells.iter().all(|c| clean(c).is_empty()) => {
+                    blank_lines += 1;
+                    continue;
+                }
+                None if headers.is_empty() => {
+                    headers = record.cells.iter().map(|cell| clean(cell).to_owned()).collect();
+                    if headers.len() > MOST_COLUMNS {
+                        return Err(FileProblem::TooManyColumns);
+                    }
+                    continue;
+                }
+                None => record.to_check.map_or(State::Row, |last| State::ToCheck(small(last))),
+            };
+            if marks.len() == MOST_ROWS {
+                return Err(FileProblem::TooManyRows);
+            }
+            marks.push(Mark { start: small(record.start), length: small(record.length), line: small(record.line), state });
+        }
+        if headers.is_empty() {
+            return Err(FileProblem::Empty);
+        }
+        if marks.is_empty() {
+            return Err(FileProblem::NoRows);
+        }
+        let keys = headers.iter().map(|h| header_key(h)).collect();
+        Ok(Self { text, headers, delimiter, blank_lines, skipped, marks, keys })
+    }
+
     /// Rows and refused lines: what an import has to account for.
     pub fn total(&self) -> usize {
-        self.rows.len() + self.refused.len()
+        self.marks.len()
+    }
+
+    /// The `index`th row or refused line, which keeps its cells too.
+    pub fn row(&self, index: usize) -> Row {
+        let mark = self.marks[index];
+        let (wanted, start) = (self.headers.len(), mark.start as usize);
+        let is_literal = matches!(mark.state, State::Refused(Fault::OpenQuote { .. }));
+        let cells = records::cells(&self.text[start..start + mark.length as usize], self.delimiter, wanted, is_literal);
+        let cells: Vec<&str> = cells.iter().map(|cell| clean(cell)).collect();
+        Row {
+            line: mark.line.into(),
+            surplus: cells.iter().skip(wanted).map(|&s| s.to_owned()).collect(),
+            had: cells.len(),
+            cells: Cells::new(&cells, wanted),
+        }
+    }
+
+    /// Why the `index`th is no row, if it is none (the rule stands in `records`).
+    pub fn refusal(&self, index: usize) -> Option<RowProblem> {
+        let mark = self.marks[index];
+        let State::Refused(fault) = mark.state else { return None };
+        let of = |column: u32, message: String| {
+            RowProblem::new(mark.line.into(), self.headers.get(column as usize).map(String::as_str), message)
+        };
+        Some(match fault {
+            Fault::OpenQuote { column } => {
+                let is_near = self.text.len() - mark.start as usize <= LONGEST_CELL;
+                let within = if is_near { "" } else { " within 100,000 characters" };
+                of(column, format!("A quote is opened here and not closed{within}; close it or take it out"))
+            }
+            Fault::LongCell { column } => of(column, "The cell has more than 100,000 characters; shorten it".to_owned()),
+            Fault::Rest { opened } => {
+                of(u32::MAX, format!("No whole row, and the quote opened in line {opened} is not closed; it may belong there"))
+            }
+        })
+    }
+
+    /// What is to be checked in the `index`th row: another row inside it, cells missing or too many.
+    pub fn remark(&self, index: usize, row: &Row) -> Option<RowProblem> {
+        let (mark, wanted, had) = (self.marks[index], self.headers.len(), row.had);
+        let message = match mark.state {
+            State::ToCheck(last) => {
+                format!("This row spans lines {} to {last}; check that no other row is inside", mark.line)
+            }
+            State::Row if had < wanted => format!("The row has {had} of {wanted} columns; the rest was taken as empty"),
+            State::Row if row.surplus.iter().any(|s| !s.is_empty()) => {
+                format!("The row has {had} columns where the header has {wanted}; check for a comma without quotes")
+            }
+            State::Row | State::Refused(_) => return None,
+        };
+        Some(RowProblem::new(mark.line.into(), None, message))
+    }
+
+    /// The rows, without the refused lines.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        (0..self.total()).filter(|i| !matches!(self.marks[*i].state, State::Refused(_))).map(|i| self.row(i))
     }
 
     /// Index of a column by its name, in whatever case and punctuation; the first if there are several.
@@ -143,48 +239,46 @@ impl Sheet {
         self.keys.iter().position(|k| *k == key)
     }
 
+    /// The names of the columns as they are compared.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
     /// The cell of a row in a named column; "" when the file lacks the column.
     pub fn get<'r>(&self, row: &'r Row, name: &str) -> &'r str {
         self.column(name).map_or("", |i| &row.cells[i])
     }
 
-    /// All values of a named column, with their lines.
-    pub fn values<'s>(&'s self, name: &str) -> impl Iterator<Item = (u64, &'s str)> + use<'s> {
-        let index = self.column(name);
-        self.rows.iter().filter_map(move |row| Some((row.line, &row.cells[index?])))
+    /// The first line of the `index`th row.
+    pub fn line(&self, index: usize) -> u64 {
+        self.marks[index].line.into()
     }
 
-    fn push(&mut self, line: u64, cells: &[&str]) {
-        let (wanted, had) = (self.headers.len(), cells.len());
-        let row = self.row(line, cells);
-        if had < wanted {
-            let message = format!("The row has {had} of {wanted} columns; the rest was taken as empty");
-            self.problems.push(RowProblem::new(line, None, message));
-        } else if row.surplus.iter().any(|s| !s.is_empty()) {
-            let message = format!("The row has {had} columns where the header has {wanted}; check for a comma without quotes");
-            self.problems.push(RowProblem::new(line, None, message));
-        }
-        self.rows.push(row);
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
-    fn refuse(&mut self, line: u64, cells: &[&str], fault: Fault) {
-        let problem = match fault {
-            Fault::OpenQuote { column } => {
-                let name = self.headers.get(column).map(String::as_str);
-                RowProblem::new(line, name, "A quote is opened here and not closed; close it or take it out")
-            }
-            Fault::Rest { opened } => RowProblem::new(
-                line,
-                None,
-                format!("No whole row, and the quote opened in line {opened} is not closed; it may belong there"),
-            ),
-        };
-        self.refused.push((self.row(line, cells), problem));
+    /// The `index`th row as it stands in the text, with cells replaced where `with` (column, cell with its quotes) gives another text. `None`
+    /// if none is.
+    pub fn replaced(&self, index: usize, with: impl Fn(usize, &str) -> Option<String>) -> Option<String> {
+        let mark = self.marks[index];
+        let start = mark.start as usize;
+        records::replaced(&self.text[start..start + mark.length as usize], self.delimiter, with)
     }
 
-    fn row(&self, line: u64, cells: &[&str]) -> Row {
-        let wanted = self.headers.len();
-        Row { line, cells: Cells::new(cells, wanted), surplus: cells.iter().skip(wanted).map(|&s| s.to_owned()).collect() }
+    /// The text, in pieces that are each a row (with its line end), the head, or what stands between: joined, they are the whole. A row comes
+    /// with its index.
+    pub fn pieces(&self) -> impl Iterator<Item = (Option<usize>, &str)> {
+        let mut at = 0;
+        let mut marks = self.marks.iter().enumerate().peekable();
+        std::iter::from_fn(move || {
+            let next = marks.peek().map_or(self.text.len(), |(_, mark)| mark.start as usize);
+            let (index, end) =
+                if at < next { (None, next) } else { marks.next().map(|(i, m)| (Some(i), (m.start + m.length) as usize))? };
+            let piece = &self.text[at..end];
+            at = end;
+            Some((index, piece))
+        })
     }
 }
 
@@ -195,121 +289,13 @@ pub fn header_key(header: &str) -> String {
 }
 
 /// One cell without what spreadsheets wrap around it: `="2"` → `2`, `'+1256…` → `+1256…`, outer spaces.
-/// An apostrophe also guards formulas in our own exports (`'=1+1`), so it goes before `= + - @` and digits only.
+/// An apostrophe also guards formulas in our own exports (`'=1+1`), so it goes before `= + - @`, digits and another one only.
 pub fn clean(cell: &str) -> &str {
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0'));
     let cell = cell.strip_prefix("=\"").and_then(|c| c.strip_suffix('"')).unwrap_or(cell);
-    let guarded = cell.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@(".contains(c)));
+    let guarded = cell.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "=+-@('".contains(c)));
     guarded.unwrap_or(cell).trim()
 }
 
-fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, &'static Encoding), FileProblem> {
-    if bytes.is_empty() {
-        return Err(FileProblem::Empty);
-    }
-    // Excel workbooks, PDF, old Excel.
-    if [&b"PK\x03\x04"[..], b"%PDF", b"\xd0\xcf\x11\xe0"].iter().any(|magic| bytes.starts_with(magic)) {
-        return Err(FileProblem::NotText);
-    }
-    let encoding = Encoding::for_bom(bytes).map_or_else(|| guess(bytes), |(encoding, _)| encoding);
-    let (text, _, _) = encoding.decode(bytes);
-    if text.contains('\0') {
-        return Err(FileProblem::NotText);
-    }
-    // Old Macs end lines with a carriage return alone; lines are counted by the other one.
-    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text };
-    Ok((text, encoding))
-}
-
-/// Without a byte order mark: UTF-16 shows as zeros in every other byte; what is no UTF-8 is Windows-1252.
-fn guess(bytes: &[u8]) -> &'static Encoding {
-    let head = &bytes[..bytes.len().min(1000)];
-    let zeros = |at: usize| head.iter().skip(at).step_by(2).filter(|b| **b == 0).count();
-    if zeros(1) > head.len() / 4 {
-        UTF_16LE
-    } else if zeros(0) > head.len() / 4 {
-        UTF_16BE
-    } else if std::str::from_utf8(bytes).is_ok() {
-        UTF_8
-    } else {
-        WINDOWS_1252
-    }
-}
-
-/// The delimiter that the header line has most of, outside quotes.
-fn sniff(text: &str) -> u8 {
-    let line = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
-    let count = |delimiter: char| {
-        let mut quoted = false;
-        line.chars()
-            .filter(|&c| {
-                quoted ^= c == '"';
-                c == delimiter && !quoted
-            })
-            .count()
-    };
-    [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(|d| count(char::from(*d))).unwrap_or(b',')
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cells(bytes: &[u8]) -> Vec<Vec<String>> {
-        read(bytes).unwrap().rows.into_iter().map(|r| r.cells.iter().map(str::to_owned).collect()).collect()
-    }
-
-    #[test]
-    fn d2_a_byte_order_mark_does_not_eat_the_first_column() {
-        let sheet = read(include_bytes!("../../../../testdata/square/faults/bom.csv")).unwrap();
-        assert_eq!(sheet.headers[0], "Reference ID");
-        assert_eq!(sheet.get(&sheet.rows[0], "reference id"), "A-1001");
-    }
-
-    #[test]
-    fn d2_wrapped_ids_and_guarded_phones_are_unwrapped() {
-        assert_eq!(
-            cells(include_bytes!("../../../../testdata/square/faults/wrapped.csv")),
-            [["2", "00123", "+12053643725", "'Bubba' Smith"]]
-        );
-    }
-
-    #[test]
-    fn d2_old_encodings() {
-        for bytes in [
-            &include_bytes!("../../../../testdata/square/faults/windows-1252.csv")[..],
-            include_bytes!("../../../../testdata/square/faults/utf-16le.csv"),
-            include_bytes!("../../../../testdata/square/faults/utf-16be-no-bom.csv"),
-            include_bytes!("../../../../testdata/square/faults/semicolon.csv"),
-            include_bytes!("../../../../testdata/square/faults/tab.csv"),
-        ] {
-            let sheet = read(bytes).unwrap();
-            assert_eq!(sheet.get(&sheet.rows[0], "First Name"), "Zoë", "{}", sheet.encoding);
-        }
-    }
-
-    #[test]
-    fn d2_ragged_and_blank_rows_are_reported_not_dropped() {
-        let sheet = read(include_bytes!("../../../../testdata/square/faults/ragged.csv")).unwrap();
-        assert_eq!(sheet.rows.len(), 4);
-        let lines: Vec<u64> = sheet.problems.iter().map(|p| p.line).collect();
-        assert_eq!(lines, [3, 5], "of the file, blank lines counted");
-        assert_eq!(sheet.rows[2].surplus, ["surplus"]);
-        assert_eq!(sheet.rows.last().unwrap().line, 8, "the first of its two lines");
-    }
-
-    #[test]
-    fn d2_lines_of_old_macs_are_counted() {
-        let sheet = read(b"First Name,Last Name\rAnn,Lee\rBob,Fox\r").unwrap();
-        assert_eq!(sheet.rows.iter().map(|r| r.line).collect::<Vec<_>>(), [2, 3]);
-    }
-
-    #[test]
-    fn no_table_says_why() {
-        assert_eq!(read(b"").err(), Some(FileProblem::Empty));
-        assert_eq!(read(b"PK\x03\x04rest").err(), Some(FileProblem::NotText));
-        assert_eq!(read(b"a,b\n").err(), Some(FileProblem::NoRows));
-        assert_eq!(read(b"\n \n").err(), Some(FileProblem::Empty));
-        assert_eq!(read(b"a,\"b\n1,2\n").err(), Some(FileProblem::OpenQuote));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Parses addresses from exports: in one cell or several, with gate codes in between and states in any spelling.
 
+use crate::imports::recognise::Mapping;
 use customers::contacts::likeness::street_key;
 use platform::text::{collapse, fold};
 use regex::Regex;
@@ -21,14 +22,79 @@ pub struct Address {
 }
 
 static ACCESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(gate|code|lock ?box|key ?pad|keys?|combo|pin|dogs?|call|knock|ring|door)\b").expect("a constant pattern")
+    Regex::new(
+        r"(?i)\b(gate( code)?|codes?|lock ?box|key ?pad|keys? (under|in|at|from|with|code)|combo|dogs?|call|knock|ring|back ?door|side ?door|door code|enter|park)\b|\bpin( code)?:? *#?\d",
+    )
+    .expect("a constant pattern")
 });
+
+static UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:(?:apt|apartment|unit|suite|ste|room|rm|floor|fl|bldg|building|lot|trailer|space|spc|#)\b\.? *#? *[a-z0-9-]{1,6}|# *[a-z0-9-]{1,6})\b")
+        .expect("a constant pattern")
+});
+
+/// A second address line, apart: the unit, and the notes on how to get in. "Suite 200; call on arrival" → "Suite 200" and "call on arrival".
+fn unit_and_access(second: &str) -> (String, String) {
+    let (mut unit, mut access): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for part in second.split([';', ',', '\n']).map(str::trim).filter(|p| !p.is_empty()) {
+        match (ACCESS.is_match(part), UNIT.find(part)) {
+            (false, _) => unit.push(part),
+            (true, None) => access.push(part),
+            // "Apt 4 gate code 4411"
+            (true, Some(found)) => {
+                let (first, rest) = part.split_at(found.end());
+                unit.push(first);
+                access.push(rest.trim_start_matches([' ', '-', '–', '.', ':', '(']).trim_end_matches(')'));
+            }
+        }
+    }
+    (unit.join(", "), access.join(", "))
+}
+
+/// The columns of one address of a customer, by their position in the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Columns([Option<usize>; 6]);
+
+/// The fields of an address.
+pub(super) const FIELDS: [&str; 6] = ["Street Address 1", "Street Address 2", "City", "State", "Postal Code", "Access Notes"];
+
+impl Columns {
+    /// Groups a file's columns: walked from left to right, the next address begins with the first field that the one before has already.
+    pub(super) fn of(mapping: &Mapping) -> Vec<Self> {
+        let mut all: Vec<(usize, usize)> =
+            FIELDS.iter().enumerate().flat_map(|(field, name)| mapping.indices(name).iter().map(move |column| (*column, field))).collect();
+        all.sort_unstable();
+        let mut groups: Vec<Self> = Vec::new();
+        for (column, field) in all {
+            match groups.last_mut().filter(|g| g.0[field].is_none()) {
+                Some(group) => group.0[field] = Some(column),
+                None => {
+                    groups.push(Self::default());
+                    if let Some(group) = groups.last_mut() {
+                        group.0[field] = Some(column);
+                    }
+                }
+            }
+        }
+        groups
+    }
+
+    /// The address in these cells; `is_ours` if we wrote them, so that unit and access are apart already.
+    pub(super) fn address<'c>(&self, cell: impl Fn(usize) -> &'c str, is_ours: bool) -> Option<Address> {
+        let [street, second, city, region, postal, access] = self.0.map(|column| column.map_or("", &cell));
+        let (unit, found) = if is_ours { (second.to_owned(), String::new()) } else { unit_and_access(second) };
+        let mut address = Address::from_cells(street, "", city, region, postal).unwrap_or_default();
+        (address.unit, address.access) = (unit, found);
+        let access = [collapse(access), std::mem::take(&mut address.access)];
+        address.access = access.iter().filter(|a| !a.is_empty()).cloned().collect::<Vec<_>>().join(", ");
+        (address != Address::default()).then_some(address)
+    }
+}
 
 impl Address {
     /// Builds an address from separate cells; returns `None` if all are empty.
     pub(super) fn from_cells(street: &str, second: &str, city: &str, region: &str, postal: &str) -> Option<Self> {
-        let second = collapse(second);
-        let (unit, access) = if ACCESS.is_match(&second) { (String::new(), second) } else { (second, String::new()) };
+        let (unit, access) = unit_and_access(&second.lines().map(collapse).collect::<Vec<_>>().join("\n"));
         let address = Self {
             street: collapse(street),
             unit,
@@ -139,6 +205,26 @@ const STATES: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_line_is_unit_and_access_apart() {
+        for (second, unit, access) in [
+            ("Pin Oak Apts 12", "Pin Oak Apts 12", ""),
+            ("Suite 200; call on arrival", "Suite 200", "call on arrival"),
+            ("Apt 4 gate code 4411#", "Apt 4", "gate code 4411#"),
+            ("gate code 4411#", "", "gate code 4411#"),
+            ("Unit B, dogs in yard", "Unit B", "dogs in yard"),
+            ("Key West Condos", "Key West Condos", ""),
+            ("Door 3", "Door 3", ""),
+            ("PIN 4411", "", "PIN 4411"),
+            ("#12", "#12", ""),
+            ("Bldg C, Apt 4", "Bldg C, Apt 4", ""),
+            ("Keys under the mat", "", "Keys under the mat"),
+            ("", "", ""),
+        ] {
+            assert_eq!(unit_and_access(second), (unit.to_owned(), access.to_owned()), "{second}");
+        }
+    }
 
     #[test]
     fn one_line_and_several_cells() {

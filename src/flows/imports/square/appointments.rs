@@ -1,14 +1,11 @@
 //! The appointments history. Its headers vary, and it contains neither ids nor recurring bookings.
 
-use super::{Address, Cells, Options, Orders, Parsed, PhoneCell, date_orders, each};
+use super::{Address, Cells, PhoneCell, phones};
 use crate::imports::RowProblem;
-use crate::imports::csv::Sheet;
 use crate::imports::dates;
-use crate::imports::recognise::Mapping;
 use chrono::{Duration, NaiveDateTime};
 use platform::{phone, text};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppointmentStatus {
@@ -36,37 +33,18 @@ pub struct AppointmentRow {
     pub address: Option<Address>,
     pub client_name: String,
     pub client_email: Option<String>,
+    /// The first number that can be read.
     pub client_phone: Option<PhoneCell>,
+    pub other_phones: Vec<PhoneCell>,
     pub staff: String,
     pub note_from_client: String,
     pub note_from_business: String,
 }
 
-/// Reads the appointments history.
-pub fn appointments(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<AppointmentRow> {
-    let (orders, questions) = date_orders(sheet, mapping, &["Start", "End", "Created At"], options);
-    let mut seen: HashMap<String, u64> = HashMap::new();
-    let mut parsed = each(sheet, mapping, |cells, warnings| {
-        let row = appointment(cells, &orders, options, warnings)?;
-        if let Some(first) = seen.get(&row.source_key) {
-            return Err(cells.problem("Start", format!("The same appointment stands in line {first}; that one was taken")));
-        }
-        seen.insert(row.source_key.clone(), row.line);
-        Ok(row)
-    });
-    parsed.questions = questions;
-    parsed
-}
-
-fn appointment(
-    cells: &Cells<'_>,
-    orders: &Orders,
-    options: &Options,
-    warnings: &mut Vec<RowProblem>,
-) -> Result<AppointmentRow, RowProblem> {
+pub(super) fn appointment(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<AppointmentRow, RowProblem> {
     let at = |column: &str| {
         let typed = cells.text(column);
-        let order = orders.get(column).copied();
+        let order = cells.order(column);
         dates::parse_date_time(typed, order).ok_or_else(|| cells.problem(column, format!("“{typed}” could not be read as a day and time")))
     };
     let (starts_at, ends_at) = (at("Start")?, at("End")?);
@@ -76,24 +54,32 @@ fn appointment(
     if ends_at - starts_at > Duration::days(7) {
         return Err(cells.problem("End", "The appointment takes more than seven days"));
     }
-    let client_phone = client_phone(cells, options, warnings);
+    let mut phones = phones::phones(cells, "Client Phone", warnings);
+    let client_phone = phones.iter().position(|p| p.e164.is_some()).map(|i| phones.remove(i));
+    let created_at = at("Created At").ok();
+    let address = address(cells, warnings);
+    let client_email = client_email(cells, warnings);
     let mut row = AppointmentRow {
         line: cells.row.line,
         source_key: String::new(),
         status: status(cells)?,
         starts_at,
         ends_at,
-        created_at: at("Created At").ok(),
+        created_at,
         services: services(cells.text("Service")),
-        address: Address::from_line(cells.text("Address")),
+        address,
         client_name: cells.owned("Client Name"),
-        client_email: text::email(cells.text("Client Email")),
+        client_email,
+        other_phones: phones,
         client_phone,
         staff: cells.owned("Staff"),
         note_from_client: cells.text("Note from client").trim().to_owned(),
         note_from_business: cells.text("Note from business").trim().to_owned(),
     };
     row.source_key = source_key(cells, &row);
+    if row.created_at.is_none() && !cells.text("Created At").is_empty() {
+        warnings.push(cells.problem("Created At", format!("“{}” could not be read as a day and time; left out", cells.text("Created At"))));
+    }
     if row.services.is_empty() {
         warnings.push(cells.problem("Service", "No service is named; the visit comes without lines"));
     }
@@ -119,29 +105,36 @@ fn services(cell: &str) -> Vec<String> {
     cell.split(" + ").map(text::collapse).filter(|s| !s.is_empty()).collect()
 }
 
-fn client_phone(cells: &Cells<'_>, options: &Options, warnings: &mut Vec<RowProblem>) -> Option<PhoneCell> {
-    let typed = cells.text("Client Phone");
-    if typed.is_empty() {
-        return None;
+fn client_email(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Option<String> {
+    let typed = cells.text("Client Email");
+    let email = text::email(typed);
+    if email.is_none() && !typed.is_empty() {
+        warnings.push(cells.problem("Client Email", format!("“{typed}” is not an email address; left out")));
     }
-    let parsed = phone::parse(typed, &options.region);
-    if let Err(why) = &parsed {
-        warnings.push(cells.problem("Client Phone", format!("{why}: “{typed}”; kept as it is")));
+    email
+}
+
+fn address(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Option<Address> {
+    let mut address = Address::from_line(cells.text("Address"))?;
+    if address.mend_zip() {
+        warnings.push(cells.problem("Address", format!("A leading zero was cut; read as {}", address.postal_code)));
     }
-    Some(PhoneCell { typed: typed.to_owned(), e164: parsed.ok().map(|p| p.e164) })
+    Some(address)
 }
 
 /// Computes a key that stays the same in a later export, even if status, notes or services change.
 fn source_key(cells: &Cells<'_>, row: &AppointmentRow) -> String {
     let mut hash = Sha256::new();
-    let phone = row.client_phone.as_ref().map_or("", |p| p.e164.as_deref().unwrap_or(&p.typed));
+    // As the whole cell reads: a key of an earlier release must stay the same.
+    let typed = cells.text("Client Phone");
+    let phone = phone::parse(typed, &cells.options().region).map_or_else(|_| typed.to_owned(), |p| p.e164);
     let street = row.address.as_ref().map_or("", |a| a.street.as_str());
     let parts = [
         &row.starts_at.to_string(),
         cells.text("Created At"),
         &row.client_name.to_lowercase(),
         row.client_email.as_deref().unwrap_or_default(),
-        phone,
+        &phone,
         &street.to_lowercase(),
     ];
     for part in parts {

@@ -1,11 +1,10 @@
 //! The item library export (`catalog-….csv`).
 
-use super::{Cells, ItemRow, Parsed, each};
+use super::{Cells, ItemRow};
 use crate::imports::RowProblem;
-use crate::imports::csv::{Sheet, header_key};
-use crate::imports::recognise::Mapping;
+use crate::imports::csv::header_key;
 use rust_decimal::Decimal;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::str::FromStr;
 
 /// How a service is priced.
@@ -47,22 +46,8 @@ pub struct CatalogueRow {
     pub is_archived: bool,
 }
 
-/// Reads the item library.
-pub fn catalogue(sheet: &Sheet, mapping: &Mapping) -> Parsed<CatalogueRow> {
-    let taxes: Vec<(usize, TaxColumn)> =
-        sheet.headers.iter().enumerate().filter_map(|(i, header)| Some((i, tax_column(header)?))).collect();
-    let mut seen: HashMap<String, u64> = HashMap::new();
-    each(sheet, mapping, |cells, _| {
-        let row = item(cells, &taxes)?;
-        if let Some(first) = seen.get(&row.source_id).filter(|_| !row.source_id.is_empty()) {
-            return Err(cells.problem("Token", format!("The same item stands in line {first}; that one was taken")));
-        }
-        seen.insert(row.source_id.clone(), row.line);
-        Ok(row)
-    })
-}
-
-fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow, RowProblem> {
+/// A row of the item library.
+pub(super) fn item(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<CatalogueRow, RowProblem> {
     let item = cells.owned("Item Name");
     if item.is_empty() {
         return Err(cells.problem("Item Name", "The item has no name"));
@@ -70,7 +55,7 @@ fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow,
     let variation = cells.owned("Variation Name");
     let own_name = !matches!(header_key(&variation).as_str(), "" | "regular" | "default" | "standard");
     let unit = unit(cells.text("Unit and Precision"));
-    let price = price(cells)?;
+    let price = price(cells, warnings)?;
     let kind = if matches!(header_key(cells.text("Item Type")).as_str(), "physical good" | "physical" | "regular" | "product") {
         CatalogueKind::Product
     } else if price.is_none() {
@@ -83,7 +68,11 @@ fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow,
     if kind == CatalogueKind::Product && price.is_none() {
         return Err(cells.problem("Price", "A product needs a price; give it one in Square and export again"));
     }
-    let category = cells.owned("Categories");
+    let (category, typed) = (cells.owned("Categories"), cells.text("Duration"));
+    let duration_minutes = duration(typed);
+    if duration_minutes.is_none() && !typed.is_empty() {
+        warnings.push(cells.problem("Duration", format!("“{typed}” could not be read as a duration; 60 minutes were taken")));
+    }
     Ok(CatalogueRow {
         line: cells.row.line,
         source_id: cells.owned("Token"),
@@ -95,8 +84,10 @@ fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow,
         sku: cells.owned("SKU"),
         description: cells.text("Description").trim().to_owned(),
         category: if category.is_empty() { cells.owned("Reporting Category") } else { category },
-        duration_minutes: duration(cells.text("Duration")),
-        taxes: taxes
+        duration_minutes,
+        taxes: cells
+            .reader
+            .taxes
             .iter()
             .filter(|(i, _)| cells.row.cells.get(*i).is_some_and(|c| c.eq_ignore_ascii_case("y")))
             .map(|(_, tax)| tax.clone())
@@ -106,11 +97,11 @@ fn item(cells: &Cells<'_>, taxes: &[(usize, TaxColumn)]) -> Result<CatalogueRow,
 }
 
 /// Parses the price. Returns `None` for "variable" and for an empty cell, which means the same in older exports.
-fn price(cells: &Cells<'_>) -> Result<Option<Decimal>, RowProblem> {
+fn price(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<Option<Decimal>, RowProblem> {
     if cells.text("Price").eq_ignore_ascii_case("variable") {
         return Ok(None);
     }
-    let price = cells.amount("Price")?;
+    let price = cells.amount("Price", warnings)?;
     match price {
         Some(price) if price.is_sign_negative() => Err(cells.problem("Price", "A price can't be below zero")),
         price => Ok(price),
@@ -139,6 +130,11 @@ fn duration(cell: &str) -> Option<u32> {
         _ => return None,
     };
     (1..=1440).contains(&minutes).then_some(minutes)
+}
+
+/// The columns of taxes among the headers, with their position.
+pub(super) fn tax_columns(headers: &[String]) -> Vec<(usize, TaxColumn)> {
+    headers.iter().enumerate().filter_map(|(i, header)| Some((i, tax_column(header)?))).collect()
 }
 
 /// Parses a tax column's header, such as `Tax - Sales Tax (9%)`.

@@ -6,20 +6,23 @@ mod address;
 mod appointments;
 mod catalogue;
 mod customers;
+mod phones;
 mod sales;
 
 pub use address::{Address, region_code};
-pub use appointments::{AppointmentRow, AppointmentStatus, appointments};
-pub use catalogue::{CatalogueKind, CatalogueRow, TaxColumn, catalogue, sold_by_count};
-pub use customers::{CustomerRow, PhoneCell, customers};
-pub use sales::{ItemRow, TransactionRow, items, transactions};
+pub use appointments::{AppointmentRow, AppointmentStatus};
+pub use catalogue::{CatalogueKind, CatalogueRow, TaxColumn, sold_by_count};
+pub use customers::CustomerRow;
+pub use phones::PhoneCell;
+pub use sales::{ItemRow, TransactionRow};
 
 use super::RowProblem;
 use super::csv::{Row, Sheet};
-use super::dates::{self, ColumnDates, DateOrder};
-use super::recognise::Mapping;
-use platform::money;
-use rust_decimal::Decimal;
+use super::dates::{ColumnDates, DateOrder, Shown};
+use super::recognise::{Kind, Mapping};
+use chrono::NaiveDate;
+use platform::{money, redact};
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +31,10 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// ISO 3166 country of the business: the default region of phone numbers.
     pub region: String,
+    /// Decimals of the business's currency.
+    pub decimals: u32,
+    /// Today in the business's time zone.
+    pub today: NaiveDate,
     /// The user's answers for columns with an ambiguous order of day and month.
     pub date_orders: BTreeMap<String, DateOrder>,
     /// The answer for ambiguous columns not in `date_orders`.
@@ -36,20 +43,79 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: "US".to_owned(), date_orders: BTreeMap::new(), date_order: None }
+        let today = NaiveDate::from_ymd_opt(2026, 11, 29).unwrap_or_default();
+        Self { region: "US".to_owned(), decimals: 2, today, date_orders: BTreeMap::new(), date_order: None }
     }
 }
 
-/// A parsed file: each of its data rows is in `rows` or in `refused`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parsed<T> {
-    pub rows: Vec<T>,
-    /// Rows that could not be read, with the reason of each.
-    pub refused: Vec<RowProblem>,
-    /// Things to check in rows that were read.
-    pub warnings: Vec<RowProblem>,
+/// What is known of a file's columns before its rows are read, one after the other.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub mapping: Mapping,
+    pub options: Options,
+    orders: Orders,
     /// Questions to answer before the import runs.
     pub questions: Vec<DateQuestion>,
+    /// Position and header of the columns that mean nothing to Rounds.
+    unknown: Vec<(usize, String)>,
+    /// Columns of taxes, in an item library.
+    taxes: Vec<(usize, TaxColumn)>,
+    /// Columns of addresses, in a list of customers.
+    addresses: Vec<address::Columns>,
+    /// The names of all columns as they are compared.
+    keys: Vec<String>,
+}
+
+/// A row of any kind, read.
+#[derive(Debug, Clone)]
+pub enum Read {
+    Customer(Box<CustomerRow>),
+    Catalogue(Box<CatalogueRow>),
+    Transaction(Box<TransactionRow>),
+    Item(Box<ItemRow>),
+    Appointment(Box<AppointmentRow>),
+}
+
+impl Reader {
+    pub fn new(sheet: &Sheet, mapping: Mapping, options: Options) -> Self {
+        let groups: &[&[&str]] = match mapping.kind {
+            Kind::SquareCustomers => &[&["First Visit", "Last Visit"], &["Birthday"]],
+            Kind::SquareCatalogue => &[],
+            Kind::SquareTransactions | Kind::SquareItems => &[&["Date"]],
+            Kind::SquareAppointments => &[&["Start", "End", "Created At"]],
+        };
+        let (mut orders, mut questions) = (Orders::new(), Vec::new());
+        let shown = shown(sheet, &mapping, groups);
+        for columns in groups {
+            let there: Vec<_> = columns.iter().filter_map(|c| Some((*c, shown.get(c)?))).collect();
+            let (known, asked) = date_orders(&there, &options);
+            orders.extend(known);
+            questions.extend(asked);
+        }
+        let unknown = mapping.unknown(sheet).into_iter().map(|(i, header)| (i, header.to_owned())).collect();
+        let taxes = match mapping.kind {
+            Kind::SquareCatalogue => catalogue::tax_columns(&sheet.headers),
+            _ => Vec::new(),
+        };
+        let addresses = address::Columns::of(&mapping);
+        let keys = sheet.keys().to_vec();
+        Self { mapping, options, orders, questions, unknown, taxes, addresses, keys }
+    }
+
+    /// Reads one row. What is to be checked in it goes to `warnings`; an error refuses it.
+    pub fn row(&self, row: &Row, warnings: &mut Vec<RowProblem>) -> Result<Read, RowProblem> {
+        let cells = Cells { reader: self, row };
+        if row.cells.contain(redact::MASK) {
+            warnings.push(RowProblem::new(row.line, None, "A card or social security number was taken out"));
+        }
+        Ok(match self.mapping.kind {
+            Kind::SquareCustomers => Read::Customer(Box::new(customers::customer(&cells, warnings)?)),
+            Kind::SquareCatalogue => Read::Catalogue(Box::new(catalogue::item(&cells, warnings)?)),
+            Kind::SquareTransactions => Read::Transaction(Box::new(sales::transaction(&cells, warnings)?)),
+            Kind::SquareItems => Read::Item(Box::new(sales::item(&cells, warnings)?)),
+            Kind::SquareAppointments => Read::Appointment(Box::new(appointments::appointment(&cells, warnings)?)),
+        })
+    }
 }
 
 /// Asks the user for the order of day and month in a column.
@@ -70,17 +136,38 @@ impl DateQuestion {
 /// The largest amount or quantity of a row, low enough that the sum of several still fits the database's columns.
 const LARGEST: Decimal = Decimal::from_parts(99_999_999, 0, 0, false, 0);
 
-/// A row with its column mapping.
+/// A row with what is known of its columns.
 struct Cells<'s> {
-    mapping: &'s Mapping,
+    reader: &'s Reader,
     row: &'s Row,
 }
 
 impl<'s> Cells<'s> {
-    /// The cell of a column, by Square's name; empty if the file lacks the column.
+    fn options(&self) -> &'s Options {
+        &self.reader.options
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.reader.mapping.index(name).is_some()
+    }
+
+    /// The file's name of a column, as it is compared.
+    fn header(&self, name: &str) -> &'s str {
+        self.reader.mapping.index(name).and_then(|i| self.reader.keys.get(i)).map_or("", String::as_str)
+    }
+
+    fn at(&self, index: usize) -> &'s str {
+        self.row.cells.get(index).unwrap_or_default()
+    }
+
+    /// The cell of a column, by Square's name; empty if the file lacks the column. Of several such columns, the first that is filled.
     fn text(&self, name: &str) -> &'s str {
-        let index = self.mapping.index(name);
-        index.and_then(|i| self.row.cells.get(i)).unwrap_or_default()
+        self.texts(name).next().unwrap_or_default()
+    }
+
+    /// The filled cells of all columns that mean this.
+    fn texts<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'s str> + use<'s, 'n> {
+        self.reader.mapping.indices(name).iter().map(|i| self.at(*i)).filter(|cell| !cell.is_empty())
     }
 
     fn owned(&self, name: &str) -> String {
@@ -91,8 +178,13 @@ impl<'s> Cells<'s> {
         RowProblem::new(self.row.line, Some(column), message)
     }
 
-    /// Parses an amount such as `$1,234.56`, `-$45.00` or `($45.00)`. Returns `None` if the cell is empty.
-    fn amount(&self, column: &str) -> Result<Option<Decimal>, RowProblem> {
+    fn order(&self, column: &str) -> Option<DateOrder> {
+        self.reader.orders.get(column).copied()
+    }
+
+    /// Parses an amount such as `$1,234.56`, `-$45.00` or `($45.00)`. Returns `None` if the cell is empty. One with more decimals than the
+    /// currency is rounded, with a remark.
+    fn amount(&self, column: &str, warnings: &mut Vec<RowProblem>) -> Result<Option<Decimal>, RowProblem> {
         let text = self.text(column);
         if text.is_empty() {
             return Ok(None);
@@ -101,11 +193,15 @@ impl<'s> Cells<'s> {
         if amount.abs() > LARGEST {
             return Err(self.problem(column, format!("“{text}” is more than Rounds can hold")));
         }
-        Ok(Some(amount))
+        let rounded = amount.round_dp_with_strategy(self.options().decimals, RoundingStrategy::MidpointAwayFromZero);
+        if rounded != amount {
+            warnings.push(self.problem(column, format!("“{text}” was rounded to {rounded}")));
+        }
+        Ok(Some(if rounded == amount { amount } else { rounded }))
     }
 
-    fn amount_or_zero(&self, column: &str) -> Result<Decimal, RowProblem> {
-        Ok(self.amount(column)?.unwrap_or_default())
+    fn amount_or_zero(&self, column: &str, warnings: &mut Vec<RowProblem>) -> Result<Decimal, RowProblem> {
+        Ok(self.amount(column, warnings)?.unwrap_or_default())
     }
 
     fn yes(&self, column: &str) -> bool {
@@ -113,43 +209,36 @@ impl<'s> Cells<'s> {
     }
 }
 
-/// Reads each row with `read`, which may add warnings; an error refuses the row. Lines that are no rows are refused already.
-fn each<T>(sheet: &Sheet, mapping: &Mapping, mut read: impl FnMut(&Cells<'_>, &mut Vec<RowProblem>) -> Result<T, RowProblem>) -> Parsed<T> {
-    let mut parsed = Parsed {
-        rows: Vec::with_capacity(sheet.rows.len()),
-        refused: sheet.refused.iter().map(|(_, problem)| problem.clone()).collect(),
-        warnings: sheet.problems.clone(),
-        questions: Vec::new(),
-    };
-    for row in &sheet.rows {
-        let cells = Cells { mapping, row };
-        match read(&cells, &mut parsed.warnings) {
-            Ok(record) => parsed.rows.push(record),
-            Err(problem) => parsed.refused.push(problem),
-        }
-    }
-    parsed.refused.sort_by_key(|p| p.line);
-    parsed
-}
-
 /// Date order by column; columns with only unambiguous dates are absent.
 type Orders = BTreeMap<String, DateOrder>;
 
+/// What the columns of dates show, by their fields.
+fn shown<'c>(sheet: &Sheet, mapping: &Mapping, groups: &[&[&'c str]]) -> BTreeMap<&'c str, Shown> {
+    let columns = groups.iter().copied().flatten().filter_map(|c| Some((*c, mapping.index(c)?, Shown::default())));
+    let mut columns: Vec<(&str, usize, Shown)> = columns.collect();
+    if !columns.is_empty() {
+        for row in sheet.rows() {
+            for (_, index, shown) in &mut columns {
+                shown.add(row.line, &row.cells[*index]);
+            }
+        }
+    }
+    columns.into_iter().map(|(name, _, shown)| (name, shown)).collect()
+}
+
 /// Infers the date order of columns written by the same program: the order shown by one applies to all. If none shows it or they
 /// contradict each other, each column is inferred on its own; ambiguous ones take the user's answer or become questions.
-fn date_orders(sheet: &Sheet, mapping: &Mapping, columns: &[&str], options: &Options) -> (Orders, Vec<DateQuestion>) {
-    let there: Vec<(&str, usize)> = columns.iter().filter_map(|c| Some((*c, mapping.index(c)?))).collect();
-    let infer = |of: &[(&str, usize)]| dates::infer(sheet.rows.iter().flat_map(|row| of.iter().map(|(_, i)| (row.line, &row.cells[*i]))));
+fn date_orders(there: &[(&str, &Shown)], options: &Options) -> (Orders, Vec<DateQuestion>) {
     let (mut orders, mut questions) = (Orders::new(), Vec::new());
-    match infer(&there) {
+    match Shown::of(there.iter().map(|(_, shown)| *shown)).order() {
         ColumnDates::Plain => return (orders, questions),
         ColumnDates::Known(order) => return (there.iter().map(|(c, _)| ((*c).to_owned(), order)).collect(), questions),
         ColumnDates::Ambiguous { .. } | ColumnDates::Contradictory { .. } => {}
     }
-    for one in &there {
-        let column = one.0.to_owned();
+    for (column, shown) in there {
+        let column = (*column).to_owned();
         let answer = options.date_orders.get(&column).copied().or(options.date_order);
-        let samples = match (infer(std::slice::from_ref(one)), answer) {
+        let samples = match ((*shown).clone().order(), answer) {
             (ColumnDates::Plain, _) => continue,
             (ColumnDates::Known(order), _) | (_, Some(order)) => {
                 orders.insert(column, order);

@@ -1,14 +1,11 @@
 //! Transactions and items detail: the service history, joined by transaction id.
 
-use super::{Cells, LARGEST, Options, Parsed, date_orders, each};
+use super::{Cells, LARGEST};
 use crate::imports::RowProblem;
-use crate::imports::csv::Sheet;
-use crate::imports::dates::{self, DateOrder};
-use crate::imports::recognise::Mapping;
+use crate::imports::dates;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
-use std::collections::HashMap;
 use std::str::FromStr;
 
 /// A payment or refund. Amounts are in the business's currency, with the file's signs.
@@ -74,39 +71,17 @@ impl ItemRow {
     }
 }
 
-/// Reads the transactions export (37, 44 or 55 columns).
-pub fn transactions(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<TransactionRow> {
-    let (orders, questions) = date_orders(sheet, mapping, &["Date"], options);
-    let order = orders.get("Date").copied();
-    let mut seen: HashMap<(String, bool), u64> = HashMap::new();
-    let mut parsed = each(sheet, mapping, |cells, warnings| {
-        let row = transaction(cells, order)?;
-        if let Some(first) = seen.get(&(row.source_id.clone(), row.is_refund)).filter(|_| !row.is_refund) {
-            return Err(cells.problem("Transaction ID", format!("The same transaction stands in line {first}; that one was taken")));
-        }
-        seen.insert((row.source_id.clone(), row.is_refund), row.line);
-        if row.total.is_sign_negative() && !row.is_refund {
-            warnings.push(cells.problem("Total Collected", "More was taken off than the work came to; kept as a visit without a payment"));
-        }
-        Ok(row)
-    });
-    parsed.questions = questions;
-    parsed
-}
-
-/// Reads the items detail export.
-pub fn items(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<ItemRow> {
-    let (orders, questions) = date_orders(sheet, mapping, &["Date"], options);
-    let order = orders.get("Date").copied();
-    let mut parsed = each(sheet, mapping, |cells, _| item(cells, order));
-    parsed.questions = questions;
-    parsed
-}
-
-fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<TransactionRow, RowProblem> {
-    let (at, zone) = moment(cells, order)?;
-    let total = cells.amount_or_zero("Total Collected")?;
-    let gross = cells.amount_or_zero("Gross Sales")?;
+/// A row of the transactions export (37, 44 or 55 columns).
+pub(super) fn transaction(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<TransactionRow, RowProblem> {
+    let (at, zone) = moment(cells, warnings)?;
+    let total = cells.amount_or_zero("Total Collected", warnings)?;
+    let gross = cells.amount_or_zero("Gross Sales", warnings)?;
+    // Older exports have no event type; a refund has negative sales there.
+    let is_refund = is_refund(cells) || (gross.is_sign_negative() && total.is_sign_negative());
+    if total.is_sign_negative() && !is_refund {
+        warnings.push(cells.problem("Total Collected", "More was taken off than the work came to; kept as a visit without a payment"));
+    }
+    nameless(cells, warnings);
     Ok(TransactionRow {
         line: cells.row.line,
         source_id: id(cells)?,
@@ -114,20 +89,19 @@ fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<Transactio
         at,
         zone,
         gross,
-        discounts: cells.amount_or_zero("Discounts")?,
-        net: cells.amount_or_zero("Net Sales")?,
-        tax: cells.amount_or_zero("Tax")?,
-        tip: cells.amount_or_zero("Tip")?,
-        partial_refunds: cells.amount_or_zero("Partial Refunds")?,
+        discounts: cells.amount_or_zero("Discounts", warnings)?,
+        net: cells.amount_or_zero("Net Sales", warnings)?,
+        tax: cells.amount_or_zero("Tax", warnings)?,
+        tip: cells.amount_or_zero("Tip", warnings)?,
+        partial_refunds: cells.amount_or_zero("Partial Refunds", warnings)?,
         total,
-        card: cells.amount_or_zero("Card")?,
-        cash: cells.amount_or_zero("Cash")?,
-        gift_card: cells.amount_or_zero("Square Gift Card")?,
-        other: cells.amount_or_zero("Other Tender")?,
+        card: cells.amount_or_zero("Card", warnings)?,
+        cash: cells.amount_or_zero("Cash", warnings)?,
+        gift_card: cells.amount_or_zero("Square Gift Card", warnings)?,
+        other: cells.amount_or_zero("Other Tender", warnings)?,
         other_kind: cells.owned("Other Tender Type"),
-        fees: cells.amount_or_zero("Fees")?,
-        // Older exports have no event type; a refund has negative sales there.
-        is_refund: is_refund(cells) || (gross.is_sign_negative() && total.is_sign_negative()),
+        fees: cells.amount_or_zero("Fees", warnings)?,
+        is_refund,
         is_complete: matches!(cells.text("Transaction Status").to_lowercase().as_str(), "" | "complete" | "completed"),
         customer_id: cells.owned("Customer ID"),
         customer_name: cells.owned("Customer Name"),
@@ -138,8 +112,9 @@ fn transaction(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<Transactio
     })
 }
 
-fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProblem> {
-    let (at, zone) = moment(cells, order)?;
+/// A row of the items detail export.
+pub(super) fn item(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<ItemRow, RowProblem> {
+    let (at, zone) = moment(cells, warnings)?;
     let name = cells.owned("Item");
     let typed = cells.text("Qty");
     let quantity = if typed.is_empty() { Ok(Decimal::ONE) } else { Decimal::from_str(&typed.replace(',', "")) };
@@ -147,6 +122,7 @@ fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProbl
     if quantity.abs() > LARGEST {
         return Err(cells.problem("Qty", format!("“{typed}” is more than Rounds can hold")));
     }
+    nameless(cells, warnings);
     Ok(ItemRow {
         line: cells.row.line,
         transaction_id: id(cells)?,
@@ -160,10 +136,10 @@ fn item(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<ItemRow, RowProbl
             "ea" => String::new(),
             unit => unit.to_owned(),
         },
-        gross: cells.amount_or_zero("Gross Sales")?,
-        discounts: cells.amount_or_zero("Discounts")?,
-        net: cells.amount_or_zero("Net Sales")?,
-        tax: cells.amount_or_zero("Tax")?,
+        gross: cells.amount_or_zero("Gross Sales", warnings)?,
+        discounts: cells.amount_or_zero("Discounts", warnings)?,
+        net: cells.amount_or_zero("Net Sales", warnings)?,
+        tax: cells.amount_or_zero("Tax", warnings)?,
         is_refund: is_refund(cells),
         customer_id: cells.owned("Customer ID"),
         customer_name: cells.owned("Customer Name"),
@@ -184,9 +160,22 @@ fn is_refund(cells: &Cells<'_>) -> bool {
     cells.text("Event Type").to_lowercase().starts_with("refund")
 }
 
-fn moment(cells: &Cells<'_>, order: Option<DateOrder>) -> Result<(NaiveDateTime, Option<Tz>), RowProblem> {
+/// A customer without an id of the file is known by name only.
+fn nameless(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) {
+    let name = cells.text("Customer Name");
+    if cells.text("Customer ID").is_empty() && !name.is_empty() {
+        warnings.push(cells.problem("Customer ID", format!("No id for “{name}”; kept under that name, see the proposed duplicates")));
+    }
+}
+
+fn moment(cells: &Cells<'_>, warnings: &mut Vec<RowProblem>) -> Result<(NaiveDateTime, Option<Tz>), RowProblem> {
     let (date, time) = (cells.text("Date"), cells.text("Time"));
-    let date = dates::parse_date(date, order).ok_or_else(|| cells.problem("Date", format!("“{date}” could not be read as a date")))?;
+    let date = dates::parse_date(date, cells.order("Date"))
+        .ok_or_else(|| cells.problem("Date", format!("“{date}” could not be read as a date")))?;
     let time = dates::parse_time(time).ok_or_else(|| cells.problem("Time", format!("“{time}” could not be read as a time")))?;
-    Ok((date.and_time(time), dates::zone(cells.text("Time Zone"))))
+    let (named, zone) = (cells.text("Time Zone"), dates::zone(cells.text("Time Zone")));
+    if zone.is_none() && !named.is_empty() {
+        warnings.push(cells.problem("Time Zone", format!("“{named}” is not a time zone that we know; taken as the business’s")));
+    }
+    Ok((date.and_time(time), zone))
 }

@@ -1,5 +1,7 @@
 use super::*;
+use crate::imports::Choices;
 use crate::imports::csv;
+use crate::imports::reading::{Reading, Rows};
 use crate::imports::recognise::Kind;
 use ::customers::contacts::likeness::{self, Person};
 use platform::redact::redact;
@@ -11,6 +13,46 @@ const CATALOGUE: &[u8] = include_bytes!("../../../../testdata/square/catalogue.c
 const TRANSACTIONS: &[u8] = include_bytes!("../../../../testdata/square/transactions.csv");
 const ITEMS: &[u8] = include_bytes!("../../../../testdata/square/items.csv");
 const APPOINTMENTS: &[u8] = include_bytes!("../../../../testdata/square/appointments.csv");
+
+/// All rows of a file, as the portions of an import take them.
+struct Parsed<T> {
+    rows: Vec<T>,
+    refused: Vec<RowProblem>,
+    warnings: Vec<RowProblem>,
+    questions: Vec<DateQuestion>,
+}
+
+fn parsed<T>(sheet: &Sheet, mapping: &Mapping, options: &Options, take: impl Fn(Rows) -> Vec<T>) -> Parsed<T> {
+    let choices = Choices { mapping: Some(mapping.clone()), ..Choices::default() };
+    let reading = Reading::of(sheet.clone(), mapping.kind, options.clone(), &choices);
+    let portion = reading.portion(0, usize::MAX, &HashSet::new());
+    let mut warnings = Vec::new();
+    let reader = Reader::new(sheet, mapping.clone(), options.clone());
+    for row in sheet.rows() {
+        let _ = reader.row(&row, &mut warnings);
+    }
+    Parsed { rows: take(portion.rows), refused: portion.refused, warnings, questions: reading.questions().to_vec() }
+}
+
+fn customers(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<CustomerRow> {
+    parsed(sheet, mapping, options, |rows| if let Rows::Customers(rows) = rows { rows } else { Vec::new() })
+}
+
+fn catalogue(sheet: &Sheet, mapping: &Mapping) -> Parsed<CatalogueRow> {
+    parsed(sheet, mapping, &Options::default(), |rows| if let Rows::Catalogue(rows) = rows { rows } else { Vec::new() })
+}
+
+fn transactions(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<TransactionRow> {
+    parsed(sheet, mapping, options, |rows| if let Rows::Transactions(rows) = rows { rows } else { Vec::new() })
+}
+
+fn items(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<ItemRow> {
+    parsed(sheet, mapping, options, |rows| if let Rows::Items(groups) = rows { groups.concat() } else { Vec::new() })
+}
+
+fn appointments(sheet: &Sheet, mapping: &Mapping, options: &Options) -> Parsed<AppointmentRow> {
+    parsed(sheet, mapping, options, |rows| if let Rows::Appointments(rows) = rows { rows } else { Vec::new() })
+}
 
 fn open(bytes: &[u8], kind: Kind) -> (Sheet, Mapping) {
     let sheet = csv::read(bytes).unwrap();
@@ -108,12 +150,12 @@ fn transactions_and_items_join_and_add_up() {
 fn appointments_have_stable_keys_and_known_customers() {
     let (sheet, mapping) = open(APPOINTMENTS, Kind::SquareAppointments);
     let parsed = appointments(&sheet, &mapping, &Options::default());
-    assert_eq!(parsed.rows.len() + parsed.refused.len(), sheet.rows.len());
+    assert_eq!(parsed.rows.len() + parsed.refused.len(), sheet.total());
     assert!(parsed.refused.is_empty() && parsed.questions.is_empty(), "{:?}", parsed.refused);
     assert!(parsed.rows.iter().any(|a| a.status == AppointmentStatus::NoShow));
     assert!(parsed.rows.iter().any(|a| a.services.len() == 3));
     let again = appointments(&sheet, &mapping, &Options::default());
-    assert_eq!(parsed, again);
+    assert_eq!(parsed.rows, again.rows);
 }
 
 #[test]
@@ -148,6 +190,70 @@ fn duplicates_of_the_file_are_proposed() {
     let found = likeness::propose(&people);
     assert!(!found.is_empty());
     assert!(found.iter().all(|(i, j, l)| i < j && l.score >= likeness::WORTH_A_LOOK));
+}
+
+fn first_customer(file: &str) -> (CustomerRow, Vec<String>) {
+    let (sheet, mapping) = open(file.as_bytes(), Kind::SquareCustomers);
+    let mut parsed = customers(&sheet, &mapping, &Options { date_order: Some(DateOrder::MonthFirst), ..Options::default() });
+    (parsed.rows.remove(0), parsed.warnings.iter().map(RowProblem::words).collect())
+}
+
+#[test]
+fn tables_of_other_programs_are_read() {
+    let (google, _) = first_customer(
+        "First Name,Middle Name,Last Name,Labels,E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Value,Phone 1 - Label,Phone 1 - Value,Phone 2 - Value,\
+         Address 1 - Formatted,Address 1 - Street,Address 1 - City,Address 1 - Region,Address 1 - Postal Code,Address 2 - Street,Address 2 - City\n\
+         Ann,M,Lee,* myContacts ::: VIP,Home,ann@x.co,lee@x.co,Mobile,256-555-0101 ::: 256-555-0102,(256) 555-0103,\
+         \"1 Elm St\nMadison, AL 35758\",1 Elm St,Madison,AL,35758,2 Oak St,Harvest\n",
+    );
+    assert_eq!((google.emails.len(), google.phones.len(), google.tags.as_slice()), (2, 3, &["VIP".to_owned()][..]));
+    assert_eq!((google.address.unwrap().city, google.further.len(), google.further[0].city.as_str()), ("Madison".into(), 1, "Harvest"));
+    assert_eq!(google.extra.iter().map(|e| e.1.as_str()).collect::<Vec<_>>(), ["M", "Home", "Mobile"]);
+    let (outlook, _) = first_customer(
+        "First Name,Last Name,Company,E-mail Address,E-mail 2 Address,Home Phone,Mobile Phone,Business Phone 2,Home Street,Home Street 2,Home City,\
+         Business Street,Business City\nAnn,Lee,Panes,a@x.co,b@x.co,256-555-0101,256-555-0102,256-555-0103,1 Elm St,Apt 4,Madison,2 Oak St,Harvest\n",
+    );
+    assert_eq!((outlook.emails.len(), outlook.phones.len(), outlook.further.len()), (2, 3, 1));
+    assert_eq!(outlook.address.unwrap().unit, "Apt 4");
+    let (housecall, _) = first_customer(
+        "First Name,Last Name,Display Name,Mobile Number,Home Number,Email,Additional Emails,Company,Role,Work Number,Tags,Notes,ID,\
+         Address_1 Street Line 1,Address_1 Street Line 2,Address_1 City,Address_1 State,Address_1 Postal Code,Address_2 Street Line 1,Address_2 City\n\
+         Ann,Lee,Ann Lee,256-555-0101,256-555-0102,a@x.co,\"b@x.co, c@x.co\",,,256-555-0103,\"VIP,Net 30\",Has a dog,=\"2\",1 Elm St,Unit B,Madison,AL,\
+         35758,2 Oak St,Harvest\n",
+    );
+    assert_eq!((housecall.emails.len(), housecall.phones.len(), housecall.tags.len(), housecall.source_id.as_str()), (3, 3, 2, "id:2"));
+    assert_eq!((housecall.address.unwrap().unit, housecall.further[0].street.as_str()), ("Unit B".into(), "2 Oak St"));
+    let (jobber, _) = first_customer(
+        "J-ID,Display Name,Company Name,First Name,Last Name,Main Phone #s,Mobile Phone #s,E-mails,Tags,Billing Street 1,Billing City,Service Street 1,\
+         Service City\n7_12,Ann Lee,,Ann,Lee,256-555-0101;256-555-0102,256-555-0103,\"a@x.co,b@x.co\",VIP,1 Elm St,Madison,2 Oak St,Harvest\n",
+    );
+    assert_eq!((jobber.emails.len(), jobber.phones.len(), jobber.further.len(), jobber.source_id.as_str()), (2, 3, 1, "jobber:7"));
+}
+
+#[test]
+fn what_was_changed_in_reading_is_said() {
+    let file = |birthday: &str| format!("Square Customer ID,First Name,Phone Number,Birthday\nA1,Ann,1.25655501E+10,{birthday}\n");
+    for (typed, read, said) in [
+        ("3/25/48", Some("1948-03-25"), "was read as 25 March 1948"),
+        ("3/25/1948", Some("1948-03-25"), ""),
+        ("3/25/2048", None, "lies in the future"),
+    ] {
+        let (row, words) = first_customer(&file(typed));
+        assert_eq!(row.birthday.as_deref(), read, "{typed}");
+        assert!(words.iter().any(|w| w.contains("cut this number")) && words.iter().any(|w| w.contains(said)), "{words:?}");
+        assert_eq!(row.note(), "Phone in the file: 1.25655501E+10");
+    }
+    let (sheet, mapping) = open(b"Token,Item Name,Price\nK1,Windows,129.999\n", Kind::SquareCatalogue);
+    let parsed = catalogue(&sheet, &mapping);
+    assert_eq!(
+        (parsed.rows[0].price, parsed.warnings[0].words().as_str()),
+        (Some(Decimal::from(130)), "Price: “129.999” was rounded to 130.00")
+    );
+    let sales = b"Date,Time,Time Zone,Gross Sales,Total Collected,Transaction ID,Customer ID,Customer Name\n\
+        2026-03-06,11:00:00,Middle Earth,$50.00,$50.00,T1,,Ann Lee\n";
+    let (sheet, mapping) = open(sales, Kind::SquareTransactions);
+    let words: Vec<String> = transactions(&sheet, &mapping, &Options::default()).warnings.iter().map(RowProblem::words).collect();
+    assert!(words.iter().any(|w| w.contains("Middle Earth")) && words.iter().any(|w| w.contains("No id for “Ann Lee”")), "{words:?}");
 }
 
 #[test]

@@ -1,29 +1,34 @@
 //! `/imports`: pages to upload files, preview, run and watch imports, see every row's outcome, and undo.
 
 mod columns;
+mod upload;
 
-use std::collections::BTreeMap;
+pub use upload::MAX_UPLOAD;
+use upload::Upload;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{
-    extract::{FromRequest, Multipart, Path, Query, Request},
+    extract::{Path, Query, Request},
     http::header,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    Import, ImportState, Outcome, RowProblem,
-    actions::{MapImport, PreviewImport, RunImport, UndoImport},
+    Import, ImportState, Outcome, RowProblem, TOO_LARGE,
+    actions::{MapImport, PreviewImport, Previewed, RunImport, UndoImport, read_upload},
     data::{self, Asked, RowResult, UndoPlan},
     dates::{DateOrder, parse_date},
     reading::{self, Sample},
-    recognise::Kind,
     square::DateQuestion,
+    stored,
 };
 use platform::{
+    action::Meta,
     error::{Error, FieldErrors, Result},
     ids::ImportId,
     query,
@@ -33,8 +38,6 @@ use ui::Form;
 
 /// Rows per page.
 const PAGE: i64 = 50;
-/// Maximum number of warnings and of refusals listed in a preview.
-const SHOWN: usize = 20;
 
 #[derive(Template)]
 #[template(path = "imports/index.html")]
@@ -76,31 +79,30 @@ async fn list(read: &mut Read, asked: ListQuery, form: Form) -> Result<Index> {
     let first = asked.cursor.is_some().then(|| link("").trim_end_matches("&cursor=").to_owned());
     let head = ui::Head::of(read, "settings")
         .title("Import")
-        .sub("Bring your customers, services and history from Square.")
+        .sub("Bring your customers from anywhere, and services and history from Square.")
         .back("/settings", "Settings");
     Ok(Index { head, imports, state: asked.state, search: asked.search, next, first, kept: 0, form })
 }
 
 /// `POST /imports`: stores one or more files; each becomes an import to preview.
 pub async fn upload(write: Write, request: Request) -> Result<Response> {
-    let (files, mut form) = files(request).await?;
+    let mut sent = Upload::begin(request).await?;
     let (mut errors, mut made) = (FieldErrors::default(), Vec::new());
-    if files.is_empty() {
-        errors.add("file", "Choose a CSV file.");
-    }
-    let key = form.meta.key.take();
-    for (n, (name, bytes)) in files.into_iter().enumerate() {
-        form.meta.key = key.as_ref().map(|k| format!("{k}:{n}"));
-        let action = PreviewImport { file_name: name.clone(), content_base64: STANDARD.encode(bytes), ..PreviewImport::default() };
-        match form.act(&write, Some(action)).await? {
+    for n in 0.. {
+        // One file at a time is held.
+        let Some((name, bytes)) = sent.next().await? else { break };
+        let meta = Meta { key: sent.meta.key.as_ref().map(|k| format!("{k}:{n}")), ..sent.meta.clone() };
+        let mut form = Form::default();
+        match form.settle(bring(&write, &meta, &name, bytes).await)? {
             Some(previewed) => made.push(previewed.id),
             None => {
-                let refused = std::mem::take(&mut form);
-                let words = refused.errors.0.iter().map(|e| &e.message).chain(Some(&refused.notice).filter(|n| !n.is_empty()));
+                let words = form.errors.0.iter().map(|e| &e.message).chain(Some(&form.notice).filter(|n| !n.is_empty()));
                 words.for_each(|words| errors.add("file", format!("{name}: {words}")));
-                form.meta = refused.meta;
             }
         }
+    }
+    if errors.is_empty() && made.is_empty() {
+        errors.add("file", "Choose a CSV file.");
     }
     let kept = made.len();
     match (errors.is_empty(), made.as_slice()) {
@@ -114,26 +116,13 @@ pub async fn upload(write: Write, request: Request) -> Result<Response> {
     }
 }
 
-async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Form)> {
-    let broken = || FieldErrors::one("file", "The upload broke off. Please choose the file again.");
-    let mut parts = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
-    let (mut files, mut form) = (Vec::new(), Form::default());
-    while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
-        let (name, file) = (part.name().unwrap_or_default().to_owned(), part.file_name().map(str::to_owned));
-        let bytes = part.bytes().await.map_err(|_| Error::TooLarge)?;
-        match (name.as_str(), file) {
-            ("_key", _) => form.meta.key = Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|k| !k.is_empty()),
-            ("_org", _) => form.meta.org = String::from_utf8_lossy(&bytes).parse().ok(),
-            // Without a chosen file, a form sends one empty file without a name.
-            ("file", Some(file)) if !file.is_empty() || !bytes.is_empty() => files.push((file, bytes.to_vec())),
-            _ => {}
-        }
-    }
-    Ok((files, form))
+/// Reads one file before the transaction that stores it begins.
+async fn bring(write: &Write, meta: &Meta, name: &str, bytes: Option<Vec<u8>>) -> Result<Previewed> {
+    let bytes = bytes.ok_or_else(|| FieldErrors::one("file", TOO_LARGE))?;
+    let kept = read_upload(bytes, None, &write.who).await?;
+    let sha256 = platform::secrets::hex(&kept.sha256);
+    write.act(meta, PreviewImport { file_name: name.to_owned(), kept: Some(Arc::new(kept)), sha256, ..PreviewImport::default() }).await
 }
-
-/// The largest upload, in bytes: all of its files together.
-pub const MAX_UPLOAD: usize = 26 * 1024 * 1024;
 
 /// Preview of a file that has not run yet.
 struct Preview {
@@ -146,6 +135,8 @@ struct Preview {
     warnings: Vec<RowProblem>,
     warnings_count: usize,
     questions: Vec<DateQuestion>,
+    /// Whether the list says of nobody how to reach them, so that running it has to be confirmed.
+    asks_for_reach: bool,
 }
 
 #[derive(Template)]
@@ -173,6 +164,10 @@ impl Show {
     fn samples(question: &DateQuestion, order: DateOrder) -> String {
         let read: Vec<String> = question.samples.iter().map(|s| format!("{s} is {}", Self::reads(s, order))).collect();
         read.join(", ")
+    }
+
+    fn reach(&self) -> ui::Field {
+        ui::check("without_reach", "Run it all the same").errors(&self.errors)
     }
 
     fn question(&self, question: &DateQuestion) -> ui::Field {
@@ -216,26 +211,26 @@ async fn one(read: &mut Read, id: ImportId, asked: RowsQuery, form: Form) -> Res
 }
 
 async fn preview(read: &mut Read, import: &Import, form: &Form) -> Result<Option<Preview>> {
-    let Some(kind) = Kind::from_key(&import.kind) else { return Ok(None) };
     // A file that can't be read any more has no preview; only its rows are shown.
-    let Ok(bytes) = data::bytes(read.db(), import.file_id).await else { return Ok(None) };
-    let Ok(reading) = reading::read(&bytes, kind, &read.who.country, &import.choices) else { return Ok(None) };
+    let Ok(reading) = stored(read, import).await else { return Ok(None) };
     Ok(Some(Preview {
         columns: columns::of(&reading, import, form),
         plan: reading.plan(),
         samples: reading.samples(8),
-        taken_count: reading.total.saturating_sub(reading.refused.len()),
-        refused_count: reading.refused.len(),
-        warnings_count: reading.warnings.len(),
-        refused: reading.refused.into_iter().take(SHOWN).collect(),
-        warnings: reading.warnings.into_iter().take(SHOWN).collect(),
-        questions: reading.questions,
+        taken_count: reading.total.saturating_sub(reading.refused_count),
+        refused_count: reading.refused_count,
+        warnings_count: reading.warnings_count,
+        asks_for_reach: reading.reaches_nobody(),
+        questions: reading.questions().to_vec(),
+        refused: reading.refused,
+        warnings: reading.warnings,
     }))
 }
 
 /// `POST /imports/{id}/columns`: changes the column mapping and shows the new preview.
 pub async fn map(write: Write, Path(id): Path<ImportId>, form: Form) -> Result<Response> {
-    let action = MapImport { import_id: id, kind: form.some("kind").map(str::to_owned), columns: columns::chosen(&form) };
+    let named = |name: &str| form.some(name).map(str::to_owned);
+    let action = MapImport { import_id: id, kind: named("kind"), columns: columns::chosen(&form), encoding: named("encoding") };
     let done = |_| ui::redirect(&format!("/imports/{id}"), "This is how the file reads now.");
     form.run(&write, Some(action), done, async |r, form| one(r, id, RowsQuery::default(), form).await).await
 }
@@ -247,6 +242,7 @@ pub async fn run(write: Write, Path(id): Path<ImportId>, mut form: Form) -> Resu
     let preview = if import.state == ImportState::Previewed { preview(&mut read, &import, &Form::default()).await? } else { None };
     drop(read);
     let mut date_orders = BTreeMap::new();
+    let without_reach = form.has("without_reach");
     if let Some(preview) = preview {
         if preview.columns.differ(&form) {
             form.errors.add("columns", "You changed columns: look at how the file reads with them first.");
@@ -254,7 +250,7 @@ pub async fn run(write: Write, Path(id): Path<ImportId>, mut form: Form) -> Resu
         let answer = |q: &DateQuestion| Some((q.column.clone(), order(form.get(&q.field()))?));
         date_orders = preview.questions.iter().filter_map(answer).collect();
     }
-    let action = RunImport { import_id: id, date_orders, date_order: None };
+    let action = RunImport { import_id: id, date_orders, date_order: None, without_reach };
     let done = |_| ui::redirect(&format!("/imports/{id}"), "The import is under way. You may leave this page.");
     form.run(&write, Some(action), done, async |r, form| one(r, id, RowsQuery::default(), form).await).await
 }
@@ -276,10 +272,11 @@ pub async fn undo(write: Write, Path(id): Path<ImportId>, form: Form) -> Result<
 /// `GET /imports/{id}/refused.csv`: the refused rows with their reasons, to correct and upload again.
 pub async fn refused(mut read: Read, Path(id): Path<ImportId>) -> Result<Response> {
     let import = data::import(read.db(), id).await?;
-    let bytes = data::bytes(read.db(), import.file_id).await?;
+    let text = data::text(read.db(), import.file_id).await?;
     let rows = data::rows(read.db(), id, Some(Outcome::Refused.name()), 0, i64::from(i32::MAX)).await?;
     let reasons: BTreeMap<u64, String> = rows.into_iter().filter_map(|r| Some((u64::try_from(r.line).ok()?, r.reason))).collect();
-    let text = reading::refused_csv(&bytes, &reasons).map_err(Error::conflict)?;
+    let text = import.choices.decoded(text);
+    let text = spawn_blocking(move || reading::refused_csv(text, &reasons)).await.map_err(Error::internal)?.map_err(Error::conflict)?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"refused.csv\""),

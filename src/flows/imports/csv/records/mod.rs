@@ -5,14 +5,23 @@
 //! 1. the quote is closed before the file ends;
 //! 2. nothing but spaces stands between a closing quote and the next delimiter or the end of the line;
 //! 3. the row has the header's number of columns;
-//! 4. none of its further lines looks like a row of its own: one with the header's number of columns, or one that opens a quoted cell
-//!    of which the rest stands below.
+//! 4. none of its further lines looks like a row of its own: one with the columns of a row, or one that opens a quoted cell and has the
+//!    columns of a row, or of which the rest stands below.
 //!
 //! Otherwise the row's first line is refused, and reading goes on at the very next line. The lines after it that are no whole rows are
 //! the rest of the broken cell: each is refused too, until a whole row comes. So every line is in a record that was read, is blank, or is
-//! refused with its number.
+//! refused with its number. A row that is believed although a line inside it could be a row with cells missing is marked for a look.
+//!
+//! How many columns a row has, and whether a space follows its delimiters, is seen in the lines of the file (`style`): some files have
+//! fewer cells than their header in every row.
 
+mod style;
+
+use self::style::{Style, Width};
 use std::borrow::Cow;
+
+/// The most bytes that a cell may have.
+pub const LONGEST_CELL: usize = 100_000;
 
 /// One row of the text, or one line of it that is refused.
 #[derive(Debug)]
@@ -22,55 +31,80 @@ pub struct Record<'t> {
     /// Not cleaned yet. Of a refused line: as it reads when its open quote is an ordinary character.
     pub cells: Vec<Cow<'t, str>>,
     pub fault: Option<Fault>,
+    /// Its last line, if a line inside one of its cells could be another row.
+    pub to_check: Option<u64>,
+    /// Where it stands in the text, in bytes.
+    pub start: usize,
+    pub length: usize,
 }
 
 /// Why a line is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The cell of this column, counted from 0, opens a quote that is not closed.
-    OpenQuote { column: usize },
+    OpenQuote { column: u32 },
     /// No whole row, and in the line named the quote was opened.
-    Rest { opened: u64 },
+    Rest { opened: u32 },
+    /// The cell of this column has more than `LONGEST_CELL` bytes.
+    LongCell { column: u32 },
 }
 
 /// Reads record by record.
 pub struct Records<'t> {
-    rest: &'t str,
-    /// Of the first character of `rest`.
+    text: &'t str,
+    /// Where the next record begins.
+    at: usize,
+    /// The line that it begins in.
     line: u64,
     delimiter: char,
+    style: Style,
     /// The refused line whose rest may follow.
     opened: Option<u64>,
 }
 
 impl<'t> Records<'t> {
-    /// Of a text whose lines end with `\n`; `delimiter` is an ASCII character.
-    pub fn new(text: &'t str, delimiter: char) -> Self {
-        Self { rest: text, line: 1, delimiter, opened: None }
+    /// Of a text whose lines end with `\n`, from its byte `at` in line `line` on; `delimiter` is an ASCII character.
+    pub fn new(text: &'t str, delimiter: char, at: usize, line: u64) -> Self {
+        Self { text, at, line, delimiter, style: Style::default(), opened: None }
     }
 
     /// The next record, blank lines included; `headers` is empty until the header has been read. `None` at the end of the text.
     pub fn next(&mut self, headers: &[String]) -> Option<Record<'t>> {
-        if self.rest.is_empty() {
+        let rest = &self.text[self.at..];
+        if rest.is_empty() {
             return None;
         }
         let most = if headers.is_empty() { usize::MAX } else { headers.len() };
-        let (cells, length) = split_row(self.rest, self.delimiter, most);
-        let text = &self.rest[..length];
-        let spans_lines = text.contains('\n');
-        let width = if headers.is_empty() { Width::of(cells.iter().map(|c| c.raw)) } else { Width::of(headers.iter().map(String::as_str)) };
+        let (cells, length) = split_row(rest, self.delimiter, most);
+        let spans_lines = rest[..length].contains('\n');
+        let width = self.width(headers, &cells);
         let is_open = cells.last().is_some_and(Cell::is_open);
         if is_open || (spans_lines && !self.reads_well(length, &cells, width)) {
             return Some(self.refuse_line(width));
         }
         let is_blank = cells.iter().all(|c| c.raw.trim().is_empty());
-        if !is_blank && (spans_lines || is_row(&cells, width)) {
+        if !is_blank && (spans_lines || self.ends_a_broken_cell(&cells, width)) {
             self.opened = None;
         }
-        let fault = self.opened.filter(|_| !is_blank).map(|opened| Fault::Rest { opened });
-        let record = Record { line: self.line, cells: cells.iter().map(Cell::text).collect(), fault };
+        let long = cells.iter().position(|c| c.raw.len() > LONGEST_CELL).map(|column| Fault::LongCell { column: small(column) });
+        let fault = long.or(self.opened.filter(|_| !is_blank).map(|opened| Fault::Rest { opened: small(opened) }));
+        let last = self.line + newlines(&rest[..length]);
+        let to_check = (spans_lines && cells.iter().any(|c| c.may_hold_a_row(self.delimiter))).then_some(last);
+        let cells = cells.iter().map(Cell::text).collect();
+        let record = Record { line: self.line, cells, fault, to_check, start: self.at, length };
         self.skip(length);
         Some(record)
+    }
+
+    /// The columns of a whole row. Once the header is known, the lines below it are looked at for it.
+    fn width(&mut self, headers: &[String], cells: &[Cell]) -> Width {
+        if headers.is_empty() {
+            return Width::of(cells.iter().map(|c| c.raw));
+        }
+        if !self.style.is_known() {
+            self.style = Style::of(&self.text[self.at..], self.delimiter, Width::of(headers.iter().map(String::as_str)));
+        }
+        self.style.width
     }
 
     /// Whether a row that spans lines is believed: rules 2 to 4 above. The row is the first `length` bytes of what is left.
@@ -79,10 +113,15 @@ impl<'t> Records<'t> {
             return false;
         }
         let alone = |line: &'t str| split(line, self.delimiter).0;
-        let (text, after) = self.rest.split_at(length);
-        // Without a second column any line of a cell looks like a row.
-        if width.least > 1 && text.lines().skip(1).any(|line| is_row(&alone(line), width)) {
-            return false;
+        let (text, after) = self.text[self.at..].split_at(length);
+        let last = text.lines().count() - 1;
+        for (n, line) in text.lines().enumerate().skip(1) {
+            let cells = alone(line);
+            // With two columns, the end of a cell and the cells behind it look like a row in any case. With one, any line does.
+            let is_told_apart = width.least > 2 || (width.least == 2 && n < last);
+            if is_told_apart && (self.is_row(&cells, width) || self.begins_row(&cells, width)) {
+                return false;
+            }
         }
         // If a row begins in one of them, the rest of its last cell stands below: a line with which no row begins.
         let begins = |line: &'t str| {
@@ -94,19 +133,34 @@ impl<'t> Records<'t> {
         !(has_rest_below && text.lines().skip(1).any(begins))
     }
 
+    /// Whether one line by itself is a whole row and no prose, where a space follows each comma; a line that ends a cell is judged up to
+    /// there.
+    fn is_row(&self, cells: &[Cell], width: Width) -> bool {
+        let end = cells.iter().position(Cell::is_stray).map_or(cells.len(), |stray| stray + 1);
+        let is_prose = end > 1 && !self.style.is_spaced && cells[1..end].iter().all(|c| c.raw.starts_with(' '));
+        is_whole(cells, width) && !is_prose
+    }
+
+    /// Whether one line by itself opens a quote and, were that an ordinary character, would have the columns of a row.
+    fn begins_row(&self, cells: &[Cell], width: Width) -> bool {
+        let Some((open, before)) = cells.split_last().filter(|(open, before)| open.is_open() && !before.is_empty()) else { return false };
+        let inside: Vec<&str> = open.raw.split(self.delimiter).collect();
+        let count = before.len() + inside.len();
+        let is_prose = !self.style.is_spaced && inside[1..].iter().all(|c| c.starts_with(' ')) && inside.len() > 1;
+        leaves_open(cells) && (width.least..=width.most).contains(&count) && !is_prose
+    }
+
+    /// Whether the row is no rest of the broken cell above.
+    fn ends_a_broken_cell(&self, cells: &[Cell], width: Width) -> bool {
+        self.is_row(cells, width) && (width.least != 2 || !cells.iter().any(Cell::is_stray))
+    }
+
     /// The line that opens a quote, refused.
     fn refuse_line(&mut self, width: Width) -> Record<'t> {
-        let line = self.rest.split('\n').next().unwrap_or_default();
-        let (mut cells, _) = split(line, self.delimiter);
-        let open = cells.pop().map_or("", |cell| cell.raw);
-        let column = cells.len();
-        let mut literal: Vec<&str> = open.split(self.delimiter).collect();
-        if column + literal.len() > width.most {
-            literal = vec![open];
-        }
-        let literal = literal.into_iter().map(|cell| Cow::Owned(cell.replace("\"\"", "\"")));
-        let cells = cells.iter().map(Cell::text).chain(literal).collect();
-        let record = Record { line: self.line, cells, fault: Some(Fault::OpenQuote { column }) };
+        let line = self.text[self.at..].split('\n').next().unwrap_or_default();
+        let (cells, column) = literal(line, self.delimiter, width.most);
+        let fault = Some(Fault::OpenQuote { column: small(column) });
+        let record = Record { line: self.line, cells, fault, to_check: None, start: self.at, length: line.len() };
         self.opened = Some(self.line);
         self.skip(line.len());
         record
@@ -114,31 +168,51 @@ impl<'t> Records<'t> {
 
     /// Goes on behind `length` bytes and the end of their line.
     fn skip(&mut self, length: usize) {
-        let (read, rest) = self.rest.split_at(length);
-        self.line += 1 + read.matches('\n').count() as u64;
-        self.rest = rest.strip_prefix('\n').unwrap_or(rest);
+        self.line += 1 + newlines(&self.text[self.at..self.at + length]);
+        self.at += length;
+        self.at += usize::from(self.text[self.at..].starts_with('\n'));
     }
 }
 
-/// How many columns a whole row has: all that the header has, though columns without a name may be missing at its end.
-#[derive(Clone, Copy)]
-struct Width {
-    least: usize,
-    most: usize,
+/// Lines and columns are counted in four bytes: a file has at most so many bytes.
+pub fn small<N: TryInto<u32>>(number: N) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
-impl Width {
-    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        names.enumerate().fold(Self { least: 0, most: 0 }, |width, (i, name)| Self {
-            least: if name.trim().is_empty() { width.least } else { i + 1 },
-            most: i + 1,
-        })
-    }
+fn newlines(text: &str) -> u64 {
+    text.bytes().filter(|b| *b == b'\n').count() as u64
+}
 
-    /// Columns beyond the header's may be there as long as they are empty.
-    fn fits(self, cells: &[Cell]) -> bool {
-        cells.len() >= self.least && cells.iter().skip(self.most).all(|c| c.raw.trim().is_empty())
+/// The cells of a row that `Records` found, or of the first line of one that it refused (`is_literal`): a quote is an ordinary character there.
+pub fn cells(text: &str, delimiter: char, most: usize, is_literal: bool) -> Vec<Cow<'_, str>> {
+    if is_literal { literal(text, delimiter, most).0 } else { split(text, delimiter).0.iter().map(Cell::text).collect() }
+}
+
+/// A row's text with cells replaced where `with` (column, cell with its quotes) gives another text. `None` if none is.
+pub fn replaced(text: &str, delimiter: char, with: impl Fn(usize, &str) -> Option<String>) -> Option<String> {
+    let (mut out, mut is_other) = (String::new(), false);
+    for (column, cell) in split(text, delimiter).0.iter().enumerate() {
+        if column > 0 {
+            out.push(delimiter);
+        }
+        let other = with(column, cell.raw);
+        is_other |= other.is_some();
+        out.push_str(other.as_deref().unwrap_or(cell.raw));
     }
+    is_other.then_some(out)
+}
+
+/// The cells of a line whose last quote is an ordinary character, and the column that it stands in.
+fn literal(line: &str, delimiter: char, most: usize) -> (Vec<Cow<'_, str>>, usize) {
+    let (mut cells, _) = split(line, delimiter);
+    let open = cells.pop().map_or("", |cell| cell.raw);
+    let column = cells.len();
+    let mut inside: Vec<&str> = open.split(delimiter).collect();
+    if column + inside.len() > most {
+        inside = vec![open];
+    }
+    let inside = inside.into_iter().map(|cell| Cow::Owned(cell.replace("\"\"", "\"")));
+    (cells.iter().map(Cell::text).chain(inside).collect(), column)
 }
 
 /// Whether one line by itself has the columns of a row. The end of a cell that began above has not: its quote stands in the first
@@ -146,13 +220,6 @@ impl Width {
 fn is_whole(cells: &[Cell], width: Width) -> bool {
     let is_closed = !cells.last().is_some_and(Cell::is_open);
     is_closed && width.fits(cells) && !cells[0].is_stray()
-}
-
-/// Whether one line by itself is a whole row and no prose, where a space follows each comma; a line that ends a cell is judged up to there.
-fn is_row(cells: &[Cell], width: Width) -> bool {
-    let end = cells.iter().position(Cell::is_stray).map_or(cells.len(), |stray| stray + 1);
-    let is_prose = end > 1 && cells[1..end].iter().all(|c| c.raw.starts_with(' '));
-    is_whole(cells, width) && !is_prose
 }
 
 /// Whether one line by itself leaves a quote open, as the beginning of a row does whose last cell there goes on below.
@@ -183,6 +250,14 @@ impl<'t> Cell<'t> {
             Some(close) => !self.raw[close + 1..].trim().is_empty(),
             None => !self.is_quoted() && self.raw.contains('"') && !self.raw.starts_with('='),
         }
+    }
+
+    /// Whether a row with cells missing may stand in it: a further line has a delimiter that no space follows, as in prose.
+    fn may_hold_a_row(&self, delimiter: char) -> bool {
+        let Some(close) = self.close else { return false };
+        let is_tight =
+            |line: &str| line.match_indices(delimiter).any(|(at, d)| !line[at + d.len()..].starts_with(' ') && line.len() > at + d.len());
+        self.raw[1..close].lines().skip(1).any(is_tight)
     }
 
     /// Its text without the quotes around it, doubled ones single.
@@ -222,11 +297,13 @@ fn split_row(text: &str, delimiter: char, most: usize) -> (Vec<Cell<'_>>, usize)
     }
 }
 
-/// Where the quote closes with which the text begins; `None` if it begins with none or never closes it. A doubled quote is text.
+/// Where the quote closes with which the text begins; `None` if it begins with none or does not close it within the longest cell. A doubled
+/// quote is text.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut from = text.strip_prefix('"').map(|_| 1)?;
     loop {
-        let at = from + text[from..].find('"')?;
+        let within = &text.as_bytes()[from..text.len().min(LONGEST_CELL + 2).max(from)];
+        let at = from + within.iter().position(|b| *b == b'"')?;
         if !text[at + 1..].starts_with('"') {
             return Some(at);
         }
