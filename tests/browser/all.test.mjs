@@ -6,4 +6,6 @@ import './imports.mjs';
 import './offline.mjs';
 import './pages.mjs';
 import './live.mjs';
+import './queue.mjs';
+import './typed.mjs';
 import './engines.mjs';

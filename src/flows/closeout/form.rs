@@ -195,7 +195,7 @@ impl Typed {
             let (service, description) = (self.service(services, i), self.description(services, i));
             let quantity = match self.of("line_quantity", i) {
                 "" => Some(Decimal::ONE),
-                typed => typed.replace(',', ".").parse().ok(),
+                typed => parse_amount(typed).ok(),
             };
             if quantity.is_none() {
                 e.add(&format!("line_quantity_{i}"), "How many? A number.");

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -141,6 +142,8 @@ struct Wizard {
     next_choices: [ui::Choice; 3],
     technicians: Vec<Technician>,
     symbol: String,
+    /// Nothing, in the business's currency: the running total's format.
+    zero: String,
     review: Review,
 }
 
@@ -274,7 +277,7 @@ pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket:
         .lines
         .iter()
         .map(|l| ReviewLine {
-            label: if l.quantity == rust_decimal::Decimal::ONE {
+            label: if l.quantity == Decimal::ONE {
                 l.description.clone()
             } else {
                 format!("{} · {} ×", l.description, l.quantity.normalize())
@@ -329,8 +332,10 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
             name: t.name,
         })
         .collect();
+    let currency = tickets::currency(&who);
     let mut service_choices = vec![ui::Choice::new("", "Nothing more")];
-    service_choices.extend(services.iter().map(|s| ui::Choice::new(s.id, &s.name)));
+    let priced = |price: Option<Decimal>| price.filter(|_| who.sees_prices()).map(|p| currency.plain(p));
+    service_choices.extend(services.iter().map(|s| ui::Choice::new(s.id, &s.name).price(priced(s.price))));
     let other = live.as_ref().filter(|l| Some(l.member_id) != who.member).map(|l| {
         format!("{} began this close-out {}. You go on from there.", l.member_name, ui::format::relative(l.created_at, who.now, who.zone))
     });
@@ -344,7 +349,6 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         typed.0.insert("lines_seen".into(), fresh.lines_seen.clone().unwrap_or_default());
     }
     let theirs = theirs(&shown.against, live, &fresh, |d| review(d, &typed, &FieldErrors::default(), &ticket, "none", r));
-    let currency = tickets::currency(&who);
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
         Some(why) => later.off(why),
@@ -371,6 +375,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         free: shown.against.free(ticket.zone()),
         is_refused: shown.status != StatusCode::OK && shown.errors.of("reason").is_none(),
         symbol: currency.symbol().to_owned(),
+        zero: currency.format(Decimal::ZERO),
         ticket,
         typed,
         errors: shown.errors,

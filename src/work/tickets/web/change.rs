@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::fields::{Fields, Offer, Piece, SmallForm, Stale, Tick};
@@ -21,6 +22,11 @@ use platform::{
     localtime::wall,
     tenant::{Read, Who, Write},
 };
+
+/// What a flash adds where the visit's time has passed: allowed, to record it after the fact, but never unnoticed.
+pub(super) fn if_past(who: &Who, starts_at: Option<DateTime<Utc>>) -> &'static str {
+    if starts_at.is_some_and(|at| at < who.now) { ", for a time that has passed" } else { "" }
+}
 
 /// The page head of a small form of the ticket.
 pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
@@ -63,8 +69,8 @@ pub(super) async fn stale_team(r: &mut Read, t: &Ticket, chosen: &[MemberId]) ->
 /// A free slot, parsed from a conflict's `alternatives`.
 #[derive(serde::Deserialize)]
 pub(super) struct Free {
-    pub starts_at: chrono::DateTime<chrono::Utc>,
-    pub ends_at: chrono::DateTime<chrono::Utc>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
 }
 
 impl Free {

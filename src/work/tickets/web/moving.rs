@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use super::{
-    change::{head, is_stale, offers, override_field, refused, stale_team, team},
+    change::{head, if_past, is_stale, offers, override_field, refused, stale_team, team},
     fields::{Fields, Piece, SmallForm, Stale},
 };
 use crate::tickets::{
@@ -92,7 +92,8 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Field
     let t = data::visible_ticket(r.db(), &who, id).await?;
     drop(r);
     let mut errors = FieldErrors::default();
-    let result = match f.slot(t.zone(), Some(t.starts_at), &mut errors) {
+    let slot = f.slot(t.zone(), Some(t.starts_at), &mut errors);
+    let result = match slot {
         Some((starts_at, ends_at)) => {
             // A request without the form's fields (from a program or the calendar) keeps the technicians.
             let member_ids = (f.has("member_ids") || f.has("ask") || f.has("override_reason")).then(|| f.ids("member_ids"));
@@ -102,7 +103,11 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, posted: Posted<Field
         }
         None => Err(Error::Invalid(errors)),
     };
-    let Err(error) = result else { return Ok(ui::redirect(&format!("/tickets/{id}"), "Visit moved")) };
+    let Err(error) = result else {
+        {
+            return Ok(ui::redirect(&format!("/tickets/{id}"), &format!("Visit moved{}", if_past(&who, slot.map(|s| s.0)))));
+        }
+    };
     let (errors, clash) = match &error {
         Error::Invalid(e) => (renamed(e), false),
         Error::Conflict { .. } => (FieldErrors::default(), !is_stale(&error)),

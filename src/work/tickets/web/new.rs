@@ -9,7 +9,7 @@ use axum::{
 use chrono_tz::Tz;
 
 use super::{
-    change::{Free, offers},
+    change::{Free, if_past, offers},
     fields::{Fields, Offer, parse_minutes},
     lines,
     moving::renamed,
@@ -53,11 +53,15 @@ struct New {
     services: Vec<ui::Choice>,
     rows: Vec<Row>,
     symbol: &'static str,
+    /// Minutes, from the chosen services and the last visits; what an empty field means.
+    proposed: i32,
     proposed_words: String,
     last: Option<Last>,
     clash: String,
     offers: Vec<Offer>,
     is_free: bool,
+    /// The checked time has passed: allowed, to record a visit after the fact, but never unnoticed.
+    is_past: bool,
     chosen: Vec<MemberId>,
     sees_prices: bool,
     prefers: String,
@@ -157,11 +161,12 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     }
     let chosen: Vec<MemberId> = typed.ids("member_ids");
     let (mut clash, mut free) = (String::new(), vec![]);
-    let mut is_free = false;
+    let (mut is_free, mut is_past) = (false, false);
     if let (true, Some(slot)) = (check, timed.slot(zone, None, &mut FieldErrors::default())) {
         let clashes = overlap::clashes(r.db(), &who, &chosen, slot, None).await?;
         clash = overlap::describe(&clashes, who.zone);
         is_free = clashes.is_empty() && !chosen.is_empty();
+        is_past = slot.0 < who.now;
         if !clashes.is_empty() {
             let found = overlap::alternatives(r.db(), &who, &chosen, slot, None).await?;
             let current = serde_json::json!({ "alternatives": found });
@@ -173,7 +178,7 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
     let mut choices = vec![ui::Choice::new("", "Choose a service")];
     choices.extend(booking.services.iter().map(|s| {
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
-        ui::Choice::new(s.id, format!("{}{price}", s.name))
+        ui::Choice::new(s.id, format!("{}{price}", s.name)).price(s.price.map(|p| c.plain(p)))
     }));
     // Rows are renumbered, so that errors match their rows. The spare row serves pages without scripts.
     let mut shown = rows(&typed);
@@ -191,14 +196,16 @@ async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors
         rows: shown,
         services: choices,
         addresses,
-        proposed_words: format!("Proposed: {}", ui::format::duration(proposed)),
+        proposed,
+        proposed_words: format!("Proposed: {}, unless you type another", ui::format::duration(proposed)),
         clash,
         offers: free,
         is_free,
+        is_past,
         chosen,
         prefers,
         booking,
-        typed: timed,
+        typed,
         errors,
     })
 }
@@ -271,7 +278,12 @@ pub async fn create(w: Write, posted: Posted<Fields>) -> Result<Response> {
         _ => Err(Error::Invalid(errors)),
     };
     let (errors, status) = match result {
-        Ok(made) => return Ok(ui::redirect(&format!("/tickets/{}", made.id), &format!("T-{} booked", made.number))),
+        Ok(made) => {
+            return Ok(ui::redirect(
+                &format!("/tickets/{}", made.id),
+                &format!("T-{} booked{}", made.number, if_past(&who, slot.map(|s| s.0))),
+            ));
+        }
         Err(Error::Invalid(e)) => (renamed(&e), StatusCode::UNPROCESSABLE_ENTITY),
         Err(Error::Conflict { current: Some(_), .. }) => (FieldErrors::default(), StatusCode::CONFLICT),
         Err(other) => return Err(other),
