@@ -8,4 +8,5 @@ import './pages.mjs';
 import './live.mjs';
 import './queue.mjs';
 import './typed.mjs';
+import './looks.mjs';
 import './engines.mjs';
