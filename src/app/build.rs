@@ -40,7 +40,7 @@ const OWN_JS: &[(&str, &[&str])] = &[
     ("strip.js", &["enqueue", "strip"]),
 ];
 /// What the service worker fetches when it is installed.
-const INSTALLED: &[&str] = &["app.css", "app.js", "drafts.js", "more.js", "strip.js", "wizard.js"];
+const INSTALLED: &[&str] = &["app.css", "app.js", "drafts.js", "icons.svg", "more.js", "strip.js", "wizard.js"];
 /// Quarter hours of a day, for the calendar's generated classes.
 const QUARTERS: usize = 96;
 

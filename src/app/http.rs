@@ -44,7 +44,7 @@ const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 pub fn router(app: App) -> Router {
     platform::assets::install(assets::ASSETS, assets::RELEASE);
     let compression = CompressionLayer::new()
-        .quality(CompressionLevel::Precise(4))
+        .quality(CompressionLevel::Precise(5))
         .compress_when(SizeAbove::new(512).and(NotForContentType::IMAGES).and(NotForContentType::const_new("text/event-stream")));
     let whole = routes::router()
         .fallback(|| async { Error::NotFound })

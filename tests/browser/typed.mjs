@@ -44,6 +44,16 @@ for (const js of [true, false]) {
   });
 }
 
+check('a new product takes no time unless somebody types one', async (open) => {
+  const page = await open('owner', { desk: true });
+  await page.goto('/catalogue/new');
+  await page.getByLabel('Name').fill('Squeegee to take home');
+  await page.locator('[name=kind][value=product]').check();
+  await Promise.all([page.waitForNavigation(), page.locator('main .bar .btn.go').click()]);
+  const made = (await data('owner', 'type=services&limit=200')).find((s) => s.name === 'Squeegee to take home');
+  assert.equal(made.duration_minutes, 0);
+});
+
 check('the running total follows a chosen service, reads amounts as the server does, and adds without floats', async (open) => {
   const contact = await customer('Total');
   const s = await service('Priced service', { price: '89.90' });

@@ -216,7 +216,7 @@ impl Form {
 
 /// `GET /catalogue/new`.
 pub async fn new(mut r: Read) -> Result<ui::Html> {
-    let form = ServiceForm { kind: "fixed".into(), duration: "60".into(), ..ServiceForm::default() };
+    let form = ServiceForm { kind: "fixed".into(), ..ServiceForm::default() };
     ui::page(&Form::new(&mut r, None, form).await?)
 }
 
