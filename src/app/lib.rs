@@ -9,3 +9,4 @@ pub mod jobs;
 pub mod registry;
 pub mod routes;
 pub mod schema;
+pub mod server;

@@ -40,8 +40,8 @@ pub fn routes() -> Vec<Route> {
         post("/i/{token}", Link, payments::web::public::pay),
         get("/i/{token}/pdf", Link, payments::web::public::pdf),
         // What Stripe tells us: the signature decides.
-        post("/api/webhooks/stripe", Public, payments::web::webhook::of_instance),
-        post("/api/webhooks/stripe/{id}", Public, payments::web::webhook::of_connection),
+        post("/api/webhooks/stripe", Public, payments::web::webhook::of_instance).accepts(payments::web::webhook::MAX_EVENT),
+        post("/api/webhooks/stripe/{id}", Public, payments::web::webhook::of_connection).accepts(payments::web::webhook::MAX_EVENT),
         // A stand-in for Stripe; nothing here unless this process is the demo.
         post("/demo/stripe/v1/customers", Public, payments::simulated::create_customer),
         post("/demo/stripe/v1/checkout/sessions", Public, payments::simulated::create_session),

@@ -16,6 +16,7 @@ mod identity;
 mod imports;
 mod invoices;
 mod isolation;
+mod limits;
 mod live;
 mod mail;
 mod messages;

@@ -21,6 +21,7 @@ pub struct Ask<'a> {
     pub next: &'a str,
     /// A serialised `NewBusiness`, created once the address is proven.
     pub sign_up: Option<Value>,
+    /// The network that limits count ([`platform::tenant::Origin::counted`]).
     pub network: &'a str,
     /// The browser's `BROWSER_COOKIE`; a value of another length is replaced by a new one.
     pub browser: Option<String>,
@@ -33,11 +34,16 @@ pub struct Asked {
 }
 
 /// Stores the request and queues the mail. Row, job and answer are the same whether or not the address is known, so no user is revealed.
-/// An error if the address is malformed, or after 5 requests of one address or 30 of one network in 15 minutes.
+/// An error if the address is malformed, after 5 requests of one address or 30 of one network in 15 minutes, and for sign-ups, which mail
+/// strangers, after 5 of one address a day or 60 of all an hour.
 pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     let email = email(ask.email)?;
     rate::limit(app, &format!("sign-in:network:{}", ask.network), 30, 900).await?;
     rate::limit(app, &format!("sign-in:email:{email}"), 5, 900).await?;
+    if ask.sign_up.is_some() {
+        rate::limit(app, &format!("sign-up:email:{email}"), 5, 86_400).await?;
+        rate::limit(app, "sign-up:all", 60, 3600).await?;
+    }
     let browser = ask.browser.filter(|b| b.len() == 43).unwrap_or_else(random_token);
     let id = SignInId::new();
     settle(async || {
