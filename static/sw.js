@@ -18,10 +18,14 @@ self.addEventListener('activate', (e) => e.waitUntil((async () => {
   await clients.claim();
 })()));
 
-// Only one member's pages are ever here.
+// Only one member's pages are ever here. What is being fetched ahead when they go is not kept any more.
+let erased = 0;
 async function erase(but) {
   const others = (await caches.keys()).filter((name) => name.startsWith('kept:') && name !== but);
-  if (others.length || !but) coming.clear();
+  if (others.length || !but) {
+    coming.clear();
+    erased += 1;
+  }
   for (const name of others.length || !but ? [...others, NEXT] : []) await caches.delete(name);
 }
 
@@ -163,12 +167,14 @@ async function takeAhead() {
   const who = answer.headers.get('x-rounds-who');
   if (!answer.ok || !who) return;
   await erase(keptOf(who));
+  const begun = erased;
   const kept = await caches.open(keptOf(who));
   const { pages } = await answer.json();
   const marks = await (await kept.match('/keep'))?.json() || {};
   for (const [url, mark] of pages) {
     if (marks[url] === mark && await kept.match(url, { ignoreVary: true })) continue;
     const got = await fetch(url, { headers: { accept: 'text/html' } });
+    if (erased !== begun) return;
     if (got.redirected || !got.ok) continue;
     await keep(url, got, who);
     marks[url] = mark;

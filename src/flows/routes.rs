@@ -47,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         post("/u/{token}", Link, delivery::web::unsubscribe::unsubscribe),
         get("/demo/mail", Member(Any), delivery::web::outbox::index),
         get("/demo/mail/{name}", Member(Any), delivery::web::outbox::show),
+        get("/demo/mail/{name}/html", Member(Any), delivery::web::outbox::html),
         // Imports.
         get("/imports", Member(ManageSettings), imports::web::index),
         post("/imports", Member(ManageSettings), imports::web::upload).accepts(imports::web::MAX_UPLOAD),

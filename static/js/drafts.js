@@ -31,7 +31,7 @@ function save({ target }) {
   const values = fieldsOf(form).filter(isChanged).map((f) => [f.name, 'redact' in f.dataset ? redact(f.value) : f.value, isChoice(f) ? f.checked : null]);
   const { _key: key, _version: version } = form.elements;
   try {
-    localStorage.setItem(keyOf(form), JSON.stringify({ key: key?.value, version: version?.value, rows: $$('[data-line]', form).map(nameOf), values, at: Date.now() }));
+    localStorage.setItem(keyOf(form), JSON.stringify({ key: key?.value, version: version?.value, rows: $$('[data-line]', form).map(nameOf), values, saved: Date.now() }));
   } catch {
     say('This phone has no room left to keep what you type. Send it soon.');
   }
@@ -48,14 +48,15 @@ const read = (name) => {
 // What has arrived has done its service; what nobody came back to in a month is not waited for.
 function clear() {
   for (const name of Object.keys(localStorage).filter((k) => k.startsWith(mine))) {
-    const { key, at } = read(name);
-    if (at && (key === sessionStorage.arrived || Date.now() - at > month)) localStorage.removeItem(name);
+    const { key, saved } = read(name);
+    // The close-out's own draft says nothing of this.
+    if (saved && (key === sessionStorage.arrived || Date.now() - saved > month)) localStorage.removeItem(name);
   }
 }
 
 function restore(form) {
-  const { values = [], rows = [], version, at } = read(keyOf(form));
-  if (!at || !values.length) return;
+  const { values = [], rows = [], version } = read(keyOf(form));
+  if (!values.length) return;
   const lines = $('[data-lines]', form);
   const has = (name) => $$('[data-line]', lines).some((row) => nameOf(row) === name);
   for (const name of lines ? rows : []) for (let more = 100; more && !has(name); more -= 1) $('[data-add]', lines).click();

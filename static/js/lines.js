@@ -20,8 +20,8 @@ function sum(list) {
   for (const row of $$('[data-line]', list)) {
     if ($('[data-drop]', row)?.checked) continue;
     // An empty price follows the chosen service, and stays the catalogue's until a person types one.
-    const price = $('input[data-price]', row);
-    const own = $(':checked[data-price]', row)?.dataset.price;
+    const price = $('[data-price]', row);
+    const own = $(':checked[data-usual]', row)?.dataset.usual;
     if (own) price.placeholder = own;
     const units = lineTotal(read($('[data-qty]', row), [1n, 0]), read(price, [0n, 0]), n);
     const amount = $('[data-amount]', row);

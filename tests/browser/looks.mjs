@@ -1,7 +1,7 @@
 // What people look at first: the calendar, the day, small screens, paper.
 import assert from 'node:assert/strict';
 
-import { act, check, data } from './support.mjs';
+import { act, check, data, fetchAs, mail } from './support.mjs';
 
 const day = (far) => new Date(Date.now() + far * 86_400_000).toISOString().slice(0, 10);
 /** A Tuesday about `weeks` from now. */
@@ -169,4 +169,17 @@ check('the running clock does not fill the steps of the close-out', async (open)
   const page = await open('owner');
   await page.goto(`${v.path}/closeout`);
   assert.equal(await page.locator('.now.big').count(), 0);
+});
+
+check('a mail of the demo can be seen as its customer sees it', async (open) => {
+  const [first] = await technicians();
+  const contact = await act('owner', 'contact.create', { first_name: 'Hattie', last_name: 'Markup', emails: [{ address: 'hattie@example.net' }] });
+  const v = await visit('Markup', tuesday(65), '15:00', [first.id], { contact_id: contact.id, ask_customer: true });
+  const { path } = await mail('hattie@example.net', 'confirm');
+  const page = await open('owner');
+  await page.goto(path);
+  const [shown] = await Promise.all([page.context().waitForEvent('page'), page.getByRole('link', { name: 'Show it as the customer sees it' }).click()]);
+  await shown.getByRole('link').first().waitFor();
+  assert.match((await fetchAs('owner', `${path}/html`)).headers['content-security-policy'], /^sandbox .*default-src 'none'/);
+  assert.ok(v.id);
 });
