@@ -50,7 +50,7 @@ function clear() {
   for (const name of Object.keys(localStorage).filter((k) => k.startsWith(mine))) {
     const { key, saved } = read(name);
     // The close-out's own draft says nothing of this.
-    if (saved && (key === sessionStorage.arrived || Date.now() - saved > month)) localStorage.removeItem(name);
+    if (saved && ((key && key === sessionStorage.arrived) || Date.now() - saved > month)) localStorage.removeItem(name);
   }
 }
 
