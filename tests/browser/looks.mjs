@@ -64,7 +64,7 @@ check('a click in free time books from where one clicked', async (open) => {
     await page.goto(`/calendar?view=day&date=${tuesday(62)}&technician=${first.id}`);
     const free = page.locator('.gap').first();
     const begins = new URL(await free.getAttribute('href'), 'http://x').searchParams.get('time');
-    await page.waitForLoadState('networkidle');
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some((r) => /desk-/.test(r.name) && r.responseEnd));
     await Promise.all([page.waitForURL(/\/tickets\/new/), free.click({ position: { x: 20, y: 5 * 16 + 6 } })]);
     const [hours, minutes] = begins.split(':').map(Number);
     const wanted = hours * 60 + minutes + 75;
