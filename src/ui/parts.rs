@@ -141,7 +141,7 @@ pub fn steps(at: impl super::format::Given<usize>, of: impl super::format::Given
 #[derive(Debug, Clone, Copy)]
 pub struct Icon<T>(T);
 
-impl<T> HtmlSafe for Icon<T> {}
+impl<T: AsRef<str>> HtmlSafe for Icon<T> {}
 
 impl<T: AsRef<str>> fmt::Display for Icon<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
