@@ -18,10 +18,14 @@ self.addEventListener('activate', (e) => e.waitUntil((async () => {
   await clients.claim();
 })()));
 
-// Only one member's pages are ever here.
+// Only one member's pages are ever here. What is being fetched ahead when they go is not kept any more.
+let erased = 0;
 async function erase(but) {
   const others = (await caches.keys()).filter((name) => name.startsWith('kept:') && name !== but);
-  if (others.length || !but) coming.clear();
+  if (others.length || !but) {
+    coming.clear();
+    erased += 1;
+  }
   for (const name of others.length || !but ? [...others, NEXT] : []) await caches.delete(name);
 }
 
@@ -76,9 +80,14 @@ async function once(url) {
   return Date.now() - found.headers.get('x-next-at') < 10e3 ? found : undefined;
 }
 
-async function forOnce(url, answer) {
-  // Something was written: a page held from before it is old.
+// Something is written: a page held from before it is old.
+async function dropHeld() {
   coming.clear();
+  await caches.delete(NEXT);
+}
+
+async function forOnce(url, answer) {
+  await dropHeld();
   const headers = plain(answer.headers);
   headers.set('x-next-at', Date.now());
   await (await caches.open(NEXT)).put(plainUrl(url), new Response(await answer.blob(), { status: answer.status, headers }));
@@ -140,28 +149,39 @@ self.addEventListener('fetch', (e) => {
   if (request.mode === 'navigate' && request.method === 'POST' && /^\/businesses(\/|$)/.test(url.pathname)) {
     return e.respondWith(fetch(request).then(async (answer) => (await erase(), answer)));
   }
-  if (request.method !== 'GET' || passed.test(url.pathname)) return;
+  if (request.method !== 'GET') return e.waitUntil(dropHeld());
+  if (passed.test(url.pathname)) return;
   if (url.pathname.startsWith('/assets/')) return e.respondWith(file(request));
   if (request.mode === 'navigate') e.respondWith(page(e));
 });
 
-// Today and tomorrow, fetched ahead: only what changed since, one after the other.
-async function ahead() {
+// Today and tomorrow, fetched ahead: only what changed since, one after the other; looked for again after ten minutes.
+let taking;
+const ahead = () => taking ||= takeAhead().catch(() => {}).finally(() => { taking = null; });
+
+async function takeAhead() {
+  const here = await whoIsHere();
+  const last = here && await (await caches.open(keptOf(here))).match('/keep');
+  if (Date.now() - last?.headers.get('x-kept-at') < 6e5) return;
   const answer = await fetch('/keep', { headers: { accept: 'application/json' } });
   const who = answer.headers.get('x-rounds-who');
   if (!answer.ok || !who) return;
   await erase(keptOf(who));
+  const begun = erased;
   const kept = await caches.open(keptOf(who));
   const { pages } = await answer.json();
   const marks = await (await kept.match('/keep'))?.json() || {};
   for (const [url, mark] of pages) {
     if (marks[url] === mark && await kept.match(url, { ignoreVary: true })) continue;
     const got = await fetch(url, { headers: { accept: 'text/html' } });
+    if (erased !== begun) return;
     if (got.redirected || !got.ok) continue;
     await keep(url, got, who);
     marks[url] = mark;
     await kept.put('/keep', Response.json(marks));
   }
+  // Only now is it known that all of it is here.
+  await kept.put('/keep', Response.json(marks, { headers: { 'x-kept-at': Date.now() } }));
   // Files of pages that are gone go with them.
   const files = await caches.open(FILES);
   const all = await files.keys();
@@ -185,6 +205,9 @@ function flush() {
   });
 }
 
+// Until when a page waits for an entry's answer, to show it.
+const awaited = {};
+
 // Sends one entry, only under the member who made it: 'sent', 'refused', or nothing where it has to wait.
 async function send(entry) {
   await tell({ sending: entry.n });
@@ -200,7 +223,7 @@ async function send(entry) {
       signal: AbortSignal.timeout(30e3),
     });
     // Only our own server knows the key: anything else is somebody's page in between.
-    if (answer.headers.get('x-rounds-key') !== entry.key || answer.status >= 500 || answer.status === 429) throw new Error('no answer');
+    if (answer.headers.get('x-rounds-key') !== entry.key || /429|503/.test(answer.status)) throw new Error('no answer');
   } catch {
     return void await tell({ waiting: entry.n });
   }
@@ -208,17 +231,24 @@ async function send(entry) {
   if (answer.status === 401 || (here && here !== entry.who)) {
     return void await tell({ signIn: entry.n });
   }
+  const tries = (entry.tries || 0) + 1;
+  if (answer.status >= 500 && tries < 5) {
+    await putEntry({ ...entry, tries });
+    return void await tell({ waiting: entry.n, failed: true });
+  }
+  // What the server could not digest five times is the person's to decide, and lets the next ones go on.
   if (answer.status >= 400) {
     const html = await answer.text();
     const reason = html.match(/data-reason[^>]*>(.*?)<\/(p|div|li|ul|h1)>/s)?.[1].replace(/<[^>]*>/g, ' ').trim();
-    await putEntry({ ...entry, state: 'refused', reason, refused: html });
-    await tell({ refused: entry.n });
+    await putEntry({ ...entry, tries: 0, state: 'refused', reason, refused: html });
+    await tell({ refused: entry.n, label: entry.label });
     return 'refused';
   }
   const at = answer.headers.get('content-location');
+  await dropHeld();
   if (at && answer.status === 200) {
     await keep(at, answer.clone());
-    await forOnce(at, answer);
+    if (Date.now() < awaited[entry.n]) await forOnce(at, answer);
   }
   // A close-out that was sent ahead waits for its review, as a prompt.
   if (entry.step) await putEntry({ ...entry, state: 'ready' });
@@ -233,9 +263,10 @@ self.addEventListener('sync', (e) => e.tag === 'queue' && e.waitUntil(flush().th
 
 self.addEventListener('message', (e) => {
   const { data } = e;
+  if (data.awaits) awaited[data.awaits] = data.until;
   if (data.flush) e.waitUntil(flush());
   if (data.hold) e.waitUntil(hold(plainUrl(data.hold)));
-  if (data.ahead) e.waitUntil(ahead().catch(() => {}));
+  if (data.ahead) e.waitUntil(ahead());
   // The page that a form's answer brought: shown once, at its own address.
   if (data.next) e.waitUntil(forOnce(data.next, new Response(data.html, { status: data.status, headers: data.headers })).then(() => e.ports[0].postMessage(1)));
 });

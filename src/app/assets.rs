@@ -39,6 +39,11 @@ mod tests {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let icons = std::str::from_utf8(ASSETS.iter().find(|a| a.name == "icons.svg").unwrap().body).unwrap();
+                for used in text.split("icon(\"").skip(1) {
+                    let name = used.split('"').next().unwrap();
+                    assert!(icons.contains(&format!("id=\"{name}\"")), "icon {name} in {}", path.display());
+                }
                 for used in text.split("assets::url(\"").skip(1) {
                     let name = used.split('"').next().unwrap();
                     assert!(ASSETS.iter().any(|a| a.name == name), "{name} in {}", path.display());

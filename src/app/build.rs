@@ -31,15 +31,16 @@ const PUBLIC_CSS: &[&str] = &["tokens", "public"];
 /// Every page's script: these first, the others follow by name.
 const FIRST_JS: &[&str] = &["dom", "redact", "store"];
 /// What only some pages need comes as a script of its own beside `app.js`, which it may import from: the close-out; forms and lists;
-/// what a keyboard or a mouse can do; the strip of what waits to be sent.
+/// what a keyboard or a mouse can do; drafts of longer forms; what waits to be sent and the strip that shows it.
 const OWN_JS: &[(&str, &[&str])] = &[
-    ("wizard.js", &["lines", "wizard"]),
-    ("more.js", &["extras", "lines", "live", "pick"]),
+    ("wizard.js", &["money", "lines", "wizard"]),
+    ("more.js", &["extras", "money", "lines", "live", "pick"]),
     ("desk.js", &["drag", "keys"]),
-    ("strip.js", &["strip"]),
+    ("drafts.js", &["drafts"]),
+    ("strip.js", &["enqueue", "strip"]),
 ];
 /// What the service worker fetches when it is installed.
-const INSTALLED: &[&str] = &["app.css", "app.js", "more.js", "strip.js", "wizard.js"];
+const INSTALLED: &[&str] = &["app.css", "app.js", "drafts.js", "icons.svg", "more.js", "strip.js", "wizard.js"];
 /// Quarter hours of a day, for the calendar's generated classes.
 const QUARTERS: usize = 96;
 
@@ -207,7 +208,12 @@ fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let all_exported: Vec<String> = files(dir).iter().flat_map(|p| exported(p)).collect();
     let unique: BTreeSet<&String> = all_exported.iter().collect();
     assert_eq!(unique.len(), all_exported.len(), "two scripts export the same name: {all_exported:?}");
-    let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| parts.iter().flat_map(|p| imported(p))).collect();
+    // From `app.js`: what a script does not bring itself.
+    let needed = |parts: &[PathBuf]| -> BTreeSet<String> {
+        let given: Vec<String> = parts.iter().flat_map(|p| exported(p)).collect();
+        parts.iter().flat_map(|p| imported(p)).filter(|name| !given.contains(name)).collect()
+    };
+    let wanted: BTreeSet<String> = own.iter().flat_map(|(_, parts)| needed(parts)).collect();
     // Without names nothing is imported or exported.
     let list = |word: &str, names: &BTreeSet<String>, from: &str| {
         if names.is_empty() { String::new() } else { format!("{word}{{{}}}{from};\n", names.iter().cloned().collect::<Vec<_>>().join(",")) }
@@ -216,9 +222,8 @@ fn scripts(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let from = address("app.js", &app);
     let mut all = vec![("app.js".to_owned(), app)];
     for (name, parts) in own {
-        let wanted = parts.iter().flat_map(|p| imported(p)).collect();
         let given = parts.iter().flat_map(|p| exported(p)).collect();
-        let body = list("import", &wanted, &format!("from{from:?}")) + &joined(&parts) + &list("export", &given, "");
+        let body = list("import", &needed(&parts), &format!("from{from:?}")) + &joined(&parts) + &list("export", &given, "");
         all.push((name.to_owned(), body.into_bytes()));
     }
     all

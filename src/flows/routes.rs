@@ -47,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         post("/u/{token}", Link, delivery::web::unsubscribe::unsubscribe),
         get("/demo/mail", Member(Any), delivery::web::outbox::index),
         get("/demo/mail/{name}", Member(Any), delivery::web::outbox::show),
+        get("/demo/mail/{name}/html", Member(Any), delivery::web::outbox::html),
         // Exports and imports.
         get("/settings/export", Member(ManageSettings), exports::web::index),
         post("/settings/export", Member(ManageSettings), exports::web::create),

@@ -25,17 +25,25 @@ pub struct Choice {
     pub hint: String,
     /// Shown but disabled; the hint says why.
     pub is_off: bool,
+    /// What a service costs, for the running total of the lines; empty without a price.
+    pub price: String,
 }
 
 impl Choice {
     pub fn new(value: impl Display, label: impl Display) -> Self {
-        Self { value: value.to_string(), label: label.to_string(), hint: String::new(), is_off: false }
+        Self { value: value.to_string(), label: label.to_string(), hint: String::new(), is_off: false, price: String::new() }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Display) -> Self {
         self.hint = hint.to_string();
         self
+    }
+
+    /// Sets the price that an empty price field stands for while this is chosen; see `Currency::plain`.
+    #[must_use]
+    pub fn price(self, price: Option<String>) -> Self {
+        Self { price: price.unwrap_or_default(), ..self }
     }
 
     /// Disables the choice; `why` becomes its hint.

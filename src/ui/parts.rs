@@ -4,7 +4,10 @@ use std::fmt;
 
 use askama::{Template, filters::HtmlSafe};
 
-use platform::error::{FieldError, FieldErrors};
+use platform::{
+    assets,
+    error::{FieldError, FieldErrors},
+};
 
 /// The look of a state: each tone has a colour and a shape; the pill's word names the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,41 +139,19 @@ pub fn steps(at: impl super::format::Given<usize>, of: impl super::format::Given
 
 /// A line drawing. It is decorative: the label beside it carries the meaning.
 #[derive(Debug, Clone, Copy)]
-pub struct Icon(&'static str);
+pub struct Icon<T>(T);
 
-impl HtmlSafe for Icon {}
+impl<T: AsRef<str>> HtmlSafe for Icon<T> {}
 
-impl fmt::Display for Icon {
+impl<T: AsRef<str>> fmt::Display for Icon<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, r#"<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>"#, self.0)
+        write!(f, r##"<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>"##, assets::url("icons.svg"), self.0.as_ref())
     }
 }
 
-/// Returns the icon `name`: today, calendar, plus, customers, more, search, invoices, messages, catalogue, settings, pin, phone, mail,
-/// clock, check, print, share. Any other name is the warning sign.
-pub fn icon(name: impl AsRef<str>) -> Icon {
-    Icon(match name.as_ref() {
-        "today" => "M4 10.5 12 4l8 6.5V20h-5.5v-5.5h-5V20H4z",
-        "calendar" => "M4 6h16v14H4zM4 10.5h16M8.5 3.5V7M15.5 3.5V7",
-        "plus" => "M12 5v14M5 12h14",
-        "customers" => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5a7.5 7.5 0 0 1 15 0",
-        "more" => "M5.5 12h.01M12 12h.01M18.5 12h.01",
-        "search" => "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16.2 16.2 20.5 20.5",
-        "invoices" => "M6 3.5h12v17l-3-2-3 2-3-2-3 2zM9.5 8.5h5M9.5 12.5h5",
-        "messages" => "M4 5h16v11.5h-9L6.5 20v-3.5H4z",
-        "catalogue" => "M4 6h3M4 12h3M4 18h3M10 6h10M10 12h10M10 18h10",
-        "settings" => {
-            "M4 8h9M17 8h3M4 16h3M11 16h9M15 10.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM9 18.500a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z"
-        }
-        "pin" => "M12 21s7-6.2 7-11.500a7 7 0 0 0-14 0C5 14.8 12 21 12 21zM12 12a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z",
-        "phone" => "M6.5 4h3l1.5 4-2 1.500a11 11 0 0 0 5.5 5.500l1.5-2 4 1.500v3a2 2 0 0 1-2 2A15.5 15.5 0 0 1 4.5 6a2 2 0 0 1 2-2z",
-        "mail" => "M4 6h16v12H4zM4 7l8 6 8-6",
-        "clock" => "M12 20.500a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM12 7.500V12l3 2",
-        "check" => "M5 12.5 10 17.5 19.5 7",
-        "print" => "M7 9V4h10v5M7 17H4V9h16v8h-3M7 14h10v6H7z",
-        "share" => "M12 15V4M8 7.5 12 3.500l4 4M6 12v8h12v-8",
-        _ => "M12 4 21 20H3zM12 10v4.500M12 17.400h.01",
-    })
+/// Returns the icon `name`, a symbol of `static/icons/icons.svg`: the phone keeps that file, so that no page carries the drawings.
+pub fn icon<T: AsRef<str>>(name: T) -> Icon<T> {
+    Icon(name)
 }
 
 #[cfg(test)]

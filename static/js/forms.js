@@ -1,7 +1,7 @@
 // A form says that it is sending, is sent once, and keeps its key for a repeated try. Where a service worker stands behind the page,
 // the answer comes with the next page in one round trip, and a lost link leaves the page, and what was typed, as they are.
 import { $, $$, on, say, freshKey } from './dom.js';
-import { mended, queued } from './queue.js';
+import { mended, strip } from './queue.js';
 
 const here = () => location.pathname + location.search;
 
@@ -53,8 +53,8 @@ async function send(form, body, submitter) {
     // A page that says no without the form would take what was typed with it: its words come here instead.
     if (!answer.ok && !html.includes('<body class="app"')) {
       rest(form);
-      // 503: it may be saved; the form keeps its key.
-      return say(`${answer.status === 401 ? 'You are signed out; sign in again in another tab.' : reason(html)} ${answer.status === 503 ? 'Send it again, it counts once:' : 'This was not saved;'} what you typed is still here.`);
+      // 500 and above: it may be saved; the form keeps its key.
+      return say(`${answer.status === 401 ? 'You are signed out; sign in again in another tab.' : reason(html)} ${answer.status > 499 ? 'Send it again, it counts once:' : 'This was not saved;'} what you typed is still here.`);
     }
     if (answer.ok) {
       sessionStorage.arrived = key;
@@ -84,7 +84,7 @@ on('submit', async (e) => {
   }
   e.preventDefault();
   const body = new URLSearchParams(new FormData(form, submitter));
-  if (!('queue' in form.dataset && await queued(form, body))) await send(form, body, submitter);
+  if (!('queue' in form.dataset && await strip().then((s) => s.queued(form, body), () => false))) await send(form, body, submitter);
 });
 
 addEventListener('pageshow', () => {

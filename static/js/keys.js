@@ -3,6 +3,13 @@ import { $, $$, on } from './dom.js';
 
 const places = { t: ['/', 'Today'], c: ['/calendar', 'Calendar'], k: ['/contacts', 'Customers'], i: ['/invoices', 'Invoices'], m: ['/messages', 'Messages'], s: ['/settings', 'Settings'] };
 let going = false;
+// On the way to another page: what is typed now is not meant for this one.
+let leaving = false;
+const leave = (href) => {
+  leaving = true;
+  location.href = href;
+};
+addEventListener('pageshow', () => { leaving = false; });
 
 function find() {
   const bar = $('#find');
@@ -10,7 +17,7 @@ function find() {
   const here = $('main [type=search]');
   if (here) return here.select();
   const link = $('[data-find]');
-  if (link) location.href = link.href;
+  if (link) leave(link.href);
 }
 
 function help() {
@@ -43,20 +50,33 @@ on('keydown', (e) => {
       $('summary', menu).focus();
     }
   }
-  if (typing || e.ctrlKey || e.metaKey || e.altKey || $('dialog[open]')) return;
+  if (typing || e.ctrlKey || e.metaKey || e.altKey || $('dialog[open]') || leaving) return;
+  if (shortcut(e.key)) e.preventDefault();
+});
+
+// A key pressed before this script was here: a letter for the field that an earlier one opened, or a shortcut.
+export function press(key) {
+  const field = document.activeElement;
+  if (leaving) return;
+  if (!field.matches('input')) return void shortcut(key);
+  field.setRangeText(key, field.selectionStart, field.selectionEnd, 'end');
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+function shortcut(key) {
   const rows = $$('main .name');
   const row = rows.indexOf(document.activeElement);
   if (going) {
     going = false;
-    if (places[e.key]) location.href = places[e.key][0];
-  } else if (e.key === 'g') {
+    if (places[key]) leave(places[key][0]);
+  } else if (key === 'g') {
     going = true;
     setTimeout(() => { going = false; }, 1500);
-  } else if (e.key === '/') {
-    e.preventDefault();
+  } else if (key === '/') {
     find();
-  } else if (e.key === '?') help();
-  else if (e.key === 'n' && $('.desk')) location.href = $('.desk').href;
-  else if (e.key === 'j') rows[Math.min(row + 1, rows.length - 1)]?.focus();
-  else if (e.key === 'k') rows[Math.max(row - 1, 0)]?.focus();
-});
+    return true;
+  } else if (key === '?') help();
+  else if (key === 'n' && $('.desk')) leave($('.desk').href);
+  else if (key === 'j') rows[Math.min(row + 1, rows.length - 1)]?.focus();
+  else if (key === 'k') rows[Math.max(row - 1, 0)]?.focus();
+}

@@ -1,21 +1,34 @@
 // Rows of a ticket or an invoice: add, remove, and the running total.
 import { $, $$, on } from './dom.js';
+import { lineTotal, readAmount } from './money.js';
 
-const amountOf = (input) => Number((input?.value || '').replace(/[^0-9.-]/g, '')) || 0;
+// What is left empty is what its placeholder says: the service's own price, one piece.
+const read = (input, otherwise) => readAmount(input?.value || input?.placeholder || '') || otherwise;
 
 function sum(list) {
   const total = $('[data-total]', list) || $('[data-total]', list.closest('form'));
-  const show = (n) => (total?.dataset.symbol || '') + n.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  let all = 0;
+  if (!total) return;
+  // `CHF 0.00`: the currency's sign and how many digits come behind the point.
+  const [, symbol, digits] = /^(\D*)0\.?(\d*)$/.exec(total.dataset.zero);
+  const n = digits.length;
+  const show = (units) => {
+    const text = String(units < 0n ? -units : units).padStart(n + 1, '0');
+    const whole = text.slice(0, text.length - n).replace(/\B(?=(\d{3})+$)/g, ',');
+    return (units < 0n ? '-' : '') + symbol + whole + (n ? `.${text.slice(-n)}` : '');
+  };
+  let all = 0n;
   for (const row of $$('[data-line]', list)) {
     if ($('[data-drop]', row)?.checked) continue;
-    const quantity = $('[data-qty]', row);
-    const cents = Math.round((quantity ? amountOf(quantity) : 1) * amountOf($('[data-price]', row)) * 100);
+    // An empty price follows the chosen service, and stays the catalogue's until a person types one.
+    const price = $('[data-price]', row);
+    const own = $(':checked[data-usual]', row)?.dataset.usual;
+    if (own) price.placeholder = own;
+    const units = lineTotal(read($('[data-qty]', row), [1n, 0]), read(price, [0n, 0]), n);
     const amount = $('[data-amount]', row);
-    if (amount) amount.textContent = show(cents / 100);
-    all += cents;
+    if (amount) amount.textContent = show(units);
+    all += units;
   }
-  if (total) total.textContent = show(all / 100);
+  total.textContent = show(all);
 }
 
 for (const list of $$('[data-lines]')) {
@@ -44,13 +57,6 @@ for (const list of $$('[data-lines]')) {
     list.dispatchEvent(new Event('input', { bubbles: true }));
   });
   list.addEventListener('input', () => sum(list));
-  // Choosing a service fills in what is still empty: `data-price` and `data-name` on the option.
-  list.addEventListener('change', (e) => {
-    const option = e.target.selectedOptions?.[0];
-    const price = $('[data-price]', e.target.closest('[data-line]') || list);
-    if (option?.dataset.price && price && !price.value) price.value = option.dataset.price;
-    sum(list);
-  });
   sum(list);
 }
 on('reset', (e) => setTimeout(() => $$('[data-lines]', e.target).forEach(sum)));

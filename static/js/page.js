@@ -12,9 +12,17 @@ if ($('[data-clock]')) {
   setInterval(tick, 15000);
 }
 
-if (matchMedia('(pointer:fine)').matches) {
+if (matchMedia('(pointer:fine)').matches || $('.cal')) {
   const { desk } = $('script[data-desk]')?.dataset || {};
-  if (desk) import(desk);
+  // Keys pressed before its script is here wait for it.
+  const early = [];
+  const wait = (e) => {
+    if (!/^\S$/.test(e.key) || e.ctrlKey || e.metaKey || e.altKey || e.target.matches('input,textarea,select')) return;
+    e.preventDefault();
+    early.push(e.key);
+  };
+  on('keydown', wait);
+  if (desk) import(desk).then(({ press }) => early.forEach(press)).finally(() => document.removeEventListener('keydown', wait));
 }
 
 const link = navigator.connection;

@@ -57,12 +57,11 @@ function redactField({ target: field, type }) {
   // While typing, a number that is still growing is left alone until the caret moves on.
   if (clean === field.value || type == 'input' && /[0-9]$/.test(field.value.slice(0, field.selectionEnd))) return
   field.value = clean
-  let note = field.nextElementSibling
-  if (!note?.matches('.redact-note')) {
-    note = Object.assign(document.createElement('p'), { className: 'redact-note' })
-    note.setAttribute('role', 'status')
-    field.after(note)
-  }
+  // Over the page, not in it: nothing moves under a finger that is on its way to a button.
+  const note = Object.assign(document.createElement('p'), { className: 'redact-note' })
+  note.setAttribute('role', 'status')
+  field.after(note)
+  setTimeout(() => note.remove(), 8e3)
   note.textContent = 'A card or social security number was taken out.'
 }
 

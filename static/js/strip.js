@@ -1,8 +1,8 @@
 // The strip that shows what waits to be sent, what was not taken and why, and how old a kept page is.
-import { $ } from './dom.js';
-import { putEntry, dropEntry } from './store.js';
+import { $, $$ } from './dom.js';
+import { entries, putEntry, dropEntry } from './store.js';
 import { show } from './forms.js';
-import { render } from './queue.js';
+import { render, ring, states } from './queue.js';
 
 const words = { waiting: 'Waiting for the link', sending: 'Sending…', signIn: 'Sign in again to send it' };
 const clockTime = (at) => new Date(at).toTimeString().slice(0, 5).replace(/^0/, '');
@@ -15,13 +15,16 @@ function plainText(html) {
   return box.value;
 }
 
+// What a person wrote in an entry, without what the form added.
+const typed = (entry) => [...new URLSearchParams(entry.body)].filter(([name, value]) => value && !/^_|_id$|_at$|_seen$|^planned$|version$/.test(name)).map(([, value]) => value).join('\n');
+
 // The server's own answer to a refused entry, with what was typed and what stands against it.
 function look(entry) {
   sessionStorage.mends = `${entry.n} ${entry.url}`;
   return show(entry.from, entry.refused, 409, [['content-type', 'text/html; charset=utf-8']]);
 }
 
-function row(list, states, ring, entry) {
+function row(list, entry) {
   const li = add(list, 'li', '');
   add(li, 'b', entry.label);
   li.append(` ${entry.title}, ${clockTime(entry.at)} `);
@@ -31,7 +34,9 @@ function row(list, states, ring, entry) {
   } else if (entry.state === 'refused') {
     li.className = 'note bad';
     add(li, 'p', `Not taken: ${plainText(entry.reason) || 'it needs another look'}`);
-    button('Look at it', () => look(entry));
+    // An error's page has no form that shows what was typed.
+    if (entry.refused?.includes('<body class="app"')) button('Look at it', () => look(entry));
+    else add(li, 'p', typed(entry));
     button('Send it anyway', async () => {
       const body = new URLSearchParams(entry.body);
       for (const seen of ['planned', 'draft_version', 'lines_seen', '_version']) body.delete(seen);
@@ -48,11 +53,27 @@ function row(list, states, ring, entry) {
   } else {
     const state = states[entry.n] || 'waiting';
     if (state === 'signIn') add(li, 'a', words[state], { href: `/sign-in?next=${encodeURIComponent(location.pathname)}` });
-    else add(li, 'span', words[state], { className: 'dim' });
+    else add(li, 'span', state === 'waiting' && entry.tries ? 'Not taken yet. It is sent again.' : words[state], { className: 'dim' });
   }
 }
 
-export function draw(box, mine, others, states, ring) {
+// A clock-in that waits offers the clock-out, and the other way round.
+function clocks(mine) {
+  for (const bar of $$('[data-clocks]')) {
+    const last = mine.filter((e) => e.state === 'waiting' && e.about === bar.dataset.clocks && /clock-(in|out)$/.test(e.url)).pop();
+    if (last) for (const form of $$('form[data-timed]', bar)) form.hidden = form.action === last.url;
+  }
+}
+
+// Whether the person, told what is unsent, signs out all the same; it stays on the phone.
+export async function mayLeave() {
+  const { who } = document.body.dataset;
+  const left = (await entries().catch(() => [])).filter((x) => x.who === who).length + Object.keys(localStorage).filter((k) => k.startsWith(`draft:${who}:`)).length;
+  return !left || confirm(`${left === 1 ? 'One entry is' : `${left} entries are`} not sent yet. They stay on this phone and go when you sign in again. Sign out?`);
+}
+
+export function draw(box, mine, others) {
+  clocks(mine);
   const kept = $('meta[name=kept]')?.content;
   box.replaceChildren();
   if (kept) {
@@ -62,7 +83,7 @@ export function draw(box, mine, others, states, ring) {
   }
   if (mine.length) {
     const list = add(box, 'ul', '', { className: 'queue' });
-    for (const entry of mine) row(list, states, ring, entry);
+    for (const entry of mine) row(list, entry);
   }
   if (others) add(box, 'p', document.body.dataset.who ? 'Entries of another sign-in wait on this phone. They go when that person signs in.' : 'What was entered waits on this phone for the link.', { className: 'dim' });
   box.hidden = !box.children.length;

@@ -2,6 +2,7 @@
 // until the ticket is complete; the notes go ahead while the person goes on. What nobody touched is not kept: it comes
 // with the page, as the ticket and the clock then are.
 import { $, $$, freshKey, say } from './dom.js';
+import { redact } from './redact.js';
 import { entries } from './store.js';
 
 const wizard = $('form[data-wizard]');
@@ -54,7 +55,7 @@ function startWizard(form) {
       if (refused || /^_|^attributes|^lines\[\d+\]/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
     }
     // A choice is kept whole: with what it was before.
-    const values = fields().filter((f) => touched.has(named(f))).map((f) => [named(f), f.value, /checkbox|radio/.test(f.type) ? f.checked : null]);
+    const values = fields().filter((f) => touched.has(named(f))).map((f) => [named(f), redact(f.value), /checkbox|radio/.test(f.type) ? f.checked : null]);
     try {
       localStorage.setItem(key, JSON.stringify({ values, added: added().length, seen: seen.value, reached, at }));
     } catch {

@@ -6,4 +6,7 @@ import './imports.mjs';
 import './offline.mjs';
 import './pages.mjs';
 import './live.mjs';
+import './queue.mjs';
+import './typed.mjs';
+import './looks.mjs';
 import './engines.mjs';

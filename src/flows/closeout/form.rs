@@ -170,7 +170,7 @@ pub fn line_rows(form: &Form, services: &[Service]) -> Vec<Row> {
 
 fn line(form: &mut Form, row: &Row, services: &[Service]) -> DraftLine {
     let (service, description) = (service(form, row, services), description(form, row, services));
-    let quantity = form.read(&row.at("quantity"), |typed| typed.replace(',', ".").parse::<Decimal>().map_err(|_| "How many? A number."));
+    let quantity = form.read(&row.at("quantity"), |typed| parse_amount(typed).map_err(|_| "How many? A number."));
     let id = form.parsed(&row.at("id"));
     let unit_price = match form.get(&row.at("unit_price")) {
         "" => service.and_then(|s| s.price).filter(|_| id.is_none()),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
+use rust_decimal::Decimal;
 
 use super::{
     Draft, Next, Origin, Step,
@@ -115,6 +116,8 @@ struct Wizard {
     next_choices: [ui::Choice; 3],
     technicians: Vec<Technician>,
     symbol: String,
+    /// Nothing, in the business's currency: the running total's format.
+    zero: String,
     review: Review,
 }
 
@@ -229,7 +232,7 @@ pub(super) fn review(draft: &Draft, form: &Form, ticket: &Ticket, model_state: &
         .lines
         .iter()
         .map(|l| ReviewLine {
-            label: if l.quantity == rust_decimal::Decimal::ONE {
+            label: if l.quantity == Decimal::ONE {
                 l.description.clone()
             } else {
                 format!("{} · {} ×", l.description, l.quantity.normalize())
@@ -282,8 +285,10 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, step: Step, draft: &Draft
             name: t.name,
         })
         .collect();
+    let currency = tickets::currency(&who);
     let mut service_choices = vec![ui::Choice::new("", "Nothing more")];
-    service_choices.extend(services.iter().map(|s| ui::Choice::new(s.id, &s.name)));
+    let priced = |price: Option<Decimal>| price.filter(|_| who.sees_prices()).map(|p| currency.plain(p));
+    service_choices.extend(services.iter().map(|s| ui::Choice::new(s.id, &s.name).price(priced(s.price))));
     let other = live.as_ref().filter(|l| Some(l.member_id) != who.member).map(|l| {
         format!("{} began this close-out {}. You go on from there.", l.member_name, ui::format::relative(l.created_at, who.now, who.zone))
     });
@@ -297,7 +302,6 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, step: Step, draft: &Draft
         form.set("lines_seen", &fresh.lines_seen);
     }
     let theirs = theirs(&against, live, &fresh, |d| review(d, &form, &ticket, "none", r));
-    let currency = tickets::currency(&who);
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
         Some(why) => later.off(why),
@@ -320,6 +324,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, step: Step, draft: &Draft
         free: against.free(ticket.zone()),
         is_refused: form.is_refused() && form.errors.of("reason").is_none(),
         symbol: currency.symbol().to_owned(),
+        zero: currency.format(Decimal::ZERO),
         ticket,
         other,
         theirs,

@@ -61,7 +61,7 @@ struct Money {
 pub async fn home(mut r: Read) -> Result<ui::Html> {
     let who = r.who.clone();
     let schedules = who.has(Capability::Scheduling);
-    let tickets = if schedules { day(r.db(), &who, who.today()).await? } else { vec![] };
+    let mut tickets = if schedules { day(r.db(), &who, who.today()).await? } else { vec![] };
     let summary = data::summary(r.db(), &who).await?;
     let checklist = checklist(r.db(), &who).await?.filter(Checklist::is_open);
     let total: Decimal = tickets.iter().map(|t| t.total).sum();
@@ -76,6 +76,8 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
     if waiting > 0 {
         words.push(format!("{waiting} to confirm"));
     }
+    // What is still to come stands before what is done.
+    tickets.sort_by_key(|t| t.state == TicketState::Closed);
     let c = currency(&who);
     let money = data::sees_money(&who).then(|| Money {
         unpaid: c.format(summary.unpaid.total),

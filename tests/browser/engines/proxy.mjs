@@ -10,6 +10,7 @@
 //   link.seen                                    // what reached the server, in order: { line: 'POST /path', headers, body }
 //   link.rewrite = (line, body) => body; // changes text on its way back (another release's pages, say); null: 404
 //   link.asked = (path) => path;         // changes the path on its way there
+//   link.fault = (line) => 500;          // our server fails with this status, its page and the request's key; nothing: it is asked
 //   await link.stop();
 //
 // A pattern is tried on 'METHOD /path?query'; without one every request fits.
@@ -61,6 +62,12 @@ export async function startProxy(target) {
     const line = `${request.method} ${request.url}`;
     const body = await whole(request);
     if (fits(toDrop.requests, line)) return request.socket.destroy();
+    const status = link.fault?.(line);
+    if (status) {
+      link.failed = (link.failed ?? 0) + 1;
+      response.writeHead(status, { 'content-type': 'text/html', 'x-rounds-key': request.headers['x-rounds-key'] ?? '' });
+      return response.end('<body><p data-reason>Something broke on our side.</p>');
+    }
     const dropAnswer = fits(toDrop.responses, line);
     link.seen.push({ line, headers: request.headers, body: body.toString('latin1') });
     let headers = passedOn(request.rawHeaders);

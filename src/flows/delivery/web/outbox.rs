@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::{IntoResponse, Response},
+    http::header,
+    response::{Html, IntoResponse, Response},
 };
 
 use platform::{
@@ -20,6 +21,9 @@ use platform::{
 
 /// The most mails shown, newest first.
 const SHOWN: usize = 100;
+/// The policy of a mail's own document: its styles and pictures, no script, no form.
+const CAGE: &str =
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:";
 
 #[derive(Template)]
 #[template(path = "messages/outbox.html")]
@@ -32,6 +36,7 @@ struct Index {
 #[template(path = "messages/outbox_mail.html")]
 struct Show {
     head: ui::Head,
+    name: String,
     mail: Mail,
 }
 
@@ -69,7 +74,13 @@ pub async fn show(State(app): State<App>, read: Read, Path(name): Path<String>) 
     let mail = mail(&app, &name).await?.ok_or(Error::NotFound)?;
     let head =
         ui::Head::of(&read, "messages").title(mail.subject.clone()).sub(format!("To {}", mail.to)).back("/demo/mail", "Mail of the demo");
-    Ok(ui::page(&Show { head, mail })?.into_response())
+    Ok(ui::page(&Show { head, name, mail })?.into_response())
+}
+
+/// `GET /demo/mail/{name}/html`: the mail as its recipient's program draws it, in a document that can do nothing but be looked at.
+pub async fn html(State(app): State<App>, _read: Read, Path(name): Path<String>) -> Result<Response> {
+    let mail = mail(&app, &name).await?.filter(|m| !m.html.is_empty()).ok_or(Error::NotFound)?;
+    Ok(([(header::CONTENT_SECURITY_POLICY, CAGE)], Html(mail.html)).into_response())
 }
 
 async fn mail(app: &App, name: &str) -> Result<Option<Mail>> {

@@ -42,6 +42,8 @@ struct Page {
     services: Vec<Choice>,
     taxes: Vec<Choice>,
     symbol: &'static str,
+    /// Nothing, in the business's currency: the running total's format.
+    zero: String,
     /// The draft belongs to a ticket, so its customer can't be changed.
     is_of_ticket: bool,
     /// The stored draft, if it was changed since the form was loaded.
@@ -78,7 +80,7 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut form: Form) -> Result<Pag
     }
     services.extend(offered.into_iter().map(|s| {
         let price = s.price.map(|p| format!(" · {}", currency.format(p))).unwrap_or_default();
-        Choice::new(s.id, format!("{}{price}{}", s.name, archived(s.is_archived)))
+        Choice::new(s.id, format!("{}{price}{}", s.name, archived(s.is_archived))).price(s.price.map(|p| currency.plain(p)))
     }));
     let mut taxes = vec![Choice::new("", "The service's, else the usual rate"), Choice::new(NO_TAX, "No tax")];
     let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
@@ -114,6 +116,7 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut form: Form) -> Result<Pag
         services,
         taxes,
         symbol: currency.symbol(),
+        zero: currency.format(Decimal::ZERO),
         is_of_ticket: false,
         stale: None,
         is_over: false,

@@ -40,6 +40,8 @@ pub struct Asked {
 struct Tip {
     value: String,
     label: String,
+    /// The button's amount while this is chosen.
+    to_pay: String,
 }
 
 #[derive(askama::Template)]
@@ -88,7 +90,12 @@ async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: boo
         is_pending,
         can_pay,
         to_pay: money.format(payable),
-        tips: TIPS.map(|p| Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(share(payable, p, money))) }).into(),
+        tips: TIPS
+            .map(|p| {
+                let tip = share(payable, p, money);
+                Tip { value: p.to_string(), label: format!("{p} % · {}", money.format(tip)), to_pay: money.format(payable + tip) }
+            })
+            .into(),
         form: Form::default(),
         invoice,
     })

@@ -184,7 +184,7 @@ async fn edit_page(r: &mut Read, id: ServiceId, refused: Option<Form>) -> Result
 
 /// `GET /catalogue/new`.
 pub async fn new(mut r: Read) -> Result<ui::Html> {
-    ui::page(&page(&mut r, None, Form::default().with("kind", "fixed").with("duration_minutes", "60")).await?)
+    ui::page(&page(&mut r, None, Form::default().with("kind", "fixed")).await?)
 }
 
 /// `POST /catalogue/new`.

@@ -42,7 +42,16 @@ struct Calendar {
     start: i64,
     class: &'static str,
     is_empty: bool,
+    /// Days of the shown week have passed: a phone shows them last.
+    has_earlier: bool,
     may_create: bool,
+}
+
+impl Block {
+    /// `Maria Weber, Tom Hill`: the crew for those who hear the page, and for the list.
+    fn names(&self) -> String {
+        self.crew.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A column: a day in the week view, a technician in the day view.
@@ -59,6 +68,7 @@ struct Column {
     blocks: Vec<Block>,
 }
 
+#[derive(Default)]
 pub(super) struct Block {
     pub class: String,
     pub href: String,
@@ -66,6 +76,8 @@ pub(super) struct Block {
     pub words: String,
     pub when: String,
     pub pills: Vec<ui::Pill>,
+    /// Who comes, where the column does not say it.
+    pub crew: Vec<Technician>,
     pub from: i64,
     pub to: i64,
     /// Whether it can be dragged to another time.
@@ -98,7 +110,7 @@ pub async fn calendar(mut r: Read, Query(asked): Query<ui::Form>) -> Result<ui::
             .map(|d| day_column(&who, d, &tickets, &hours, one.filter(|_| view == "week")))
             .collect(),
     };
-    if view == "week" && columns.iter().skip(5).all(|c| c.is_off && c.blocks.is_empty()) {
+    if view == "week" && columns.iter().skip(5).all(|c| c.is_off && c.blocks.is_empty() && !c.is_today) {
         columns.truncate(5);
     }
     if view != "list" {
@@ -121,6 +133,7 @@ pub async fn calendar(mut r: Read, Query(asked): Query<ui::Form>) -> Result<ui::
         hours: (window.0 / 60..window.1 / 60).map(|h| ((h - window.0 / 60) * 4, h)).collect(),
         start: window.0,
         is_empty: tickets.is_empty(),
+        has_earlier: view == "week" && columns.iter().position(|c| c.is_today).is_some_and(|at| at > 0),
         may_create: who.can(Permission::WriteRecords),
         view,
         date,
@@ -250,9 +263,6 @@ fn block(who: &Who, t: &DayTicket, date: NaiveDate, with_names: bool) -> Block {
     if t.is_price_estimated && who.sees_prices() {
         words[1] += " est.";
     }
-    if with_names {
-        words.push(t.technicians.iter().map(|m| m.name.clone()).collect::<Vec<_>>().join(", "));
-    }
     if tone == " bad" || tone == " wait" {
         words.push(t.confirmation.word().to_lowercase());
     }
@@ -263,6 +273,7 @@ fn block(who: &Who, t: &DayTicket, date: NaiveDate, with_names: bool) -> Block {
         words: words.into_iter().filter(|w| !w.trim().is_empty()).collect::<Vec<_>>().join(" · "),
         when: format!("{}–{}", ui::format::time(t.starts_at, who.zone), ui::format::time(t.ends_at, who.zone)),
         pills: pills(t.state, t.confirmation),
+        crew: if with_names { t.technicians.clone() } else { vec![] },
         from: minute(t.starts_at, date, who.zone),
         to: minute(t.ends_at, date, who.zone),
         moves: t.state == TicketState::Scheduled && who.can(Permission::WriteRecords),
@@ -291,13 +302,10 @@ fn gaps(who: &Who, busy: &[&DayTicket], date: NaiveDate, hours: &Hours, member: 
             out.push(Block {
                 class: " gap".into(),
                 href: format!("/tickets/new?date={date}&time={clock}&technician={member}"),
-                name: String::new(),
                 words: format!("{length} free"),
-                when: String::new(),
-                pills: vec![],
                 from: at,
                 to: until,
-                moves: false,
+                ..Block::default()
             });
         }
         at = at.max(to);

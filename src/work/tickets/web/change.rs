@@ -15,6 +15,11 @@ use platform::{
 };
 use ui::{Choice, Form, Stale};
 
+/// What a flash adds where the visit's time has passed: allowed, to record it after the fact, but never unnoticed.
+pub(super) fn if_past(who: &Who, starts_at: Option<DateTime<Utc>>) -> &'static str {
+    if starts_at.is_some_and(|at| at < who.now) { ", for a time that has passed" } else { "" }
+}
+
 /// The page head of a small form of the ticket.
 pub(super) fn head(r: &Read, t: &Ticket, title: &str) -> ui::Head {
     let words = format!("{} · T-{}", t.contact_name, t.number);

@@ -61,11 +61,7 @@ fn side_by_side(blocks: &mut [Block], start: i64, list: &str) -> Option<Block> {
         href: list.into(),
         name: format!("+{count}"),
         words: "more".into(),
-        when: String::new(),
-        pills: vec![],
-        from: 0,
-        to: 0,
-        moves: false,
+        ..Block::default()
     })
 }
 
@@ -93,17 +89,7 @@ mod tests {
     use super::*;
 
     fn at(from: i64, to: i64) -> Block {
-        Block {
-            class: String::new(),
-            href: String::new(),
-            name: String::new(),
-            words: String::new(),
-            when: String::new(),
-            pills: vec![],
-            from,
-            to,
-            moves: false,
-        }
+        Block { from, to, ..Block::default() }
     }
 
     fn classes(spans: &[(i64, i64)]) -> Vec<String> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    change::{head, override_field, stale_team, team},
+    change::{head, if_past, override_field, stale_team, team},
     fields::{self, Piece, SmallForm, offers, slot, slot_field},
 };
 use crate::tickets::{
@@ -97,5 +97,6 @@ pub async fn reschedule(w: Write, Path(id): Path<TicketId>, mut form: Form) -> R
         let free = fields::free(&form).to_vec();
         move_page(r, id, form, &free).await
     };
-    form.run(&w, action, |_| ui::redirect(&format!("/tickets/{id}"), "Visit moved"), page).await
+    let past = if_past(&w.who, action.as_ref().map(|a| a.starts_at));
+    form.run(&w, action, |_| ui::redirect(&format!("/tickets/{id}"), &format!("Visit moved{past}")), page).await
 }

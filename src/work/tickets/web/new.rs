@@ -8,6 +8,7 @@ use axum::{
 use chrono_tz::Tz;
 
 use super::{
+    change::if_past,
     fields::{Offer, offers, slot, slot_field},
     lines::quantity,
     price,
@@ -51,11 +52,15 @@ struct New {
     rows: Vec<Row>,
     blank: Row,
     symbol: &'static str,
+    /// Minutes, from the chosen services and the last visits; what an empty field means.
+    proposed: i32,
     proposed_words: String,
     last: Option<Last>,
     clash: String,
     offers: Vec<Offer>,
     is_free: bool,
+    /// The checked time has passed: allowed, to record a visit after the fact, but never unnoticed.
+    is_past: bool,
     sees_prices: bool,
     prefers: String,
 }
@@ -139,16 +144,18 @@ async fn page(r: &mut Read, booking: Booking, mut form: Form, check: bool) -> Re
     let last = data::last_time(r.db(), contact, address, &services).await?;
     let zone = zone_of(&booking, &form, who.zone);
     let asked = form.clone();
-    if form.get("minutes").is_empty() {
-        form.set("minutes", proposed);
+    let mut timed = form.clone();
+    if timed.get("minutes").is_empty() {
+        timed.set("minutes", proposed);
     }
     let chosen: Vec<MemberId> = form.all_parsed("member_ids");
     let (mut clash, mut free) = (String::new(), vec![]);
-    let mut is_free = false;
-    if let (true, Some(slot)) = (check, slot(&mut form.clone(), zone, None)) {
+    let (mut is_free, mut is_past) = (false, false);
+    if let (true, Some(slot)) = (check, slot(&mut timed, zone, None)) {
         let clashes = overlap::clashes(r.db(), &who, &chosen, slot, None).await?;
         clash = overlap::describe(&clashes, who.zone);
         is_free = clashes.is_empty() && !chosen.is_empty();
+        is_past = slot.0 < who.now;
         if !clashes.is_empty() {
             form.notice.clear();
             let found = overlap::alternatives(r.db(), &who, &chosen, slot, None).await?;
@@ -160,7 +167,7 @@ async fn page(r: &mut Read, booking: Booking, mut form: Form, check: bool) -> Re
     let mut choices = vec![ui::Choice::new("", "Choose a service")];
     choices.extend(booking.services.iter().map(|s| {
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
-        ui::Choice::new(s.id, format!("{}{price}", s.name))
+        ui::Choice::new(s.id, format!("{}{price}", s.name)).price(s.price.map(|p| c.plain(p)))
     }));
     // The spare row serves pages without scripts.
     let mut rows = form.rows(LINES);
@@ -178,10 +185,12 @@ async fn page(r: &mut Read, booking: Booking, mut form: Form, check: bool) -> Re
         blank: Row::of(LINES, "__i__"),
         services: choices,
         addresses,
-        proposed_words: format!("Proposed: {}", ui::format::duration(proposed)),
+        proposed,
+        proposed_words: format!("Proposed: {}, unless you type another", ui::format::duration(proposed)),
         clash,
         offers: free,
         is_free,
+        is_past,
         prefers,
         booking,
         form,
@@ -248,7 +257,8 @@ pub async fn create(w: Write, mut form: Form) -> Result<Response> {
         override_reason: form.some("override_reason").map(str::to_owned),
         ask_customer: form.has("ask"),
     });
-    let done = |made: Created| ui::redirect(&format!("/tickets/{}", made.id), &format!("T-{} booked", made.number));
+    let past = if_past(&who, slot.map(|s| s.0));
+    let done = |made: Created| ui::redirect(&format!("/tickets/{}", made.id), &format!("T-{} booked{past}", made.number));
     let page = async |r: &mut Read, mut form: Form| {
         form.errors.rename(slot_field);
         let is_conflict = form.is_conflict();
