@@ -166,7 +166,7 @@ impl Write {
         let mut who = self.who.clone();
         who.now = self.app.clock.now();
         if meta.org.is_some_and(|made_for| made_for != who.org) {
-            return Err(Error::Conflict(Conflict::OtherBusiness(who.org_name)));
+            return Err(Error::Conflict(Conflict::OtherBusiness(who.org_name.clone())));
         }
         match check(&who, &action) {
             Ok(_) => {}
