@@ -17,7 +17,7 @@ if (matchMedia('(pointer:fine)').matches || $('.cal')) {
   // Keys pressed before its script is here wait for it.
   const early = [];
   const wait = (e) => {
-    if (!/^\S$/.test(e.key) || e.ctrlKey || e.metaKey || e.altKey || e.target.matches('input,textarea,select')) return;
+    if (!/^\S$/.test(e.key) || e.ctrlKey || e.metaKey || e.target.matches('input,textarea,select')) return;
     e.preventDefault();
     early.push(e.key);
   };

@@ -34,10 +34,10 @@ export async function mended(url) {
 
 // The close-out's script has a module of its own.
 on('enqueue', (e) => strip().then((s) => s.enqueue(e.detail)).catch(() => say('This phone keeps nothing without a link. Stay on this page until it says that it was sent.')));
-on('reviewed', async (e) => {
-  for (const x of await entries()) if (x.step && x.about === e.detail) await dropEntry(x.n);
-  await render();
-});
+on('reviewed', (e) => dropSteps(e.detail).then(render));
+async function dropSteps(about) {
+  for (const e of await entries()) if (e.step && e.about.endsWith(about)) await dropEntry(e.n);
+}
 
 worker?.addEventListener('message', async ({ data }) => {
   const n = data.sent || data.refused || data.waiting || data.signIn;
@@ -56,10 +56,10 @@ worker?.addEventListener('message', async ({ data }) => {
 
 // Asks before leaving with something unsent.
 on('submit', (e) => {
-  if (!/\/sign-out$/.test(e.target.action) || e.target.dataset.asked) return;
+  if (!/\/sign-out$/.test(e.target.action)) return;
   e.preventDefault();
   e.stopImmediatePropagation();
-  strip().then((s) => s.mayLeave(), () => true).then((may) => may && (e.target.dataset.asked = 1, e.target.requestSubmit()));
+  strip().then((s) => s.leave(e.target), () => e.target.submit());
 }, true);
 
 async function canKeep() {
@@ -82,7 +82,7 @@ async function begin() {
   }
   if (!worker || !shownIn) return;
   await worker.register('/sw.js', { updateViaCache: 'all' });
-  for (const e of done ? await entries() : []) if (e.step && e.about.endsWith(done.slice(9))) await dropEntry(e.n);
+  if (done) await dropSteps(done.slice(9));
   await render();
   ring({ ahead: who && canFetchAhead() });
 }

@@ -65,11 +65,11 @@ function clocks(mine) {
   }
 }
 
-// Whether the person, told what is unsent, signs out all the same; it stays on the phone.
-export async function mayLeave() {
+// Signs out, once the person knows what is unsent; it stays on the phone.
+export async function leave(form) {
   const { who } = document.body.dataset;
   const left = (await entries().catch(() => [])).filter((x) => x.who === who).length + Object.keys(localStorage).filter((k) => k.startsWith(`draft:${who}:`)).length;
-  return !left || confirm(`${left === 1 ? 'One entry is' : `${left} entries are`} not sent yet. They stay on this phone and go when you sign in again. Sign out?`);
+  if (!left || confirm(`${left === 1 ? 'One entry is' : `${left} entries are`} not sent yet. They stay on this phone and go when you sign in again. Sign out?`)) form.submit();
 }
 
 export function draw(box, mine, others) {
