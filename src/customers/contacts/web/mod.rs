@@ -6,7 +6,6 @@ mod list;
 mod pick;
 
 pub use address::{address_archive, address_create, address_edit, address_new, address_update};
-pub use fields::Fields;
 pub use form::{create, edit, new, update};
 pub use list::{index, suggest};
 pub use pick::pick;

@@ -6,7 +6,6 @@ use super::show;
 use customers::contacts::{
     actions::{ArchiveContact, ConfirmAttribute, CreateNote, DismissDuplicate, RemoveAttribute, RestoreContact, SetAttribute},
     data,
-    web::Fields,
 };
 use platform::{
     error::{Error, Result},

@@ -1,6 +1,7 @@
 //! Small forms of a ticket: edit, assign, cancel. Moving is in `moving`; the customer's answer is recorded where it is asked for, in `flows::confirm`.
 
 use axum::{extract::Path, response::Response};
+use chrono::{DateTime, Utc};
 
 use super::fields::{Piece, SmallForm, Tick, free, offers};
 use crate::tickets::{
@@ -11,7 +12,7 @@ use crate::tickets::{
 use platform::{
     error::Result,
     ids::{MemberId, TicketId},
-    tenant::{Read, Write},
+    tenant::{Read, Who, Write},
 };
 use ui::{Choice, Form, Stale};
 
