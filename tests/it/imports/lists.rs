@@ -159,7 +159,7 @@ async fn a_large_file_lies_in_pieces() {
     let t = TestApp::new().await;
     let b = t.business("Clear Panes").await;
     let story = "A long story of windows and doors. ".repeat(2700);
-    let rows: String = (0..30).map(|n| format!("A{n},Ann{n},Lee,,,card 4111 1111 1111 1111,\"{story}é\"\n")).collect();
+    let rows: String = (0..30).fold(String::new(), |rows, n| rows + &format!("A{n},Ann{n},Lee,,,card 4111 1111 1111 1111,\"{story}é\"\n"));
     let file = format!("Square Customer ID,First Name,Last Name,Email Address,Phone Number,Memo,Story\n{rows}");
     assert!(file.len() > 2_500_000);
     let import = bring(&t, &b, "large.csv", file.as_bytes()).await;
@@ -195,7 +195,7 @@ async fn letters_can_be_read_another_way() {
     assert_eq!(t.count("select count(*) from contacts where last_name = 'Gołąb'").await, 1);
 }
 
-/// How long a business's whole history takes, and to take it back: run by hand on real exports in the folder that ROUNDS_EXPORTS names.
+/// How long a business's whole history takes, and to take it back: run by hand on real exports in the folder that `ROUNDS_EXPORTS` names.
 #[tokio::test]
 #[ignore = "needs a folder of exports"]
 async fn a_whole_history_and_back() {
