@@ -4,7 +4,7 @@ import { $, $$, on } from './dom.js';
 const amountOf = (input) => Number((input?.value || '').replace(/[^0-9.-]/g, '')) || 0;
 
 function sum(list) {
-  const total = $('[data-total]', list) || $('[data-total]', list.closest('form'));
+  const total = $('[data-total]', list.closest('form'));
   const show = (n) => (total?.dataset.symbol || '') + n.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   let all = 0;
   for (const row of $$('[data-line]', list)) {
