@@ -6,9 +6,6 @@ import { redact } from './redact.js';
 import { entries } from './store.js';
 
 const wizard = $('form[data-wizard]');
-// What an earlier release kept on this phone has other names: `line_price_0` is `lines[0].unit_price`.
-const today = (name) => name.replace(/^next_technician_\d+$/, 'next_technicians').replace(/^attr_([a-z]+)_(\d+)$/, 'attributes[$2].$1')
-  .replace(/^line_([a-z]+)_(.+)$/, (_, f, i) => `lines[${i}].${{ service: 'service_id', price: 'unit_price', tax: 'tax_rate_id' }[f] || f}`);
 const signal = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 function startWizard(form) {
@@ -52,23 +49,24 @@ function startWizard(form) {
   let refused;
   const save = () => {
     for (const f of fields()) {
-      if (refused || /^_|^attributes|^lines\[\d+\]/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
+      if (refused || /^_|\[\d+]/.test(named(f)) || f.value !== f.defaultValue || f.checked !== f.defaultChecked) touched.add(named(f));
     }
     // A choice is kept whole: with what it was before.
     const values = fields().filter((f) => touched.has(named(f))).map((f) => [named(f), redact(f.value), /checkbox|radio/.test(f.type) ? f.checked : null]);
     try {
       localStorage.setItem(key, JSON.stringify({ values, added: added().length, seen: seen.value, reached, at }));
     } catch {
-      say('This phone has no room left to keep what you type. Send it soon.');
+      say('This phone has no room left for what you type. Send it soon.');
     }
   };
   const restore = (was) => {
     for (let n = added().length; n < was.added; n += 1) $('[data-add]', lines).click();
-    for (const [kept, value, checked] of was.values) {
-      const name = today(kept);
-      if (/^lines\[/.test(name)) {
-        // Kept by an earlier release, which did not say of which line.
-        if (!('seen' in was)) continue;
+    for (let [name, value, checked] of was.values) {
+      // As an earlier release named it.
+      name = name.replace(/^line_(.+?)_(.+)/, 'lines[$2].$1').replace('.p', '.unit_p');
+      if (/^lines/.test(name)) {
+        // A still earlier one did not say of which lines.
+        if (!was.seen) continue;
         // Typed on other lines than these: the server compares, and shows both.
         seen.value = was.seen;
       }
@@ -149,7 +147,7 @@ function startWizard(form) {
     }
     const notes = names.indexOf('notes');
     if (form.dataset.notesAhead && from === notes && at > notes) {
-      const words = $$('textarea', steps[notes]).map((t) => t.value).join('\n');
+      const words = form.elements.notes.value;
       if (words !== ahead) {
         early?.abort();
         early = new AbortController();
@@ -171,7 +169,7 @@ function startWizard(form) {
     reached = kept.reached;
   }
   const wanted = names.indexOf(location.hash.slice(1));
-  const first = refused ? steps.findIndex((s) => !s.hidden) : wanted >= 0 ? Math.min(wanted, reached) : kept ? kept.at : 0;
+  const first = refused ? steps.findIndex((s) => !s.hidden) : wanted >= 0 ? Math.min(wanted, reached) : kept?.at || 0;
   if (refused) reached = steps.length - 1;
   history.replaceState(null, '', `#${names[first]}`);
   show(first, false);

@@ -165,7 +165,7 @@ async fn the_review_passes_only_what_can_be_completed() {
     assert!(page.contains(r#"data-step="next" data-title="Next visit">"#) && page.contains("2027-13-45"), "{page}");
     let priced = [("lines[0].drop", "yes"), ("lines[1].quantity", "1.005")];
     let page = tech.post(&step("what"), &fields("next", &priced)).await.expect(422).body;
-    assert!(page.contains("At most two decimals") && page.contains(r##"href="#f-line-quantity-1""##), "{page}");
+    assert!(page.contains("At most two decimals") && page.contains(r##"href="#f-lines-1--quantity""##), "{page}");
 
     // Closed out long after it was planned, the next visit is still to come, on the same weekday.
     let contact = b.owner.act("contact.create", json!({ "first_name": "Sam" })).await.data()["id"].clone();

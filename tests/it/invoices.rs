@@ -351,7 +351,7 @@ async fn pages_and_rules() {
         ("terms_days", "14"),
     ];
     let refused = b.owner.post("/invoices/new", &typed).await.expect(422).body;
-    assert!(refused.contains("value=\"abc\"") && refused.contains("f-line-price-0"), "{refused}");
+    assert!(refused.contains("value=\"abc\"") && refused.contains("f-lines-0--unit-price"), "{refused}");
     let mut good = typed;
     good[3].1 = "$1,000.00";
     let made = b.owner.post("/invoices/new", &good).await.expect(303);

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::super::{actions::Respond, words};
 use messages::outbox::data::{Letterhead, letterhead};
 use platform::{
+    action::Meta,
     error::{FieldErrors, Result},
     ids::TicketId,
     links::LinkKind,
@@ -158,6 +159,7 @@ pub async fn answer(visitor: Visitor, mut form: Form) -> Result<Response> {
         let wish = if answer == Answer::Accepted { String::new() } else { form.owned("wish") };
         Respond { ticket_id, answer, wish, sequence }
     });
+    form.meta = Meta::default();
     if form.act(&visitor.write().await?, respond).await?.is_some() {
         return Ok(ui::redirect(&format!("/c/{}", visitor.token), ""));
     }

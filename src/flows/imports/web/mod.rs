@@ -167,7 +167,7 @@ impl Show {
     }
 
     fn reach(&self) -> ui::Field {
-        ui::check("without_reach", "Run it all the same").errors(&self.errors)
+        self.form.check("without_reach", "Run it all the same")
     }
 
     fn question(&self, question: &DateQuestion) -> ui::Field {
