@@ -123,6 +123,12 @@ pub fn shown(typed: &str, region: &str) -> String {
     extension.map_or(number.clone(), |ext| format!("{number} ext. {ext}"))
 }
 
+/// The extension typed with a number.
+pub fn extension(typed: &str) -> Option<String> {
+    let cleaned = clean(typed);
+    split_extension(split_label(&cleaned).0).1
+}
+
 /// Returns the dial string of a number as typed or in E.164: digits, then the extension after a pause (`,`).
 pub fn dialled(typed: &str) -> String {
     let cleaned = clean(typed);

@@ -174,6 +174,11 @@ pub fn tel(number: &str) -> String {
     format!("tel:{}", phone::dialled(number))
 }
 
+/// `tel:` link of a stored phone: its number in E.164, which can be called from abroad, and the extension that was typed with it.
+pub fn call(number: &str, typed: &str) -> String {
+    phone::extension(typed).map_or_else(|| tel(number), |extension| format!("{},{extension}", tel(number)))
+}
+
 /// Returns a link that opens the phone's messages app with `text` ready to send: `?&body=` works on both iOS (which needs `&`) and Android
 /// (`?`). The extension is left out, as it can't receive text messages.
 pub fn sms(number: &str, text: &str) -> String {

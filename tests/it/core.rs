@@ -99,6 +99,7 @@ async fn every_tenant_table_is_built_by_the_helper() {
         "import_rows",
         "import_keys",
         "file_pieces",
+        "note_readings",
     ];
     let tables: Vec<(String, bool, bool, bool, bool, bool, bool)> = sqlx::query_as(
         "select c.relname::text, c.relrowsecurity, c.relforcerowsecurity,

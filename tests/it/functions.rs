@@ -278,7 +278,7 @@ async fn what_was_made_with_a_changed_function_is_made_anew() {
             .unwrap();
     }
     let fold = FUNCTIONS.iter().find(|f| f.name == "fold").unwrap();
-    let text: &'static str = fold.text.replace("return lower(", "return 'folded anew ' || lower(").leak();
+    let text: &'static str = fold.text.replace("return replace(", "return 'folded anew ' || replace(").leak();
     let mut db = owner(&t).await;
     assert_eq!(apply(&mut db, &[Function { version: fold.version + 1, text, ..*fold }]).await.unwrap(), ["fold"]);
     assert_eq!(t.count("select count(*) from graphile_worker._private_jobs").await, 1, "queued with it");

@@ -225,7 +225,7 @@ fn untouched(page: &str) -> Vec<(String, String)> {
     }
     for select in form.split("<select").skip(1) {
         let chosen =
-            select.split("</select>").next().unwrap().split("<option").find(|o| o.split('>').next().unwrap().ends_with(" selected"));
+            select.split("</select>").next().unwrap().split("<option").find(|o| o.split('>').next().unwrap().contains(" selected"));
         fields.push((attr(select, "name").unwrap(), chosen.and_then(|o| attr(o, "value")).unwrap_or_default()));
     }
     fields

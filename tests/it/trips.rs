@@ -44,7 +44,9 @@ async fn a_page_costs_few_round_trips() {
 
     // The first close-out meets statements that its connection does not know yet.
     let mut least = usize::MAX;
-    for _ in 0..3 {
+    for name in ["Ann", "Bob", "Cleo"] {
+        // Somebody who is free at that hour.
+        let tech = b.member(Role::Staff, name).await;
         let (_, id) = ticket(&b, &tech).await;
         let lines: Vec<Uuid> = sqlx::query_scalar("select id from ticket_lines where ticket_id = $1::uuid order by position")
             .bind(&id)
@@ -63,7 +65,7 @@ async fn a_page_costs_few_round_trips() {
         tech.act("closeout.complete", json!({ "ticket_id": id })).await.data();
         least = least.min(settled(&between).await - before);
     }
-    assert_eq!(least, 21, "a close-out that prices a line and changes the other");
+    assert_eq!(least, 22, "a close-out that prices a line and changes the other");
 }
 
 /// The round trips of one request, once its connection knows the statements.
