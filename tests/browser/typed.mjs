@@ -49,6 +49,7 @@ check('a new product takes no time unless somebody types one', async (open) => {
   await page.goto('/catalogue/new');
   await page.getByLabel('Name').fill('Squeegee to take home');
   await page.locator('[name=kind][value=product]').check();
+  await page.locator('[name=price]').fill('12.00');
   await Promise.all([page.waitForNavigation(), page.locator('main .bar .btn.go').click()]);
   const made = (await data('owner', 'type=services&limit=100')).find((s) => s.name === 'Squeegee to take home');
   assert.equal(made.duration_minutes, 0);
