@@ -8,7 +8,8 @@ use crate::payments;
 pub fn jobs(options: WorkerOptions) -> WorkerOptions {
     options
         .define_job::<payments::jobs::ProcessWebhook>()
-        .define_job::<payments::jobs::RefundAtStripe>()
+        .define_job::<payments::jobs::RefundAtProvider>()
         .define_job::<payments::jobs::ExpireCheckout>()
         .define_job::<payments::jobs::CloseCheckouts>()
+        .define_job::<payments::jobs::CheckConnection>()
 }

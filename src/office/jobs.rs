@@ -6,8 +6,5 @@ use crate::{business, identity};
 
 /// Adds this area's jobs to a worker's.
 pub fn jobs(options: WorkerOptions) -> WorkerOptions {
-    options
-        .define_job::<identity::jobs::SendSignIn>()
-        .define_job::<business::jobs::SendInvitation>()
-        .define_job::<business::jobs::CheckStripe>()
+    options.define_job::<identity::jobs::SendSignIn>().define_job::<business::jobs::SendInvitation>()
 }

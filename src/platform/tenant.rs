@@ -16,6 +16,7 @@ use super::{
     error::{Error, Result},
     form::percent_decode,
     ids::{LinkId, MemberId, OrgId, SessionId, UserId},
+    money::Currency,
     role::{Capability, May, Permission, Role},
     secrets::{digest, hex},
 };
@@ -50,8 +51,7 @@ pub struct Who {
     pub org: OrgId,
     pub org_name: String,
     pub zone: Tz,
-    /// ISO 4217.
-    pub currency: String,
+    pub currency: Currency,
     /// ISO 3166: default region of phone numbers.
     pub country: String,
     pub profile: String,
@@ -182,7 +182,7 @@ struct WhoRow {
 async fn load(tx: &mut PgConnection, app: &App, origin: &Origin, now: DateTime<Utc>, with_header: bool) -> Result<Loaded> {
     let row = sqlx::query!(
         r#"
-        select o.id as "org?: OrgId", o.name as "org_name?", o.time_zone as "time_zone?", o.currency as "currency?", o.country as "country?",
+        select o.id as "org?: OrgId", o.name as "org_name?", o.time_zone as "time_zone?", o.currency as "currency?: Currency", o.country as "country?",
                o.profile as "profile?", o.capabilities_off as "capabilities_off?", o.is_demo as "is_demo?",
                o.staff_see_prices as "staff_see_prices?", o.staff_see_all_tickets as "staff_see_all_tickets?",
                m.id as "member?: MemberId", m.role as "role?: Role", m.name as "member_name?", m.is_model as "is_model?", m.may_send as "may_send?",
@@ -210,7 +210,7 @@ async fn load(tx: &mut PgConnection, app: &App, origin: &Origin, now: DateTime<U
         org,
         org_name: row.org_name.unwrap_or_default(),
         zone: row.time_zone.and_then(|z| z.parse().ok()).unwrap_or(Tz::UTC),
-        currency: row.currency.unwrap_or_default(),
+        currency: row.currency.ok_or_else(|| Error::internal("a business without a currency"))?,
         country: row.country.unwrap_or_default(),
         profile: row.profile.unwrap_or_default(),
         capabilities_off: row.capabilities_off.unwrap_or_default(),

@@ -252,7 +252,7 @@ pub(super) struct Shown {
 }
 
 pub(super) fn review(draft: &Draft, typed: &Typed, errors: &FieldErrors, ticket: &Ticket, model_state: &str, r: &Read) -> Review {
-    let currency = tickets::currency(&r.who);
+    let currency = r.who.currency;
     let attributes: Vec<AttributeRow> = draft
         .attributes
         .iter()
@@ -344,7 +344,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, shown: Shown) -> Result<R
         typed.0.insert("lines_seen".into(), fresh.lines_seen.clone().unwrap_or_default());
     }
     let theirs = theirs(&shown.against, live, &fresh, |d| review(d, &typed, &FieldErrors::default(), &ticket, "none", r));
-    let currency = tickets::currency(&who);
+    let currency = who.currency;
     let later = ui::Choice::new("reach_out", "Reach out later");
     let later = match out_of_reach(&contact) {
         Some(why) => later.off(why),

@@ -11,7 +11,6 @@ use platform::{
     ids::TicketId,
     links::LinkKind,
     mail::Attachment,
-    money::Currency,
     tenant::Read,
 };
 use work::tickets::{
@@ -26,7 +25,7 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
         return Ok(Rendering::Drop(reason.into()));
     }
     let lines = data::lines(read.db(), ticket.id).await?;
-    let currency = read.who.currency.parse().unwrap_or(Currency::USD);
+    let currency = read.who.currency;
     let services = words::services(&lines);
     let (when, price) = (words::when(&ticket), words::price(&ticket, &lines, currency));
     draft.vars.extend(words::vars(&ticket, &lines, &read.who));

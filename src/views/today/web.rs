@@ -22,7 +22,7 @@ use platform::{
     tenant::{Read, Write},
 };
 use work::tickets::{
-    Confirmation, TicketState, currency,
+    Confirmation, TicketState,
     data::{DayTicket, day},
     web::{fields::Fields, pills, price},
 };
@@ -70,12 +70,12 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
         words.push(ui::format::count(tickets.len(), "visit", "visits"));
     }
     if who.sees_prices() && !total.is_zero() {
-        words.push(currency(&who).format(total));
+        words.push(who.currency.format(total));
     }
     if waiting > 0 {
         words.push(format!("{waiting} to confirm"));
     }
-    let c = currency(&who);
+    let c = who.currency;
     let money = data::sees_money(&who).then(|| Money {
         unpaid: c.format(summary.unpaid.total),
         overdue: c.format(summary.overdue.total),

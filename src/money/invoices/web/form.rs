@@ -1,7 +1,4 @@
-//! The form of a draft. Rows are numbered fields (`line_price_0`). The page ends with a spare row for use without script; empty rows are
-//! ignored.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! The form of a draft. Its rows are those of every document with lines.
 
 use axum::{
     extract::{Path, Query},
@@ -11,50 +8,27 @@ use axum::{
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{Printed, printed};
-use crate::invoices::{
-    self, InvoiceState,
-    actions::{CreateFromTicket, CreateInvoice, NewLine, UpdateInvoice},
-    data,
+use super::printed;
+use crate::{
+    invoices::{
+        InvoiceState,
+        actions::{CreateFromTicket, CreateInvoice, UpdateInvoice},
+        data,
+    },
+    lines::{
+        NewLine, Printed,
+        form::{self, Choices, Row, Typed, text},
+    },
 };
 use customers::contacts;
 use platform::{
     error::{Error, FieldError, FieldErrors, Result},
     form::Posted,
-    ids::{ContactId, InvoiceId, ServiceId, TicketId},
+    ids::{ContactId, InvoiceId, TicketId},
     money::{Currency, parse_amount},
     role::Capability,
     tenant::{Read, Write},
 };
-use ui::Choice;
-use work::catalogue::{self, TaxRate};
-
-type Typed = BTreeMap<String, String>;
-
-const NO_TAX: &str = "none";
-/// Prefix of a tax choice's rate id: keep the percentage that the draft holds, though the rate has changed since.
-const KEPT: &str = "kept:";
-
-/// One row's fields as typed.
-struct Row {
-    i: String,
-    service: String,
-    description: String,
-    quantity: String,
-    price: String,
-    tax: String,
-}
-
-impl Row {
-    fn name(&self, field: &str) -> String {
-        format!("line_{field}_{}", self.i)
-    }
-
-    fn empty(i: impl ToString) -> Self {
-        let none = String::new;
-        Self { i: i.to_string(), service: none(), description: none(), quantity: none(), price: none(), tax: none() }
-    }
-}
 
 #[derive(askama::Template)]
 #[template(path = "invoices/form.html")]
@@ -63,8 +37,7 @@ struct Form {
     typed: Typed,
     rows: Vec<Row>,
     blank: Row,
-    services: Vec<Choice>,
-    taxes: Vec<Choice>,
+    choices: Choices,
     symbol: &'static str,
     /// The draft belongs to a ticket, so its customer can't be changed.
     is_of_ticket: bool,
@@ -83,84 +56,30 @@ impl Form {
     }
 }
 
-fn text<'a>(typed: &'a Typed, name: &str) -> &'a str {
-    typed.get(name).map_or("", |v| v.trim())
-}
-
-/// Numbers of the submitted rows, ascending.
-fn numbers(typed: &Typed) -> Vec<usize> {
-    let mut rows: Vec<usize> =
-        typed.keys().filter_map(|k| k.strip_prefix("line_description_")?.parse().ok()).filter(|i| *i < 200).collect();
-    rows.sort_unstable();
-    rows
-}
-
-fn row(typed: &Typed, i: usize) -> Row {
-    let of = |field: &str| text(typed, &format!("line_{field}_{i}")).to_owned();
-    Row {
-        i: i.to_string(),
-        service: of("service"),
-        description: of("description"),
-        quantity: of("quantity"),
-        price: of("price"),
-        tax: of("tax"),
-    }
-}
-
-fn is_blank(row: &Row) -> bool {
-    row.service.is_empty() && row.description.is_empty() && row.price.is_empty()
-}
-
 async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: FieldErrors) -> Result<Form> {
     data::must_see_money(&r.who)?;
-    let currency = invoices::currency(&r.who.currency);
-    let mut services = vec![Choice::new("", "Something else")];
-    let mut offered = catalogue::data::active(r.db()).await?;
-    for named in typed.iter().filter(|(name, _)| name.starts_with("line_service_")).filter_map(|(_, id)| id.parse::<ServiceId>().ok()) {
-        if !offered.iter().any(|s| s.id == named) {
-            // An unknown service is skipped here; the action rejects it.
-            offered.extend(catalogue::data::service(r.db(), named).await.ok());
-        }
-    }
-    services.extend(offered.into_iter().map(|s| {
-        let price = s.price.map(|p| format!(" · {}", currency.format(p))).unwrap_or_default();
-        Choice::new(s.id, format!("{}{price}{}", s.name, archived(s.is_archived)))
-    }));
-    let mut taxes = vec![Choice::new("", "The service's, else the usual rate"), Choice::new(NO_TAX, "No tax")];
-    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
-    let chosen = |id: &str| typed.iter().any(|(name, value)| name.starts_with("line_") && value == id);
-    for t in rates.iter().filter(|t| !t.is_archived || chosen(&t.id.to_string())) {
-        taxes.push(Choice::new(t.id, format!("{} {} %{}", t.name, t.percent.normalize(), archived(t.is_archived))));
-    }
-    if let Some(id) = id {
-        let mut kept = BTreeSet::new();
-        for l in data::lines(r.db(), id).await?.iter().filter(|l| is_changed(l, &rates)) {
-            let value = tax_of(l, &rates);
-            if kept.insert(value.clone()) {
-                taxes.push(Choice::new(value, format!("{} {} %, as before", l.tax_name, l.tax_percent.normalize())));
-            }
-        }
-    }
+    let currency = r.who.currency;
+    let there = match id {
+        Some(id) => data::lines(r.db(), id).await?,
+        None => vec![],
+    };
+    let choices = Choices::load(r.db(), currency, &typed, &there).await?;
     if let Ok(contact) = text(&typed, "contact_id").parse::<ContactId>() {
         let who = r.who.clone();
         contacts::data::visible(r.db(), &who, contact).await?;
         let name = contacts::data::summary(r.db(), contact).await?.name;
         typed.insert("customer".into(), name);
     }
-    let mut rows: Vec<Row> = numbers(&typed).into_iter().map(|i| row(&typed, i)).filter(|r| !is_blank(r)).collect();
-    let next = rows.iter().filter_map(|r| r.i.parse::<usize>().ok()).max().map_or(0, |n| n + 1);
-    rows.push(Row::empty(next));
     let (title, back) = match id {
         None => ("New invoice", ("/invoices".to_owned(), "Invoices")),
         Some(id) => ("Edit the draft", (format!("/invoices/{id}"), "Draft")),
     };
     Ok(Form {
         head: ui::Head::of(r, "invoices").title(title).back(back.0, back.1),
+        rows: form::rows(&typed),
         typed,
-        rows,
         blank: Row::empty("__i__"),
-        services,
-        taxes,
+        choices,
         symbol: currency.symbol(),
         is_of_ticket: false,
         version: None,
@@ -169,25 +88,6 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut typed: Typed, errors: Fie
         is_over: false,
         errors,
     })
-}
-
-fn archived(is_archived: bool) -> &'static str {
-    if is_archived { " (archived)" } else { "" }
-}
-
-/// Whether the tax rate has changed since it was copied onto the line.
-fn is_changed(line: &data::Line, rates: &[TaxRate]) -> bool {
-    let now = rates.iter().find(|r| Some(r.id) == line.tax_rate_id);
-    now.is_some_and(|r| (r.percent, r.is_inclusive) != (line.tax_percent, line.tax_inclusive))
-}
-
-/// The value of the form's tax choice for a line.
-fn tax_of(line: &data::Line, rates: &[TaxRate]) -> String {
-    match line.tax_rate_id {
-        None => NO_TAX.to_owned(),
-        Some(id) if is_changed(line, rates) => format!("{KEPT}{id}"),
-        Some(id) => id.to_string(),
-    }
 }
 
 /// The form's fields, parsed.
@@ -208,15 +108,7 @@ fn meant(typed: &Typed, currency: Currency) -> Result<Meant> {
     if contact.is_err() {
         errors.add("customer", "Choose a customer from the list, or start on their page.");
     }
-    let (mut lines, mut rows) = (Vec::new(), Vec::new());
-    for i in numbers(typed) {
-        let row = row(typed, i);
-        if is_blank(&row) {
-            continue;
-        }
-        rows.push(i);
-        lines.push(line(&row, currency, &mut errors));
-    }
+    let (lines, rows) = form::lines(typed, currency, &mut errors);
     let discount = text(typed, "discount");
     let (mut percent, mut amount) = (None, None);
     if let Some(number) = discount.strip_suffix('%') {
@@ -251,47 +143,6 @@ fn meant(typed: &Typed, currency: Currency) -> Result<Meant> {
     })
 }
 
-fn line(row: &Row, currency: Currency, errors: &mut FieldErrors) -> NewLine {
-    let mut number = |field: &str, typed: &str| {
-        if typed.is_empty() {
-            return None;
-        }
-        let read = if field == "quantity" { parse_amount(typed) } else { currency.parse(typed) };
-        read.map_err(|e| errors.add(&row.name(field), e.0)).ok()
-    };
-    let (quantity, unit_price) = (number("quantity", &row.quantity), number("price", &row.price));
-    NewLine {
-        service_id: row.service.parse().ok(),
-        description: Some(row.description.clone()).filter(|d| !d.is_empty()),
-        quantity,
-        unit_price,
-        tax_rate_id: row.tax.trim_start_matches(KEPT).parse().ok(),
-        no_tax: row.tax == NO_TAX,
-        keep_tax: row.tax.starts_with(KEPT),
-    }
-}
-
-/// Maps the action's errors to the form's fields: `lines[0].unit_price` becomes `line_price_3` if row 3 was the first filled one.
-fn renamed(errors: FieldErrors, rows: &[usize]) -> FieldErrors {
-    let field = |name: &str| -> Option<String> {
-        let (at, what) = name.strip_prefix("lines[")?.split_once("].")?;
-        let row = rows.get(at.parse::<usize>().ok()?)?;
-        let what = match what {
-            "unit_price" => "price",
-            "service_id" => "service",
-            "tax_rate_id" => "tax",
-            other => other,
-        };
-        Some(format!("line_{what}_{row}"))
-    };
-    let rename = |e: FieldError| match e.field.as_str() {
-        "contact_id" => FieldError { field: "customer".into(), ..e },
-        "lines" => FieldError { field: String::new(), ..e },
-        name => FieldError { field: field(name).unwrap_or_else(|| name.to_owned()), ..e },
-    };
-    FieldErrors(errors.0.into_iter().map(rename).collect())
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
@@ -315,7 +166,7 @@ pub async fn new(mut r: Read, Query(asked): Query<Asked>) -> Result<ui::Html> {
 /// `POST /invoices/new`
 pub async fn create(w: Write, form: Posted<Typed>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
-    let currency = invoices::currency(&w.who.currency);
+    let currency = w.who.currency;
     let result = match meant(&typed, currency) {
         Ok(m) => {
             let action = CreateInvoice {
@@ -349,7 +200,13 @@ pub async fn create(w: Write, form: Posted<Typed>) -> Result<Response> {
 }
 
 fn in_form(e: Error, rows: &[usize]) -> Error {
-    if let Error::Invalid(errors) = e { Error::Invalid(renamed(errors, rows)) } else { e }
+    let Error::Invalid(errors) = e else { return e };
+    let rename = |e: FieldError| match e.field.as_str() {
+        "contact_id" => FieldError { field: "customer".into(), ..e },
+        "lines" => FieldError { field: String::new(), ..e },
+        _ => e,
+    };
+    Error::Invalid(FieldErrors(form::renamed(errors, rows).0.into_iter().map(rename).collect()))
 }
 
 /// Loads a draft and its values for the form's fields.
@@ -368,16 +225,8 @@ async fn filled(r: &mut Read, id: InvoiceId) -> Result<(Typed, data::Invoice)> {
         ("note".to_owned(), invoice.note.clone()),
         ("terms_days".to_owned(), invoice.terms_days.to_string()),
     ]);
-    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
-    for (i, l) in data::lines(r.db(), id).await?.into_iter().enumerate() {
-        let tax = tax_of(&l, &rates);
-        let mut put = |field: &str, value: String| typed.insert(format!("line_{field}_{i}"), value);
-        put("service", l.service_id.map(|s| s.to_string()).unwrap_or_default());
-        put("description", l.description);
-        put("quantity", l.quantity.normalize().to_string());
-        put("price", money.plain(l.unit_price));
-        put("tax", tax);
-    }
+    let lines = data::lines(r.db(), id).await?;
+    form::put(r.db(), &mut typed, &lines, money).await?;
     Ok((typed, invoice))
 }
 
@@ -396,7 +245,7 @@ pub async fn edit(mut r: Read, Path(id): Path<InvoiceId>) -> Result<Response> {
 /// `POST /invoices/{id}/edit`. On a version conflict, answers 409 with the stored draft beside the typed values.
 pub async fn update(w: Write, Path(id): Path<InvoiceId>, form: Posted<Typed>) -> Result<Response> {
     let (typed, meta) = (form.value, form.meta);
-    let currency = invoices::currency(&w.who.currency);
+    let currency = w.who.currency;
     let result = match meant(&typed, currency) {
         Ok(m) => {
             let action = UpdateInvoice {

@@ -8,12 +8,14 @@ use axum::{
 use serde::Deserialize;
 
 use super::{Printed, printed, way_back};
-use crate::invoices::{
-    InvoiceState,
-    actions::{How, IssueInvoice, RenewLink, SendInvoice, VoidInvoice},
-    data::{self, Invoice, Sender},
-    paper,
-    pdf::Block,
+use crate::{
+    invoices::{
+        InvoiceState,
+        actions::{How, IssueInvoice, RenewLink, SendInvoice, VoidInvoice},
+        data::{self, Invoice, Sender},
+        paper,
+    },
+    paper::Block,
 };
 use customers::contacts;
 use messages::outbox::{MessageKind, templates};

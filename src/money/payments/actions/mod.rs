@@ -3,13 +3,15 @@
 mod aftermath;
 mod apply;
 mod checkout;
+mod connection;
 mod ledger;
 mod record;
 mod refund;
 mod webhook;
 
 pub use apply::{Applied, ApplyEvent};
-pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Closed, Next, Order, RememberCustomer};
+pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Next, Order, RememberCustomer, ReportRefusal};
+pub use connection::{CHECK_CONNECTION, CLOSE_CHECKOUTS, CheckConnection, DisconnectProvider, ForgetReplacedKeys, RecordCheck, connect};
 pub use record::{RecordPayment, Recorded};
 pub use refund::{RefundOutcome, RefundPayment, Refunded, SettleRefund};
 pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};
@@ -19,7 +21,7 @@ use platform::{action::Subject, money::Currency};
 
 /// Name of the job that processes a stored event.
 pub const PROCESS_WEBHOOK: &str = "process_webhook";
-/// Name of the job that refunds at Stripe.
+/// Name of the job that refunds at the payment's provider.
 pub const REFUND_PAYMENT: &str = "refund_payment";
 
 fn about(payment: &Payment) -> Subject {

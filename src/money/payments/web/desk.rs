@@ -66,7 +66,7 @@ pub async fn show(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>
     let newest = deliveries.iter().max_by_key(|m| m.send_at);
     let trouble = newest.filter(|m| m.state.is_trouble()).map(|m| m.error.clone().unwrap_or_else(|| "It could not be sent.".into()));
     let link = links::live(&mut r, LinkKind::Invoice, id.0).await?;
-    let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
+    let (word, tone) = invoices::standing(&invoice);
     let money = invoice.money();
     ui::page(&Show {
         head: ui::Head::of(&r, "invoices").title(invoice.title()).sub(invoice.contact_name.clone()).back("/invoices", "Invoices"),
@@ -88,7 +88,7 @@ pub fn row(who: &platform::tenant::Who, payment: Payment) -> PaymentRow {
     let money = payment.money();
     let mut words = vec![payment.method.word().to_owned()];
     if payment.is_online {
-        words.push("by Stripe".into());
+        words.push(format!("by {}", payments::providers::word(&payment.source)));
     }
     if !payment.reference.is_empty() {
         words.push(payment.reference.clone());
@@ -122,6 +122,8 @@ struct Collect {
     qr_svg: String,
     /// Whether the customer can pay online; if not, the link only shows the invoice.
     takes_online: bool,
+    /// Whether the provider takes a payment of this size.
+    fits_online: bool,
     can_record: bool,
 }
 
@@ -137,11 +139,13 @@ pub async fn collect(State(app): State<App>, mut r: Read, Path(id): Path<Invoice
     let qr_svg = link.as_deref().map(|url| qr::svg(url, "Code that opens the payment page")).transpose().map_err(Error::internal)?;
     let head = ui::Head::of(&r, "invoices").title(format!("Pay {}", invoice.title())).sub(invoice.contact_name.clone());
     let back = way_back(&who, &invoice);
+    let account = account::payable(r.db(), &app, who.org).await?;
     ui::page(&Collect {
         head: head.back(back.0, back.1),
         due: who.sees_prices().then(|| invoice.money().format(invoice.amount_due)),
         qr_svg: qr_svg.unwrap_or_default(),
-        takes_online: account::payable(r.db(), &app, who.org).await?.is_some(),
+        takes_online: account.is_some(),
+        fits_online: account.is_some_and(|a| a.takes(invoice.money(), invoice.amount_due)),
         can_record: invoices::allowed_actions(&who, &invoice).contains(&"payment.record"),
         link,
         invoice,

@@ -24,14 +24,10 @@ use platform::{
     money::{Currency, parse_amount},
     query::{decode_cursor, next_cursor},
     role::Permission,
-    tenant::{Read, Who, Write},
+    tenant::{Read, Write},
 };
 
 const PAGE: i64 = 30;
-
-fn currency(who: &Who) -> Currency {
-    Currency::from_code(&who.currency).unwrap_or(Currency::USD)
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -88,7 +84,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     let next = next_cursor(&mut rows, PAGE, |s| (s.name.to_lowercase(), s.id))?;
     ui::page(&Index {
         head: ui::Head::of(&r, "catalogue").title("Catalogue"),
-        currency: currency(&r.who),
+        currency: r.who.currency,
         sees_prices: r.who.sees_prices(),
         can_change: r.who.can(Permission::ManageSettings),
         next: next.map(|c| wanted.href(&wanted.state, &wanted.kind, &c)),
@@ -199,7 +195,7 @@ impl Form {
             key: None,
             version: service.map(|s| s.version),
             theirs: None,
-            currency: currency(&r.who),
+            currency: r.who.currency,
             taxes,
             kinds: ServiceKind::ALL.into_iter().map(|k| ui::Choice::new(k.name(), k.word()).hint(k.hint())).collect(),
         })

@@ -10,7 +10,6 @@ use super::{
 use crate::tickets::{
     LineKind,
     actions::{AddLine, NewLine, RemoveLine, UpdateLine},
-    currency,
     data::{self, Line, Ticket},
 };
 use platform::{
@@ -39,7 +38,7 @@ pub async fn add_line_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::
 
 async fn add_page(r: &mut Read, t: &Ticket, typed: &Fields, errors: &FieldErrors) -> Result<SmallForm> {
     let who = r.who.clone();
-    let c = currency(&who);
+    let c = who.currency;
     let mut services = vec![ui::Choice::new("", "Something else")];
     for s in data::booking(r.db(), &who, t.contact_id).await?.services {
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
@@ -85,7 +84,7 @@ pub async fn add_line(w: Write, Path(id): Path<TicketId>, posted: Posted<Fields>
         kind: if service_id.is_some() { None } else { LineKind::from_name(f.get("kind")) },
         description: f.some("description").map(str::to_owned),
         quantity: quantity(f, "quantity", &mut errors),
-        unit_price: amount(f, "unit_price", currency(&w.who), &mut errors),
+        unit_price: amount(f, "unit_price", w.who.currency, &mut errors),
         ..NewLine::default()
     };
     let result = match errors.is_empty() {
@@ -124,7 +123,7 @@ async fn line(r: &mut Read, id: TicketId, line: LineId) -> Result<(Ticket, Line)
 /// `GET /tickets/{id}/lines/{line_id}`
 pub async fn update_line_form(mut r: Read, Path((id, line_id)): Path<(TicketId, LineId)>) -> Result<ui::Html> {
     let (t, l) = line(&mut r, id, line_id).await?;
-    let c = currency(&r.who);
+    let c = r.who.currency;
     let typed = Fields(vec![
         ("description".into(), l.description.clone()),
         ("quantity".into(), l.quantity.normalize().to_string()),
@@ -135,7 +134,7 @@ pub async fn update_line_form(mut r: Read, Path((id, line_id)): Path<(TicketId, 
 }
 
 fn update_page(r: &Read, t: &Ticket, l: &Line, typed: &Fields, errors: &FieldErrors) -> SmallForm {
-    let c = currency(&r.who);
+    let c = r.who.currency;
     let action = format!("/tickets/{}/lines/{}", t.id, l.id);
     let mut form = SmallForm::new(head(r, t, &l.description), action.clone(), "Save");
     let price = ui::money("unit_price", "Price each").prefix(c.symbol()).value(typed.get("unit_price")).errors(errors);
@@ -162,7 +161,7 @@ pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>
     let f = &posted.value;
     let (_, l) = line(&mut w.read().await?, id, line_id).await?;
     let mut errors = FieldErrors::default();
-    let unit_price = amount(f, "unit_price", currency(&w.who), &mut errors);
+    let unit_price = amount(f, "unit_price", w.who.currency, &mut errors);
     let duration_minutes =
         f.some("duration_minutes").and_then(|m| m.parse().map_err(|_| errors.add("duration_minutes", "Enter minutes, like 30.")).ok());
     // If prices are hidden from the member, an empty field does not remove the price.
@@ -183,7 +182,7 @@ pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>
     let (t, now) = line(&mut r, id, line_id).await?;
     let mut form = update_page(&r, &t, &now, f, &errors);
     if matches!(&error, Error::Conflict { .. }) {
-        let c = currency(&w.who);
+        let c = w.who.currency;
         let price = now.unit_price.map(|p| c.plain(p)).unwrap_or_default();
         form.stale = vec![
             Stale { label: "Quantity", theirs: now.quantity.normalize().to_string(), yours: f.get("quantity").into() },

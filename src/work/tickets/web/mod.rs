@@ -24,7 +24,7 @@ pub use moving::{reschedule, reschedule_form};
 pub use new::{create, new};
 pub use show::show;
 
-use super::{Confirmation, TicketState, currency};
+use super::{Confirmation, TicketState};
 use platform::tenant::Who;
 use ui::Tone;
 
@@ -62,7 +62,7 @@ pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
     if !who.sees_prices() {
         return String::new();
     }
-    let amount = currency(who).format(total);
+    let amount = who.currency.format(total);
     match (has_open_price, total.is_zero()) {
         (true, true) => "no price yet".into(),
         (true, false) => format!("from {amount}"),

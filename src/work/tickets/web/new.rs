@@ -17,7 +17,6 @@ use super::{
 };
 use crate::tickets::{
     actions::{CreateTicket, NewLine},
-    currency,
     data::{self, Booking, Match},
     overlap,
 };
@@ -146,7 +145,7 @@ fn service_ids(typed: &Fields) -> Vec<ServiceId> {
 /// Builds the form. With `check`, it also shows whether the technicians are free.
 async fn page(r: &mut Read, booking: Booking, typed: Fields, errors: FieldErrors, check: bool) -> Result<New> {
     let who = r.who.clone();
-    let (c, contact, services) = (currency(&who), booking.contact.id, service_ids(&typed));
+    let (c, contact, services) = (who.currency, booking.contact.id, service_ids(&typed));
     let address = typed.id("address_id");
     let proposed = data::proposed_minutes(r.db(), contact, address, &services).await?;
     let last = data::last_time(r.db(), contact, address, &services).await?;
@@ -282,7 +281,7 @@ pub async fn create(w: Write, posted: Posted<Fields>) -> Result<Response> {
 }
 
 fn new_lines(who: &platform::tenant::Who, f: &Fields, errors: &mut FieldErrors) -> Vec<NewLine> {
-    let c = currency(who);
+    let c = who.currency;
     let mut out = vec![];
     for row in rows(f) {
         // Errors are numbered like the rows of the page, which leaves out rows without a service.

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use serde::Deserialize;
 
 use super::{price, state_pill, zone_note};
-use crate::tickets::{Confirmation, TicketState, allowed_actions, clocked_minutes, currency, data};
+use crate::tickets::{Confirmation, TicketState, allowed_actions, clocked_minutes, data};
 use platform::{error::Result, ids::TicketId, role::Capability, tenant::Read};
 
 #[derive(Template)]
@@ -84,7 +84,7 @@ pub(super) async fn page(r: &mut Read, id: TicketId, trouble: Option<Trouble>) -
     let services: Vec<_> = parts.lines.iter().filter_map(|l| l.service_id).collect();
     let last = data::last_time(r.db(), t.contact_id, t.address_id, &services).await?.filter(|l| l.ticket_id != t.id);
     let zone = t.zone();
-    let c = currency(&who);
+    let c = who.currency;
     let unit = |l: &data::Line| match l.unit_price {
         Some(p) if l.quantity.normalize() != rust_decimal::Decimal::ONE => {
             format!("{} · {} × {}", l.description, l.quantity.normalize(), c.format(p))
