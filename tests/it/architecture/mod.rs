@@ -21,7 +21,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("ui", 1, &[]),
     ("office", 2, &["notices", "files", "connections", "identity", "business"]),
     ("customers", 3, &["contacts"]),
-    ("messages", 4, &["outbox"]),
+    ("messages", 4, &["channels", "outbox"]),
     ("work", 4, &["catalogue", "tickets"]),
     ("money", 5, &["lines", "paper", "invoices", "payments"]),
     ("flows", 6, &["confirm", "delivery", "closeout", "imports"]),
