@@ -17,7 +17,6 @@ use tower_http::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate, SizeAbove},
     },
-    limit::RequestBodyLimitLayer,
     timeout::TimeoutLayer,
 };
 
@@ -32,9 +31,6 @@ use platform::{
     observe,
     tenant::SESSION_COOKIE,
 };
-
-/// The largest body of any request, in bytes: an import of 15,000 rows is about 5 MB.
-const MAX_BODY: usize = 26 * 1024 * 1024;
 
 /// Scripts and styles are our own files; pages are not framed and connect to no other host; forms post to us (a redirect leads to Stripe).
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; \
@@ -51,8 +47,8 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Error::NotFound })
         .layer(from_fn(name_refusals))
         .layer(compression)
+        // Each route has its own limit (`platform::route`).
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_mins(1)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| Error::internal("panic").into_response()))
         .layer(from_fn_with_state(app.clone(), identity::web::extend))
@@ -102,7 +98,7 @@ async fn name_refusals(request: Request, next: Next) -> Response {
     if is_webhook || response.status() != StatusCode::BAD_REQUEST || !is_plain {
         return response;
     }
-    let said = axum::body::to_bytes(response.into_body(), MAX_BODY).await.unwrap_or_default();
+    let said = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
     if said.starts_with(b"Invalid URL") {
         Error::NotFound.into_response()
     } else {

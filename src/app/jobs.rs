@@ -2,7 +2,8 @@
 
 use std::{future::Future, time::Duration};
 
-use graphile_worker::{Cron, IntoTaskHandlerResult, TaskHandler, Worker, WorkerContext, WorkerOptions, WorkerRecoveryConfig};
+use chrono::TimeDelta;
+use graphile_worker::{Worker, WorkerOptions, WorkerRecoveryConfig};
 use serde::{Deserialize, Serialize};
 
 use flows::delivery;
@@ -10,46 +11,89 @@ use platform::{
     app::App,
     audit,
     error::{Error, Result},
-    housekeeping, jobs,
+    housekeeping,
+    jobs::{self, Entry, Job, recurring},
 };
+
+/// A record that has been waiting for this long should have its job; one without is queued again.
+const LOST_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// Every job there is.
+pub fn all() -> Vec<Entry> {
+    let own = vec![recurring::<SealAudit>("* * * * *"), recurring::<QueueLost>("*/5 * * * *"), recurring::<Sweep>("10 4 * * *")];
+    [office::jobs::jobs(), customers::jobs::jobs(), money::jobs::jobs(), flows::jobs::jobs(), views::jobs::jobs(), own]
+        .into_iter()
+        .flatten()
+        .collect()
+}
 
 /// Registers every job, and the schedule of the recurring ones.
 fn worker() -> Result<WorkerOptions> {
-    let daily = Cron::daily_at::<Sweep>(4, 10).map_err(|e| Error::internal(e.to_string()))?;
-    let areas = [office::jobs::jobs, customers::jobs::jobs, money::jobs::jobs, flows::jobs::jobs, views::jobs::jobs];
-    Ok(areas
-        .into_iter()
-        .fold(WorkerOptions::default(), |options, add| add(options))
-        // By the clock (UTC).
-        .define_job::<SealAudit>()
-        .with_cron(Cron::every_minute::<SealAudit>().job_key("seal_audit").payload_value(serde_json::json!({})))
-        .define_job::<Sweep>()
-        .with_cron(daily.job_key("sweep").payload_value(serde_json::json!({}))))
+    all().iter().try_fold(WorkerOptions::default(), |options, job| job.add_to(options))
 }
 
 /// Seals the new audit entries of each business.
 #[derive(Serialize, Deserialize)]
-pub struct SealAudit {}
+struct SealAudit {}
 
-impl TaskHandler for SealAudit {
-    const IDENTIFIER: &'static str = "seal_audit";
+impl Job for SealAudit {
+    const NAME: &'static str = "seal_audit";
+    type Of = ();
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = jobs::app(&ctx)?;
-        audit::seal_new(app).await?;
-        Ok::<(), Error>(())
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, app: &App, (): ()) -> Result<()> {
+        audit::seal_new(app).await.map(drop)
     }
 }
 
-/// Deletes old rate-limit windows, idempotency keys after 90 days, and sessions and sign-ins that ended more than 30 days ago.
+/// Queues again what waits for a job that is not in the queue.
 #[derive(Serialize, Deserialize)]
-pub struct Sweep {}
+struct QueueLost {}
 
-impl TaskHandler for Sweep {
-    const IDENTIFIER: &'static str = "sweep";
+impl Job for QueueLost {
+    const NAME: &'static str = "queue_lost";
+    type Of = ();
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = jobs::app(&ctx)?;
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, app: &App, (): ()) -> Result<()> {
+        queue_lost(app).await.map(drop)
+    }
+}
+
+/// Asks every kind of job for what waits for it, and queues what is not in the queue. Returns the number queued.
+pub async fn queue_lost(app: &App) -> Result<u64> {
+    let before = app.clock.now() - LOST_AFTER;
+    let mut queued = 0;
+    for job in all() {
+        let lost = job.queue_lost(app, before).await?;
+        if lost > 0 {
+            tracing::warn!(job = job.name, lost, "jobs were lost and are queued again");
+        }
+        queued += lost;
+    }
+    Ok(queued)
+}
+
+/// Deletes old rate-limit windows, idempotency keys after 90 days, sessions and sign-ins that ended more than 30 days ago, and what dead
+/// workers left in the queue.
+#[derive(Serialize, Deserialize)]
+struct Sweep {}
+
+impl Job for Sweep {
+    const NAME: &'static str = "sweep";
+    type Of = ();
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, app: &App, (): ()) -> Result<()> {
         housekeeping::sweep(app).await
     }
 }

@@ -1,4 +1,4 @@
-//! The one place that knows every area: joins their routes, actions, data types and jobs, puts the HTTP layers around them, embeds the
+//! The one place that knows every area: joins their routes, actions, data types, jobs and reactions, puts the HTTP layers around them, embeds the
 //! assets and migrations, and offers the command line and the demo.
 
 pub mod assets;
@@ -6,6 +6,8 @@ pub mod cli;
 pub mod demo;
 pub mod http;
 pub mod jobs;
+pub mod reactions;
 pub mod registry;
 pub mod routes;
 pub mod schema;
+pub mod server;

@@ -15,7 +15,8 @@ pub fn routes() -> Vec<Route> {
         // Home.
         get("/live", Member(ReadRecords), live::web::stream),
         // For programs.
-        post("/api/actions", Member(Any), api::act),
+        // Read only after the token was let in. As large as a file of `import.preview` in base64.
+        post("/api/actions", Member(Any), api::act).accepts(api::MAX_ACTION),
         get("/api/data", Member(ReadRecords), api::data),
         get("/api/capabilities", Member(Any), api::capabilities),
     ]

@@ -1,17 +1,17 @@
 //! The jobs of this area, and when the regular ones run; `app::jobs` joins them all.
 
-use graphile_worker::{Cron, WorkerOptions};
+use platform::jobs::{Entry, entry, recurring};
 
 use crate::{closeout, confirm, delivery, imports};
 
-/// Adds this area's jobs to a worker's.
-pub fn jobs(options: WorkerOptions) -> WorkerOptions {
-    options
-        .define_job::<confirm::jobs::ConfirmTicket>()
-        .define_job::<delivery::jobs::SendMessage>()
-        .define_job::<closeout::jobs::ExtractNotes>()
-        .define_job::<imports::jobs::RunImport>()
-        .define_job::<imports::jobs::UndoImport>()
-        .define_job::<delivery::jobs::SweepMessages>()
-        .with_cron(Cron::every_minute::<delivery::jobs::SweepMessages>().job_key("sweep_messages").payload_value(serde_json::json!({})))
+/// Every kind of job of this area.
+pub fn jobs() -> Vec<Entry> {
+    vec![
+        entry::<confirm::jobs::ConfirmTicket>(),
+        entry::<delivery::jobs::SendMessage>(),
+        recurring::<delivery::jobs::SweepMessages>("* * * * *"),
+        entry::<closeout::jobs::ExtractNotes>(),
+        entry::<imports::jobs::RunImport>(),
+        entry::<imports::jobs::UndoImport>(),
+    ]
 }

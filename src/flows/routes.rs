@@ -49,7 +49,7 @@ pub fn routes() -> Vec<Route> {
         get("/demo/mail/{name}", Member(Any), delivery::web::outbox::show),
         // Imports.
         get("/imports", Member(ManageSettings), imports::web::index),
-        post("/imports", Member(ManageSettings), imports::web::upload),
+        post("/imports", Member(ManageSettings), imports::web::upload).accepts(imports::web::MAX_UPLOAD),
         get("/imports/{id}", Member(ManageSettings), imports::web::show),
         get("/imports/{id}/refused.csv", Member(ManageSettings), imports::web::refused),
         post("/imports/{id}/columns", Member(ManageSettings), imports::web::map),

@@ -1,15 +1,16 @@
 //! The jobs of this area, and when the regular ones run; `app::jobs` joins them all.
 
-use graphile_worker::WorkerOptions;
+use platform::jobs::{Entry, entry};
 
 use crate::payments;
 
-/// Adds this area's jobs to a worker's.
-pub fn jobs(options: WorkerOptions) -> WorkerOptions {
-    options
-        .define_job::<payments::jobs::ProcessWebhook>()
-        .define_job::<payments::jobs::RefundAtProvider>()
-        .define_job::<payments::jobs::ExpireCheckout>()
-        .define_job::<payments::jobs::CloseCheckouts>()
-        .define_job::<payments::jobs::CheckConnection>()
+/// Every kind of job of this area.
+pub fn jobs() -> Vec<Entry> {
+    vec![
+        entry::<payments::jobs::ProcessWebhook>(),
+        entry::<payments::jobs::RefundAtProvider>(),
+        entry::<payments::jobs::ExpireCheckout>(),
+        entry::<payments::jobs::CloseCheckouts>(),
+        entry::<payments::jobs::CheckConnection>(),
+    ]
 }

@@ -29,7 +29,7 @@ pub fn routes() -> Vec<Route> {
         get("/settings/business", Member(ManageSettings), business::web::settings::business),
         post("/settings/business", Member(ManageSettings), business::web::settings::save_business),
         get("/settings/logo", Member(Any), business::web::settings::logo),
-        post("/settings/logo", Member(ManageSettings), business::web::settings::save_logo),
+        post("/settings/logo", Member(ManageSettings), business::web::settings::save_logo).accepts(business::web::settings::MAX_LOGO_FORM),
         get("/settings/hours", Member(ManageSettings), business::web::settings::hours),
         post("/settings/hours", Member(ManageSettings), business::web::settings::save_hours),
         post("/settings/checklist", Member(ManageSettings), business::web::settings::skip),

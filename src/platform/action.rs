@@ -16,6 +16,8 @@ use super::{
     commit::{commit, kept, settle},
     error::{Error, FieldErrors, Result},
     ids::{ContactId, OrgId},
+    jobs::Job,
+    reactions::Happened,
     role::{Capability, May, ModelLevel, Permission},
     secrets::digest,
     tenant::{Who, Write, open},
@@ -105,15 +107,24 @@ impl Cx<'_> {
         )
         .execute(self.db())
         .await?;
+        self.react(name, Happened { org: who.org, subject, payload: &payload }).await
+    }
+
+    /// Queues the jobs that follow from an event.
+    async fn react(&mut self, name: &str, happened: Happened<'_>) -> Result<()> {
+        for reaction in self.app.reactions.iter().filter(|r| r.event == name) {
+            if let Some(job) = (reaction.job)(happened)? {
+                job.enqueue(self.db()).await?;
+            }
+        }
         Ok(())
     }
 
-    /// Queues a job in this transaction; it runs after the commit. `payload` holds ids only, as it is logged; the business's id is added.
-    /// A waiting job with the same `key` is replaced. Jobs run by the database's clock: work due by the injected clock is a row that a
-    /// sweeper finds.
-    pub async fn enqueue(&mut self, task: &'static str, payload: Value, key: &str) -> Result<()> {
+    /// Queues a job of this business in this transaction; it runs after the commit. A waiting job of the same key is replaced. Jobs run by
+    /// the database's clock: work due by the injected clock is a row that a sweeper finds.
+    pub async fn enqueue<J: Job<Of = OrgId>>(&mut self, job: J) -> Result<()> {
         let org = self.who.org;
-        super::jobs::enqueue(self.db(), task, Some(org), payload, key).await
+        super::jobs::enqueue(self.db(), org, job).await
     }
 
     /// Runs another action inside this transaction. Role, capability and input are checked; the idempotency key is the outer action's.

@@ -11,6 +11,7 @@ use super::{
     llm::Llm,
     mail::{Mailbox, Mailer},
     migrate::Schema,
+    reactions::Reaction,
     registry::Registry,
     secrets::{Keyring, Secret},
     stripe::StripeApi,
@@ -34,6 +35,8 @@ pub struct Setup {
     pub schema: Schema,
     /// Every action and data type.
     pub registry: &'static Registry,
+    /// What follows from events.
+    pub reactions: &'static [Reaction],
     pub clock: Clock,
     /// The address at which customers reach this instance, without a trailing slash: `https://rounds.example`.
     pub public_url: String,

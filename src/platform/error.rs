@@ -191,6 +191,20 @@ fn unfit(code: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns the message for a SQLSTATE that says the database can do nothing, or not this, for now. Nothing was changed.
+fn overloaded(code: &str) -> Option<&'static str> {
+    Some(match code {
+        DISK_FULL => "The disk of the database is full, so nothing can be saved. Whoever runs this server has to make room.",
+        "53200" | "53300" | "53400" => "The database has no room for this at the moment. Please try again in a minute.",
+        "55P03" | "57014" => "This took too long, probably because someone else is changing the same. Please try again.",
+        "57P01" | "57P02" | "57P03" => "The database is restarting. Please try again.",
+        _ => return None,
+    })
+}
+
+/// The SQLSTATE `disk_full`.
+const DISK_FULL: &str = "53100";
+
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match &e {
@@ -220,10 +234,16 @@ impl From<sqlx::Error> for Error {
                 },
                 None => match d.code().as_deref().and_then(unfit) {
                     Some(message) => FieldErrors::one("", message),
-                    None if matches!(d.code().as_deref(), Some("57P01" | "57P03")) => {
-                        Self::Unavailable("The database is restarting. Please try again.".into())
-                    }
-                    None => Self::Internal(Box::new(e)),
+                    None => match d.code().as_deref().and_then(overloaded) {
+                        Some(message) => {
+                            tracing::error!(error = %e, "the database can't do this now");
+                            if d.code().as_deref() == Some(DISK_FULL) {
+                                super::observe::note_full_disk();
+                            }
+                            Self::Unavailable(message.into())
+                        }
+                        None => Self::Internal(Box::new(e)),
+                    },
                 },
             },
             _ => Self::Internal(Box::new(e)),

@@ -21,13 +21,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
     commit::commit,
     error::{Error, Result},
-    jobs, secrets,
+    jobs::Pending,
+    secrets,
 };
 
 /// One function of the schema `app`, as its file has it.
@@ -93,9 +93,9 @@ pub async fn apply(db: &mut PgConnection, functions: &[Function]) -> Result<Vec<
     sqlx::raw_sql("revoke create on schema app from rounds_lookup").execute(&mut *tx).await?;
     // What is applied for the first time says what the migrations said, or nothing was made with it yet; without a queue there is no data either.
     let has_queue: bool = sqlx::query_scalar("select to_regclass('graphile_worker._private_jobs') is not null").fetch_one(&mut *tx).await?;
-    let renewed: BTreeSet<&str> = due.iter().filter(|f| has_queue && held.contains_key(f.name)).filter_map(|f| f.renews).collect();
+    let renewed: BTreeSet<&'static str> = due.iter().filter(|f| has_queue && held.contains_key(f.name)).filter_map(|f| f.renews).collect();
     for job in renewed {
-        jobs::enqueue(&mut tx, job, None, json!({}), job).await?;
+        Pending::named(job).enqueue(&mut tx).await?;
     }
     commit(tx).await?;
     Ok(due.iter().map(|f| f.name).collect())

@@ -7,7 +7,7 @@ use super::{
     commit::commit,
     error::Result,
     ids::OrgId,
-    rate,
+    jobs, rate,
     tenant::{Door, Origin, open},
 };
 
@@ -19,9 +19,10 @@ pub async fn businesses(app: &App) -> Result<Vec<OrgId>> {
     Ok(sqlx::query_scalar!(r#"select app.org_ids() as "id!: OrgId""#).fetch_all(&app.pool).await?)
 }
 
-/// Deletes old rate-limit windows, sessions and sign-ins that ended more than 30 days ago, and idempotency keys after 90 days.
+/// Deletes old rate-limit windows, left-over rows of the job queue, sessions and sign-ins that ended more than 30 days ago, and idempotency keys after 90 days.
 pub async fn sweep(app: &App) -> Result<()> {
     rate::sweep(app).await?;
+    jobs::delete_replaced(&app.pool).await?;
     let now = app.clock.now();
     let month_ago = now - Duration::days(30);
     sqlx::query!("delete from sessions where expires_at < $1 or revoked_at < $1", month_ago).execute(&app.pool).await?;

@@ -28,6 +28,7 @@ pub mod postgres;
 pub mod qr;
 pub mod query;
 pub mod rate;
+pub mod reactions;
 pub mod redact;
 pub mod registry;
 pub mod role;

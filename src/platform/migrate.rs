@@ -92,6 +92,10 @@ async fn roles(db: &mut PgConnection, app_password: Option<&str>) -> Result<()> 
             "alter role rounds_app login".into(),
             // Statements are short: JIT compilation takes longer than running one.
             "alter role rounds_app set jit = off".into(),
+            // What hangs is ended: a statement takes milliseconds, a batch of an import seconds. Set on the role, since a pooler passes no settings on.
+            "alter role rounds_app set statement_timeout = '60s'".into(),
+            "alter role rounds_app set lock_timeout = '20s'".into(),
+            "alter role rounds_app set idle_in_transaction_session_timeout = '60s'".into(),
             "grant rounds_owner, rounds_lookup to current_user".into(),
             "grant rounds_lookup to rounds_owner".into(),
         ],

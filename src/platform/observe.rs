@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -136,21 +136,38 @@ pub struct Operator {
     pub jobs: Option<Arc<AtomicBool>>,
 }
 
+/// When the database last refused a write for want of disk space.
+static DISK_WAS_FULL: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// How long after a refused write the instance counts as not ready. Then the next write tells.
+const FULL_FOR: Duration = Duration::from_secs(30);
+
+/// Notes that the database refused a write for want of disk space.
+pub(crate) fn note_full_disk() {
+    *DISK_WAS_FULL.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+fn has_disk_space() -> bool {
+    DISK_WAS_FULL.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|at| at.elapsed() > FULL_FOR)
+}
+
 /// `GET /healthz`: 200 as long as this process answers at all.
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 if this process should receive requests: the database answers and has every migration and function of
-/// this version, and jobs run unless disabled. Otherwise 503. The body has one line per check.
+/// `GET /readyz`: 200 if this process should receive requests: the database answers, has every migration and function of this version and
+/// refused no write lately for want of disk space, and jobs run unless disabled. Otherwise 503. The body has one line per check.
 pub async fn readyz(State(app): State<App>, operator: Option<Extension<Operator>>) -> Response {
     let current = tokio::time::timeout(Duration::from_secs(2), app.schema.is_current(&app.pool)).await;
     let database = matches!(current, Ok(Ok(_)));
     let migrations = matches!(current, Ok(Ok(true)));
     let jobs = operator.and_then(|Extension(operator)| operator.jobs).map(|jobs| jobs.load(Ordering::Relaxed));
     let word = |well: bool| if well { "ok" } else { "failing" };
-    let text = format!("database {}\nmigrations {}\njobs {}\n", word(database), word(migrations), jobs.map_or("not here", word));
-    let ready = database && migrations && jobs != Some(false);
+    let disk = has_disk_space();
+    let jobs_word = jobs.map_or("not here", word);
+    let text = format!("database {}\nmigrations {}\ndisk {}\njobs {jobs_word}\n", word(database), word(migrations), word(disk));
+    let ready = database && migrations && disk && jobs != Some(false);
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text).into_response()
 }
 

@@ -1,5 +1,7 @@
 //! Rate limits: fixed windows in the database, shared by all instances.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use chrono::{DateTime, Duration, TimeZone, Utc};
 
 use super::{
@@ -7,6 +9,14 @@ use super::{
     error::{Error, Result},
     secrets::{digest, hex},
 };
+
+/// The network that limits count as one: an IPv4 address itself, the /64 of an IPv6 address, since every household is given at least that.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
 
 /// Counts a hit of `key` (stored as a hash only). Errors: `RateLimited` beyond `limit` hits in the current window of `seconds`.
 pub async fn limit(app: &App, key: &str, limit: i32, seconds: i64) -> Result<()> {

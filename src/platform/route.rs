@@ -8,7 +8,15 @@ use axum::{
     routing::{MethodRouter, on},
 };
 
+use tower_http::limit::RequestBodyLimitLayer;
+
 use crate::{app::App, role::Permission, tenant::Needs};
+
+/// The largest body of a request from somebody who is not signed in, in bytes. A page of theirs posts a few words.
+const MAX_STRANGERS_BODY: usize = 64 * 1024;
+
+/// The largest body of a member's request, in bytes.
+const MAX_MEMBERS_BODY: usize = 1024 * 1024;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +36,17 @@ pub struct Route {
     pub method: Method,
     pub path: &'static str,
     pub access: Access,
+    /// The largest body accepted, in bytes; a longer one is refused before it is read.
+    pub max_body: usize,
     handler: MethodRouter<App>,
+}
+
+impl Route {
+    /// Accepts bodies up to `max_body` bytes: for files.
+    #[must_use]
+    pub fn accepts(self, max_body: usize) -> Self {
+        Self { max_body, ..self }
+    }
 }
 
 impl std::fmt::Debug for Route {
@@ -47,7 +65,11 @@ where
     if let Access::Member(permission) = access {
         handler = handler.layer(Extension(Needs(permission)));
     }
-    Route { method, path, access, handler }
+    let max_body = match access {
+        Access::Public | Access::Link => MAX_STRANGERS_BODY,
+        Access::SignedIn | Access::Member(_) => MAX_MEMBERS_BODY,
+    };
+    Route { method, path, access, max_body, handler }
 }
 
 /// A GET route.
@@ -62,5 +84,7 @@ pub fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, 
 
 /// The router of the routes alone, without the layers of `app::http`.
 pub fn router(table: Vec<Route>) -> Router<App> {
-    table.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+    table
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler.layer(RequestBodyLimitLayer::new(route.max_body))))
 }

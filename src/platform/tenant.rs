@@ -17,6 +17,7 @@ use super::{
     form::percent_decode,
     ids::{LinkId, MemberId, OrgId, SessionId, UserId},
     money::Currency,
+    rate,
     role::{Capability, May, Permission, Role},
     secrets::{digest, hex},
 };
@@ -43,6 +44,13 @@ pub struct Needs(pub Permission);
 pub struct Origin {
     pub request_id: String,
     pub network: String,
+}
+
+impl Origin {
+    /// The network that rate limits count, empty if unknown.
+    pub fn counted(&self) -> String {
+        self.network.parse().map(|address| rate::network(address).to_string()).unwrap_or_default()
+    }
 }
 
 /// The actor, and the business they act in.
@@ -304,11 +312,18 @@ impl Write {
 pub fn origin(parts: &Parts, app: &App) -> Origin {
     let request_id = parts.extensions.get::<super::app::RequestId>().map(|r| r.0.clone()).unwrap_or_default();
     let forwarded = parts.headers.get("x-forwarded-for").and_then(|v| v.to_str().ok()).filter(|_| app.trust_proxy);
-    let network = match forwarded.and_then(|v| v.rsplit(',').next()).and_then(|v| v.trim().parse::<IpAddr>().ok()) {
-        Some(ip) => ip.to_string(),
-        None => parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|c| c.0.ip().to_string()).unwrap_or_default(),
-    };
-    Origin { request_id, network }
+    let address = forwarded
+        .and_then(|v| v.rsplit(',').next())
+        .and_then(forwarded_address)
+        .or_else(|| parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|c| c.0.ip()));
+    Origin { request_id, network: address.map(|ip| ip.to_string()).unwrap_or_default() }
+}
+
+/// Reads one entry of `X-Forwarded-For`. Some proxies put the port behind the address: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+fn forwarded_address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let bare = entry.strip_prefix('[').and_then(|v6| v6.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse::<std::net::SocketAddr>().ok().map(|a| a.ip()))
 }
 
 /// Returns the value of the cookie `name`, not decoded.

@@ -46,7 +46,7 @@ impl FromRequestParts<App> for Visitor {
         let Path(path) = Path::<Vec<(String, String)>>::from_request_parts(parts, app).await.map_err(|_| Error::NotFound)?;
         let token = path.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token).ok_or(Error::NotFound)?;
         let origin = origin(parts, app);
-        rate::limit(app, &format!("link:{}", origin.network), PER_MINUTE, 60).await?;
+        rate::limit(app, &format!("link:{}", origin.counted()), PER_MINUTE, 60).await?;
         Ok(Self { app: app.clone(), origin, token })
     }
 }
@@ -83,7 +83,7 @@ impl Visitor {
     }
 
     async fn wrong<T>(&self) -> Result<T> {
-        rate::limit(&self.app, &format!("wrong-link:{}", self.origin.network), WRONG, 600).await?;
+        rate::limit(&self.app, &format!("wrong-link:{}", self.origin.counted()), WRONG, 600).await?;
         tokio::time::sleep(WRONG_COSTS).await;
         Err(Error::NotFound)
     }

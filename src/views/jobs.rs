@@ -1,10 +1,10 @@
 //! The jobs of this area, and when the regular ones run; `app::jobs` joins them all.
 
-use graphile_worker::WorkerOptions;
+use platform::jobs::{Entry, entry};
 
 use crate::exports;
 
-/// Adds this area's jobs to a worker's.
-pub fn jobs(options: WorkerOptions) -> WorkerOptions {
-    options.define_job::<exports::jobs::RunExport>()
+/// Every kind of job of this area.
+pub fn jobs() -> Vec<Entry> {
+    vec![entry::<exports::jobs::RunExport>()]
 }

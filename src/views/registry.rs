@@ -9,7 +9,7 @@ pub fn actions() -> Vec<action::Entry> {
     vec![
         action::entry::<exports::actions::CreateExport>(),
         action::entry::<today::actions::ResolveNotice>(),
-        action::entry::<today::actions::RunJobAgain>(),
+        action::entry::<today::actions::RetryJob>(),
     ]
 }
 

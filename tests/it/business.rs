@@ -204,7 +204,7 @@ async fn the_logo_is_an_image_of_at_most_a_megabyte() {
     let b = t.business("Clear View").await;
     let upload = |bytes: Vec<u8>| {
         let mut body =
-            b"--x\r\nContent-Disposition: form-data; name=\"logo\"; filename=\"logo.png\"\r\nContent-Type: image/png\r\n\r\n".to_vec();
+            b"--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"logo.png\"\r\nContent-Type: image/png\r\n\r\n".to_vec();
         body.extend(bytes);
         body.extend(b"\r\n--x--\r\n");
         axum::http::Request::post("/settings/logo")
@@ -213,9 +213,11 @@ async fn the_logo_is_an_image_of_at_most_a_megabyte() {
             .body(axum::body::Body::from(body))
             .unwrap()
     };
-    let png = [&b"\x89PNG\r\n\x1a\n"[..], &[7; 500]].concat();
+    let png = include_bytes!("../../static/icons/icon-192.png").to_vec();
     b.owner.send(upload(b"<svg onload=alert(1)>".to_vec())).await.expect(422);
     b.owner.send(upload([png.clone(), vec![0; 1024 * 1024]].concat())).await.expect(422);
+    // Cut in half, it would be accepted by its first bytes and stop every invoice later.
+    b.owner.send(upload(png[..png.len() / 2].to_vec())).await.expect(422);
     b.owner.get("/settings/logo").await.expect(404);
     b.owner.send(upload(png.clone())).await.expect(303);
     let got = b.owner.get("/settings/logo").await.expect(200);
@@ -223,7 +225,12 @@ async fn the_logo_is_an_image_of_at_most_a_megabyte() {
     b.owner.send(upload(png)).await.expect(303);
     assert_eq!(t.count("select count(*) from files").await, 1, "the old one is gone");
     t.business("Other").await.owner.get("/settings/logo").await.expect(404);
-    b.owner.send(upload(Vec::new())).await.expect(303);
+    // "Replace" with no file chosen changes nothing; only the other button removes.
+    assert!(b.owner.send(upload(Vec::new())).await.expect(422).body.contains("Choose a picture first."));
+    assert_eq!(t.count("select count(*) from files").await, 1);
+    let mut removal = upload(Vec::new());
+    *removal.body_mut() = "--x\r\nContent-Disposition: form-data; name=\"remove\"\r\n\r\nyes\r\n--x--\r\n".into();
+    b.owner.send(removal).await.expect(303);
     assert_eq!(t.count("select count(*) from files").await, 0);
 }
 

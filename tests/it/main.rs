@@ -16,6 +16,8 @@ mod identity;
 mod imports;
 mod invoices;
 mod isolation;
+mod jobs;
+mod limits;
 mod live;
 mod mail;
 mod messages;

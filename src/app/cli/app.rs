@@ -11,7 +11,7 @@ use platform::mail::{Mailbox, Mailer, Smtp};
 use platform::stripe::{Patience, StripeApi};
 use sqlx::PgPool;
 
-use crate::{registry::REGISTRY, schema::SCHEMA};
+use crate::{reactions::REACTIONS, registry::REGISTRY, schema::SCHEMA};
 
 use super::{Exit, Failure, Result};
 
@@ -23,6 +23,7 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
         pool,
         schema: SCHEMA,
         registry: &REGISTRY,
+        reactions: REACTIONS,
         clock: Clock::Real,
         public_url: config.public_url.clone(),
         keyring: keys.ring,

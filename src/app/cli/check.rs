@@ -6,6 +6,7 @@ use std::time::Duration;
 use platform::app::App;
 use platform::audit;
 use platform::config::Config;
+use platform::given_up;
 use platform::ids::OrgId;
 use sqlx::PgPool;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -58,9 +59,11 @@ async fn audit_faults(app: &App) -> Result<Vec<String>> {
 }
 
 async fn failed_jobs(pool: &PgPool) -> Result<Option<String>> {
-    let (waiting, failed): (i64, i64) = sqlx::query_as(
-        "select count(*) filter (where attempts < max_attempts), count(*) filter (where attempts >= max_attempts) from graphile_worker._private_jobs",
-    )
+    let (waiting, failed): (i64, i64) = sqlx::query_as(concat!(
+        "select count(*) filter (where j.attempts < j.max_attempts), count(*) filter (where ",
+        given_up!(),
+        ") from graphile_worker._private_jobs j",
+    ))
     .fetch_one(pool)
     .await?;
     println!("jobs: {waiting} waiting, {failed} failed");

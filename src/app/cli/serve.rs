@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::{http, jobs};
-use axum::serve::ListenerExt as _;
+use crate::{
+    http, jobs,
+    server::{self, Limits},
+};
 use axum::{Extension, Router, routing};
 use doors::live;
 use platform::app::App;
@@ -17,9 +19,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Exit, Failure, Result, app, database::Database};
-
-/// How long running requests may take after the stop signal.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Serves pages, API and background jobs until SIGTERM or Ctrl-C, then lets running requests and jobs finish.
 ///
@@ -83,7 +82,8 @@ async fn serve(app: App, args: &Args, config: &Config, listener: TcpListener, st
     let router =
         if args.only_jobs { health(app) } else { http::router(app) }.layer(Extension(operator)).layer(Extension(live::Stop(stop.clone())));
     tracing::info!(listen = %config.listen, public_url = config.public_url, "ready");
-    answer(listener, router, stop).await?;
+    let limits = Limits::of(server::raise_open_files(), config.trusted_proxy);
+    server::serve(listener, router, limits, stop).await;
     if let Some(working) = working
         && let Err(error) = working.await
     {
@@ -114,27 +114,6 @@ async fn work(app: App, stop: watch::Receiver<bool>, up: Arc<AtomicBool>) {
         }
         if *stop.borrow() {
             return;
-        }
-    }
-}
-
-/// Answers requests until the stop signal; running requests then get [`GRACE`] to finish.
-async fn answer(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) -> Result {
-    let listener = listener.tap_io(|tcp| {
-        // Small answers are sent at once, without waiting for more data to fill a packet.
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    let mut told = stop.clone();
-    let mut overdue = stop;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped(&mut told).await });
-    tokio::select! {
-        served = serving.into_future() => served.map_err(|error| Failure::new(Exit::Failed, error.to_string())),
-        () = async { stopped(&mut overdue).await; tokio::time::sleep(GRACE).await } => {
-            tracing::warn!("some requests did not end in time and were cut off");
-            Ok(())
         }
     }
 }

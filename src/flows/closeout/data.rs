@@ -78,6 +78,17 @@ pub async fn live(db: &mut PgConnection, ticket: TicketId) -> Result<Option<Clos
     .transpose()
 }
 
+/// The close-out of this id, unless it was abandoned.
+pub async fn live_by_id(db: &mut PgConnection, id: CloseoutId) -> Result<Option<Closeout>> {
+    let ticket = sqlx::query_scalar!(r#"select ticket_id as "id: TicketId" from closeouts where id = $1 and state <> 'abandoned'"#, id.0)
+        .fetch_optional(&mut *db)
+        .await?;
+    match ticket {
+        Some(ticket) => live(db, ticket).await,
+        None => Ok(None),
+    }
+}
+
 /// A half-done close-out, as the home page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct HalfDone {

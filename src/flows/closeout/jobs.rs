@@ -1,57 +1,60 @@
 //! Job: a language model reads the notes while the person goes on. It only proposes facts; if it fails, the facts found by rules remain.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{actions::RecordExtraction, data};
 use customers::contacts::extract::model::extract_attributes;
 use platform::{
-    jobs::app,
-    {
-        action::Meta,
-        error::{Error, Result},
-        ids::{CloseoutId, OrgId, TicketId},
-        llm::{LlmError, Usage},
-        tenant::{Read, Write},
-    },
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::{CloseoutId, OrgId},
+    jobs::{Job, Waiting},
+    llm::{LlmError, Usage},
+    tenant::{Read, Write},
 };
 
 #[derive(Serialize, Deserialize)]
 pub struct ExtractNotes {
-    pub org: OrgId,
-    pub ticket: TicketId,
     pub closeout: CloseoutId,
 }
 
-impl TaskHandler for ExtractNotes {
-    const IDENTIFIER: &'static str = "extract_notes";
+impl Job for ExtractNotes {
+    const NAME: &'static str = "extract_notes";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_closeouts", |id| Self { closeout: CloseoutId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = app(&ctx)?;
-        let Some(llm) = &app.llm else { return Result::Ok(()) };
-        let mut read = Read::of_org(app, self.org).await?;
-        let live = data::live(read.db(), self.ticket).await?;
+    fn key(&self) -> String {
+        self.closeout.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let mut read = Read::of_org(app, org).await?;
+        let live = data::live_by_id(read.db(), self.closeout).await?;
         drop(read);
-        let Some(live) = live.filter(|l| l.id == self.closeout) else { return Ok(()) };
+        let Some(live) = live else { return Ok(()) };
         // No transaction is open while the model answers.
-        let (found, usage) = match extract_attributes(llm, &live.draft.notes).await {
-            Ok((found, usage)) => (Some(found), usage),
-            Err(LlmError::Unreadable(usage)) => (None, usage),
-            Err(error) => {
-                tracing::warn!(%error, "the model did not read the notes");
-                (None, Usage::default())
-            }
+        let (found, usage) = match &app.llm {
+            None => (None, Usage::default()),
+            Some(llm) => match extract_attributes(llm, &live.draft.notes).await {
+                Ok((found, usage)) => (Some(found), usage),
+                Err(LlmError::Unreadable(usage)) => (None, usage),
+                Err(error) => {
+                    tracing::warn!(%error, "the model did not read the notes");
+                    (None, Usage::default())
+                }
+            },
         };
         let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
         let record = RecordExtraction {
-            ticket_id: self.ticket,
+            ticket_id: live.ticket_id,
             closeout_id: self.closeout,
             found,
             prompt_tokens: count(usage.prompt_tokens),
             completion_tokens: count(usage.completion_tokens),
-            model: llm.model().to_owned(),
+            model: app.llm.as_ref().map(|llm| llm.model().to_owned()).unwrap_or_default(),
         };
-        match Write::of_org(app, self.org, "job").await?.act(&Meta::default(), record).await {
+        match Write::of_org(app, org, "job").await?.act(&Meta::default(), record).await {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(e) => Err(e),
         }

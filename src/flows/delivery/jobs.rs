@@ -1,25 +1,30 @@
 //! Jobs: one that sends a message, and a regular sweep for due messages.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
-use messages::outbox;
 use platform::{
+    app::App,
+    error::Result,
     ids::{MessageId, OrgId},
-    jobs::app,
+    jobs::Job,
 };
 
+/// Sends a message. `super::sweep` finds those that wait without a job.
 #[derive(Serialize, Deserialize)]
 pub struct SendMessage {
-    pub org: OrgId,
     pub message: MessageId,
 }
 
-impl TaskHandler for SendMessage {
-    const IDENTIFIER: &'static str = outbox::SEND;
+impl Job for SendMessage {
+    const NAME: &'static str = "send_message";
+    type Of = OrgId;
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        super::deliver(app(&ctx)?, self.org, self.message).await.map(drop)
+    fn key(&self) -> String {
+        self.message.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        super::deliver(app, org, self.message).await.map(drop)
     }
 }
 
@@ -27,10 +32,15 @@ impl TaskHandler for SendMessage {
 #[derive(Serialize, Deserialize)]
 pub struct SweepMessages {}
 
-impl TaskHandler for SweepMessages {
-    const IDENTIFIER: &'static str = "sweep_messages";
+impl Job for SweepMessages {
+    const NAME: &'static str = "sweep_messages";
+    type Of = ();
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        super::sweep(app(&ctx)?).await.map(drop)
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, app: &App, (): ()) -> Result<()> {
+        super::sweep(app).await.map(drop)
     }
 }

@@ -11,12 +11,11 @@ pub mod web;
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use actions::Finish;
+use jobs::SendMessage;
 use messages::{
     channels::Outcome,
-    outbox::{MessageState, SEND, actions::Claim},
+    outbox::{MessageState, actions::Claim},
 };
 use platform::{
     action::Meta,
@@ -72,7 +71,7 @@ fn name(outcome: &Outcome) -> &'static str {
 
 /// Queues the due messages of all businesses, and marks those that a dead worker left behind as in doubt. Returns the number queued.
 ///
-/// The job's key is the message's id, so a message already in the queue is not queued twice; the claim prevents sending it twice.
+/// The job's key holds the message's id, so a message already in the queue is not queued twice; the claim prevents sending it twice.
 pub async fn sweep(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let stuck = data::stuck(app, now - STUCK_AFTER).await?;
@@ -84,7 +83,7 @@ pub async fn sweep(app: &App) -> Result<usize> {
     let due = data::due(app, now).await?;
     for (org, message) in &due {
         let mut db = app.pool.acquire().await?;
-        enqueue(&mut db, SEND, Some(*org), json!({ "message": message }), &format!("message:{message}")).await?;
+        enqueue(&mut db, *org, SendMessage { message: *message }).await?;
     }
     Ok(due.len())
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,14 +13,12 @@ use super::{
     recognise::Kind,
 };
 use platform::{
-    jobs::app,
-    {
-        action::Meta,
-        app::App,
-        error::{Error, Result},
-        ids::{ImportId, OrgId},
-        tenant::{Read, Write},
-    },
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::{ImportId, OrgId},
+    jobs::{Job, Waiting},
+    tenant::{Read, Write},
 };
 
 /// Rows per batch: about a second of work.
@@ -29,33 +26,41 @@ const PORTION: usize = 500;
 
 #[derive(Serialize, Deserialize)]
 pub struct RunImport {
-    pub org: OrgId,
     pub import: ImportId,
 }
 
-impl TaskHandler for RunImport {
-    const IDENTIFIER: &'static str = "run_import";
+impl Job for RunImport {
+    const NAME: &'static str = "run_import";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_imports", |id| Self { import: ImportId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = app(&ctx)?;
-        let worked = run(app, self.org, self.import).await;
-        settle(app, self.org, self.import, worked).await
+    fn key(&self) -> String {
+        self.import.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let worked = run(app, org, self.import).await;
+        settle(app, org, self.import, worked).await
     }
 }
 
 #[derive(Serialize, Deserialize)]
 pub struct UndoImport {
-    pub org: OrgId,
     pub import: ImportId,
 }
 
-impl TaskHandler for UndoImport {
-    const IDENTIFIER: &'static str = "undo_import";
+impl Job for UndoImport {
+    const NAME: &'static str = "undo_import";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_undos", |id| Self { import: ImportId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = app(&ctx)?;
-        let worked = undo(app, self.org, self.import).await;
-        settle(app, self.org, self.import, worked).await
+    fn key(&self) -> String {
+        self.import.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let worked = undo(app, org, self.import).await;
+        settle(app, org, self.import, worked).await
     }
 }
 

@@ -13,14 +13,11 @@ use uuid::Uuid;
 
 pub use crate::channels::Channel;
 use platform::{
-    action::Cx,
+    action::{Cx, Subject},
     error::Result,
     ids::{ContactId, MessageId},
 };
 use ui::Tone;
-
-/// Task name of the job that sends one message; handled by `delivery`.
-pub const SEND: &str = "send_message";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -244,7 +241,7 @@ pub async fn withdraw(cx: &mut Cx<'_>, cancel_group: &str) -> Result<u64> {
     actions::outbox::withdraw(cx, cancel_group).await
 }
 
-/// Queues the job that sends a message, in this transaction.
-async fn enqueue(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
-    cx.enqueue(SEND, json!({ "message": id }), &format!("message:{id}")).await
+/// Says that a message may go out now: it is sent after the commit.
+async fn due(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
+    cx.event("message.due", Subject { kind: "message", id: id.0, contact: None }, json!({})).await
 }

@@ -123,8 +123,13 @@ impl std::error::Error for PdfError {}
 pub fn render(document: &Document) -> Result<Vec<u8>, PdfError> {
     let fonts = typeset::Fonts::load()?;
     let logo = document.logo.as_deref().and_then(draw::logo);
+    let has_logo = logo.is_some();
     let pages = layout::pages(document, &fonts, logo.as_ref().map(draw::logo_size));
-    draw::pdf(document, &fonts, logo, &pages)
+    match draw::pdf(document, &fonts, logo, &pages) {
+        // A logo stored before logos were decoded may turn out damaged only now. Nothing decorative may stop an invoice.
+        Err(_) if has_logo => draw::pdf(document, &fonts, None, &layout::pages(document, &fonts, None)),
+        drawn => drawn,
+    }
 }
 
 /// `24 Nov 2026`: unambiguous in every locale.

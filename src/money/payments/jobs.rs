@@ -1,44 +1,42 @@
 //! Background jobs of payments: processing the providers' events, refunding, checking keys, closing payment pages whose amount is no longer due.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
     account::{self, Account, Accounts},
-    actions::{
-        Applied, ApplyEvent, CHECK_CONNECTION, CLOSE_CHECKOUTS, CloseCheckout, FailEvent, ForgetReplacedKeys, PROCESS_WEBHOOK,
-        REFUND_PAYMENT, RecordCheck, RefundOutcome, SettleRefund,
-    },
+    actions::{Applied, ApplyEvent, CloseCheckout, FailEvent, ForgetReplacedKeys, RecordCheck, RefundOutcome, SettleRefund},
     checkout,
     data::{self, Checkout},
     providers::{self, Closed, NewRefund, Why},
 };
-use crate::invoices::{self, actions::EXPIRE_CHECKOUT};
+use crate::invoices;
 use office::connections;
 use platform::{
     action::Meta,
     app::App,
     error::{Error, Result},
     ids::{ConnectionId, InvoiceId, OrgId, RefundId, WebhookEventId},
+    jobs::{Job, Waiting},
     tenant::{Read, Write},
 };
-
-fn app(ctx: &WorkerContext) -> Result<App> {
-    ctx.get_ext::<App>().cloned().ok_or_else(|| Error::internal("the worker was started without the app"))
-}
 
 /// Processes one stored event.
 #[derive(Serialize, Deserialize)]
 pub struct ProcessWebhook {
-    pub org: OrgId,
     pub event: WebhookEventId,
 }
 
-impl TaskHandler for ProcessWebhook {
-    const IDENTIFIER: &'static str = PROCESS_WEBHOOK;
+impl Job for ProcessWebhook {
+    const NAME: &'static str = "process_webhook";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_webhooks", |id| Self { event: WebhookEventId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        process(&app(&ctx)?, self.org, self.event).await
+    fn key(&self) -> String {
+        self.event.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        process(app, org, self.event).await
     }
 }
 
@@ -59,15 +57,20 @@ pub async fn process(app: &App, org: OrgId, event: WebhookEventId) -> Result<()>
 /// Makes a refund at the payment's provider. The refund's id is the idempotency key, so a retry does not refund twice.
 #[derive(Serialize, Deserialize)]
 pub struct RefundAtProvider {
-    pub org: OrgId,
     pub refund: RefundId,
 }
 
-impl TaskHandler for RefundAtProvider {
-    const IDENTIFIER: &'static str = REFUND_PAYMENT;
+impl Job for RefundAtProvider {
+    const NAME: &'static str = "refund_payment";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_refunds", |id| Self { refund: RefundId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        refund(&app(&ctx)?, self.org, self.refund).await
+    fn key(&self) -> String {
+        self.refund.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        refund(app, org, self.refund).await
     }
 }
 
@@ -96,15 +99,19 @@ async fn refund(app: &App, org: OrgId, id: RefundId) -> Result<()> {
 /// Closes an invoice's open payment page if its amount is no longer the amount due.
 #[derive(Serialize, Deserialize)]
 pub struct ExpireCheckout {
-    pub org: OrgId,
     pub invoice: InvoiceId,
 }
 
-impl TaskHandler for ExpireCheckout {
-    const IDENTIFIER: &'static str = EXPIRE_CHECKOUT;
+impl Job for ExpireCheckout {
+    const NAME: &'static str = "expire_checkout";
+    type Of = OrgId;
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        expire(&app(&ctx)?, self.org, self.invoice).await
+    fn key(&self) -> String {
+        self.invoice.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        expire(app, org, self.invoice).await
     }
 }
 
@@ -133,15 +140,18 @@ async fn close(write: &Write, accounts: &Accounts, live: &Checkout) -> Result<()
 
 /// Closes payment pages opened with a key that the business has replaced, since payments there would not be recorded. Then deletes the key.
 #[derive(Serialize, Deserialize)]
-pub struct CloseCheckouts {
-    pub org: OrgId,
-}
+pub struct CloseCheckouts {}
 
-impl TaskHandler for CloseCheckouts {
-    const IDENTIFIER: &'static str = CLOSE_CHECKOUTS;
+impl Job for CloseCheckouts {
+    const NAME: &'static str = "close_checkouts";
+    type Of = OrgId;
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        close_elsewhere(&app(&ctx)?, self.org).await
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        close_elsewhere(app, org).await
     }
 }
 
@@ -165,20 +175,23 @@ async fn close_elsewhere(app: &App, org: OrgId) -> Result<()> {
 /// Checks the key of a connection to a provider.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CheckConnection {
-    pub org: OrgId,
     pub connection: ConnectionId,
 }
 
-impl TaskHandler for CheckConnection {
-    const IDENTIFIER: &'static str = CHECK_CONNECTION;
+impl Job for CheckConnection {
+    const NAME: &'static str = "check_connection";
+    type Of = OrgId;
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = app(&ctx)?;
-        let mut read = Read::of_org(&app, self.org).await?;
-        let keys = connections::keys(read.db(), &app, self.org).await?;
+    fn key(&self) -> String {
+        self.connection.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let mut read = Read::of_org(app, org).await?;
+        let keys = connections::keys(read.db(), app, org).await?;
         drop(read);
         let Some(own) = keys.into_iter().find(|k| k.connection == self.connection) else { return Ok(()) };
-        check(&Write::of_org(&app, self.org, "job").await?, &own.provider).await.map(|_| ())
+        check(&Write::of_org(app, org, "job").await?, &own.provider).await.map(|_| ())
     }
 }
 

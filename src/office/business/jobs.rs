@@ -1,31 +1,37 @@
 //! Jobs: sends invitations by mail.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
-use super::data;
+use super::{actions::RecordInvitation, data};
 use platform::{
+    action::Meta,
     app::App,
     error::{Error, Result},
     ids::{MemberId, OrgId},
+    jobs::{Job, Waiting},
     mail::{MailError, Mailbox, Outgoing},
     role::MemberState,
-    tenant::Read,
+    tenant::{Read, Write},
 };
 use ui::email::Email;
 
 /// Mails an invitation. The mail grants no access: the invited person signs in with their own address.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SendInvitation {
-    pub org: OrgId,
     pub member: MemberId,
 }
 
-impl TaskHandler for SendInvitation {
-    const IDENTIFIER: &'static str = "send_invitation";
+impl Job for SendInvitation {
+    const NAME: &'static str = "send_invitation";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_invitations", |id| Self { member: MemberId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        invite(platform::jobs::app(&ctx)?, self.org, self.member).await
+    fn key(&self) -> String {
+        self.member.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        invite(app, org, self.member).await
     }
 }
 
@@ -61,7 +67,7 @@ async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
         list_unsubscribe: None,
     };
     match app.mailer.send(&outgoing).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Write::of_org(app, org, "job").await?.act(&Meta::default(), RecordInvitation { member_id: id }).await,
         // A permanent refusal also fails the job, so that the owner sees it. Its text may contain the address: it is not logged.
         Err(MailError::Permanent(_)) => Err(Error::Provider("The mail server refuses this invitation.".into())),
         Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the invitation.".into())),

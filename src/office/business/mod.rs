@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod data;
 pub mod jobs;
+pub mod logo;
 pub mod web;
 
 use schemars::JsonSchema;
@@ -60,15 +61,6 @@ impl Step {
             Self::Ticket => "/tickets/new",
             Self::Invoice => "/invoices",
         }
-    }
-}
-
-/// The MIME type of a PNG or JPEG, recognised by its first bytes; `None` for anything else.
-pub fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        _ => None,
     }
 }
 

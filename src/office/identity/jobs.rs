@@ -1,6 +1,5 @@
 //! The job that sends the sign-in mail.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{code, data, link_token};
@@ -8,6 +7,7 @@ use platform::{
     app::App,
     error::{Error, Result},
     ids::SignInId,
+    jobs::Job,
     mail::{MailError, Mailbox, Outgoing},
 };
 use ui::email::Email;
@@ -18,11 +18,16 @@ pub struct SendSignIn {
     pub sign_in: SignInId,
 }
 
-impl TaskHandler for SendSignIn {
-    const IDENTIFIER: &'static str = "send_sign_in";
+impl Job for SendSignIn {
+    const NAME: &'static str = "send_sign_in";
+    type Of = ();
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        send(platform::jobs::app(&ctx)?, self.sign_in).await
+    fn key(&self) -> String {
+        self.sign_in.to_string()
+    }
+
+    async fn run(self, app: &App, (): ()) -> Result<()> {
+        send(app, self.sign_in).await
     }
 }
 

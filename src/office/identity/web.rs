@@ -84,7 +84,7 @@ pub async fn ask(State(app): State<App>, parts: Parts, form: Posted<SignInForm>)
 pub async fn send(app: &App, parts: &Parts, email: &str, next: &str, sign_up: Option<serde_json::Value>) -> Result<Response> {
     let origin = origin(parts, app);
     let browser = tenant::cookie(&parts.headers, BROWSER_COOKIE);
-    let asked = actions::ask(app, Ask { email, next, sign_up, network: &origin.network, browser }).await?;
+    let asked = actions::ask(app, Ask { email, next, sign_up, network: &origin.counted(), browser }).await?;
     let mut response = ui::redirect("/sign-in/code", "");
     response.headers_mut().append(header::SET_COOKIE, cookie(app, BROWSER_COOKIE, &asked.browser, "/", LINK_LIFE));
     Ok(response)

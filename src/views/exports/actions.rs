@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{ExportKind, ExportState};
+use super::{ExportKind, ExportState, jobs::RunExport};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, Result},
@@ -61,7 +61,7 @@ impl Action for CreateExport {
             .execute(cx.db())
             .await?;
         cx.event("export.started", about(id), json!({ "kind": self.kind })).await?;
-        cx.enqueue("run_export", json!({ "export": id }), &format!("export:{id}")).await?;
+        cx.enqueue(RunExport { export: id }).await?;
         Ok(ExportOutput { id, name, state: ExportState::Queued })
     }
 }

@@ -1,6 +1,5 @@
 //! The export job: reads all records in one snapshot, writes the file and records its progress.
 
-use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,29 +7,31 @@ use super::{
     data,
 };
 use platform::{
-    jobs::app,
-    {
-        action::Meta,
-        app::App,
-        error::{Error, Result},
-        ids::{ExportId, OrgId},
-        tenant::{Read, Write},
-    },
+    action::Meta,
+    app::App,
+    error::{Error, Result},
+    ids::{ExportId, OrgId},
+    jobs::{Job, Waiting},
+    tenant::{Read, Write},
 };
 
 #[derive(Serialize, Deserialize)]
 pub struct RunExport {
-    pub org: OrgId,
     pub export: ExportId,
 }
 
-impl TaskHandler for RunExport {
-    const IDENTIFIER: &'static str = "run_export";
+impl Job for RunExport {
+    const NAME: &'static str = "run_export";
+    type Of = OrgId;
+    const WAITING: Option<Waiting<Self>> = Some(("waiting_exports", |id| Self { export: ExportId(id) }));
 
-    async fn run(self, ctx: WorkerContext) -> impl IntoTaskHandlerResult {
-        let app = app(&ctx)?;
-        let write = Write::of_org(app, self.org, "export").await?;
-        match run(app, &write, self.org, self.export).await {
+    fn key(&self) -> String {
+        self.export.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let write = Write::of_org(app, org, "export").await?;
+        match run(app, &write, org, self.export).await {
             // `NotFound`: the export was deleted meanwhile.
             Ok(()) | Err(Error::NotFound) => Ok(()),
             // A database that is away is tried again.

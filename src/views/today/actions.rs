@@ -38,11 +38,11 @@ impl Action for ResolveNotice {
 /// Retries a job that has used up its attempts. `NotFound` if the business has no such job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
-pub struct RunJobAgain {
+pub struct RetryJob {
     pub job_id: i64,
 }
 
-impl Action for RunJobAgain {
+impl Action for RetryJob {
     const NAME: &'static str = "job.run_again";
     const NEEDS: Permission = Permission::ManageSettings;
     const MODEL: ModelLevel = ModelLevel::RequiresAuthorization;
@@ -50,7 +50,7 @@ impl Action for RunJobAgain {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<i64> {
         let org = cx.who.org;
-        if !jobs::run_again(cx.db(), org, self.job_id).await? {
+        if !jobs::retry(cx.db(), org, self.job_id).await? {
             return Err(Error::NotFound);
         }
         cx.event("job.run_again", Subject { kind: "org", id: org.0, contact: None }, json!({ "job": self.job_id })).await?;

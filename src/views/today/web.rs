@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::{
-    actions::{ResolveNotice, RunJobAgain},
+    actions::{ResolveNotice, RetryJob},
     data,
 };
 use office::business::data::{Checklist, checklist};
@@ -168,6 +168,6 @@ pub async fn resolve(w: Write, Path(id): Path<NoticeId>, posted: Posted<Fields>)
 
 /// `POST /jobs/{job}/again`
 pub async fn run_again(w: Write, Path(job): Path<i64>, posted: Posted<Fields>) -> Result<Response> {
-    w.act(&posted.meta, RunJobAgain { job_id: job }).await?;
+    w.act(&posted.meta, RetryJob { job_id: job }).await?;
     Ok(ui::redirect("/", "Running again"))
 }

@@ -2,6 +2,7 @@
 //! writes outside actions. Sources are parsed (`sources`), queries are read for their tables (`sql`), and each guard is shown its fault (`planted`).
 
 mod exceptions;
+mod jobs;
 mod planted;
 mod sources;
 mod sql;

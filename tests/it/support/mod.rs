@@ -8,7 +8,7 @@ pub mod stripe;
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use ::app::{registry::REGISTRY, schema::SCHEMA};
+use ::app::{reactions::REACTIONS, registry::REGISTRY, schema::SCHEMA};
 use axum::{
     Router,
     body::Body,
@@ -159,6 +159,7 @@ fn setup(pool: PgPool, clock: Clock) -> Setup {
         pool,
         schema: SCHEMA,
         registry: &REGISTRY,
+        reactions: REACTIONS,
         clock,
         public_url: "http://rounds.test".into(),
         keyring: Keyring::generate().0,

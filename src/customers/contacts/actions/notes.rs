@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Written, about, active, free, index};
-use crate::contacts::extract::{Found, extract};
+use crate::contacts::{
+    extract::{Found, extract},
+    jobs::ExtractNote,
+};
 use platform::{
     action::{Action, Cx},
     error::{Error, FieldErrors, Result},
@@ -60,7 +63,8 @@ impl Action for CreateNote {
         if !self.is_reviewed {
             facts = propose(cx, id, "rules", &extract(&body)).await?;
             if cx.app.llm.is_some() {
-                cx.enqueue("extract_note", json!({ "note": id }), &format!("extract_note:{id}")).await?;
+                sqlx::query!("insert into note_readings (note_id) values ($1)", id.0).execute(cx.db()).await?;
+                cx.enqueue(ExtractNote { note: id }).await?;
             }
         }
         index(cx, self.contact_id).await?;
@@ -93,7 +97,7 @@ async fn propose(cx: &mut Cx<'_>, note: NoteId, source: &str, found: &[Found]) -
     Ok(written.rows_affected())
 }
 
-/// `note.record_extraction`: proposes the facts that a model found in a note, and records the tokens it used.
+/// `note.record_extraction`: proposes the facts that a model found in a note, and records the tokens it used. The note waits no longer.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RecordNoteExtraction {
@@ -114,7 +118,10 @@ impl Action for RecordNoteExtraction {
     type Output = u64;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Self::Output> {
-        usage::record(cx, "extraction", &self.model, self.prompt_tokens, self.completion_tokens).await?;
+        if !self.model.is_empty() {
+            usage::record(cx, "extraction", &self.model, self.prompt_tokens, self.completion_tokens).await?;
+        }
+        sqlx::query!("delete from note_readings where note_id = $1", self.note_id.0).execute(cx.db()).await?;
         let contact = sqlx::query_scalar!(r#"select contact_id as "contact: ContactId" from notes where id = $1"#, self.note_id.0)
             .fetch_optional(cx.db())
             .await?

@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use uuid::Uuid;
 
+use crate::contacts::jobs::RenewSearchStep;
 use platform::{
     action::{Action, Cx},
     error::Result,
@@ -37,8 +37,7 @@ impl Action for RenewSearch {
             sqlx::query_scalar!("select id from contacts where id > $1 order by id limit $2", after, STEP).fetch_all(cx.db()).await?;
         let Some(last) = step.last() else { return Ok(0) };
         sqlx::query!("select app.index_contacts($1)", &step).execute(cx.db()).await?;
-        let key = format!("renew_contact_search:{}:{}", cx.who.org, self.round);
-        cx.enqueue("renew_contact_search", json!({ "after": last, "round": self.round }), &key).await?;
+        cx.enqueue(RenewSearchStep { after: Some(ContactId(*last)), round: self.round }).await?;
         Ok(step.len())
     }
 }

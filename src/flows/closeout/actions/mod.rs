@@ -15,6 +15,7 @@ pub use extraction::RecordExtraction;
 use super::{
     CloseoutState, Draft, DraftLine, Given, Next, Step, data,
     filling::{Filling, same_lines},
+    jobs::ExtractNotes,
 };
 use customers::contacts::{
     self,
@@ -157,7 +158,7 @@ impl Action for SaveCloseout {
         .await?;
         if notes_changed && !self.draft.notes.trim().is_empty() && cx.app.llm.is_some() {
             sqlx::query!("update closeouts set model_state = 'asked' where id = $1", id.0).execute(cx.db()).await?;
-            cx.enqueue("extract_notes", json!({ "ticket": ticket.id, "closeout": id }), &format!("extract:{id}")).await?;
+            cx.enqueue(ExtractNotes { closeout: id }).await?;
         }
         Ok(Saved { id, step, draft: self.draft })
     }

@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use std::collections::BTreeMap;
 
-use super::{Choices, ImportState, data, dates::DateOrder, reading, recognise::Kind};
+use super::{Choices, ImportState, data, dates::DateOrder, jobs, reading, recognise::Kind};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
@@ -194,7 +194,7 @@ impl Action for RunImport {
         .await?;
         finish::settled(cx, self.import_id).await?;
         cx.event("import.started", about(self.import_id), json!({ "kind": import.kind, "rows": import.rows_total })).await?;
-        cx.enqueue("run_import", json!({ "import": self.import_id }), &format!("import:{}", self.import_id)).await?;
+        cx.enqueue(jobs::RunImport { import: self.import_id }).await?;
         Ok(self.import_id)
     }
 }
@@ -225,7 +225,7 @@ impl Action for UndoImport {
         undo::start(cx, self.import_id).await?;
         finish::settled(cx, self.import_id).await?;
         cx.event("import.undo_started", about(self.import_id), json!({})).await?;
-        cx.enqueue("undo_import", json!({ "import": self.import_id }), &format!("undo_import:{}", self.import_id)).await?;
+        cx.enqueue(jobs::UndoImport { import: self.import_id }).await?;
         Ok(self.import_id)
     }
 }

@@ -134,6 +134,9 @@ async fn files(request: Request) -> Result<(Vec<(String, Vec<u8>)>, Meta)> {
     Ok((files, meta))
 }
 
+/// The largest upload, in bytes: all of its files together.
+pub const MAX_UPLOAD: usize = 26 * 1024 * 1024;
+
 /// Preview of a file that has not run yet.
 struct Preview {
     columns: columns::Columns,

@@ -145,7 +145,7 @@ impl Action for UpdateMessage {
         .fetch_one(cx.db())
         .await?;
         if send_at <= cx.now() {
-            super::super::enqueue(cx, self.id).await?;
+            super::super::due(cx, self.id).await?;
         }
         tell(cx, "message.updated", self.id, now.contact_id).await?;
         Ok(self.id)
@@ -297,7 +297,7 @@ async fn requeue(cx: &mut Cx<'_>, id: MessageId) -> Result<()> {
     )
     .execute(cx.db())
     .await?;
-    super::super::enqueue(cx, id).await
+    super::super::due(cx, id).await
 }
 
 async fn tell(cx: &mut Cx<'_>, event: &str, id: MessageId, contact: Option<ContactId>) -> Result<()> {

@@ -59,7 +59,7 @@ pub(in crate::outbox) async fn insert(cx: &mut Cx<'_>, m: NewMessage) -> Result<
         return Ok(first);
     };
     if send_at <= now {
-        super::super::enqueue(cx, id).await?;
+        super::super::due(cx, id).await?;
     }
     Ok(id)
 }

@@ -36,23 +36,6 @@ pub async fn notice(cx: &mut Cx<'_>, kind: &str, invoice: InvoiceId, body: &str,
     Ok(())
 }
 
-/// Name of the job that closes an invoice's payment page if its amount is no longer due; `payments` runs it.
-pub const EXPIRE_CHECKOUT: &str = "expire_checkout";
-
-/// Call after the amount due has changed: if a payment page is open, queues the job that closes it.
-pub async fn amount_changed(cx: &mut Cx<'_>, invoice: InvoiceId) -> Result<()> {
-    let open = sqlx::query_scalar!(
-        r#"select exists (select from checkout_sessions where invoice_id = $1 and state in ('creating', 'open')) as "open!""#,
-        invoice.0
-    )
-    .fetch_one(cx.db())
-    .await?;
-    if open {
-        cx.enqueue(EXPIRE_CHECKOUT, serde_json::json!({ "invoice": invoice }), &format!("expire_checkout:{invoice}")).await?;
-    }
-    Ok(())
-}
-
 fn reason_given(reason: &str, _: &()) -> garde::Result {
     match reason.trim().chars().count() {
         0 => Err(garde::Error::new("Please say why.")),

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, amount_changed};
+use super::about;
 use crate::invoices::{InvoiceState, data};
 use platform::{action::Cx, error::Result, ids::InvoiceId};
 
@@ -33,6 +33,5 @@ pub async fn recount(cx: &mut Cx<'_>, id: InvoiceId, paid: rust_decimal::Decimal
         let payload = json!({ "number": was.number, "amount": was.total, "currency": was.currency });
         cx.event("invoice.paid", about(&was), payload).await?;
     }
-    amount_changed(cx, id).await?;
     Ok(Settled { state, became_paid })
 }

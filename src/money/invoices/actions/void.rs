@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, amount_changed, create, lines, reason_given};
+use super::{about, create, lines, reason_given};
 use crate::invoices::{
     InvoiceState,
     data::{self, Invoice},
@@ -62,7 +62,6 @@ impl Action for VoidInvoice {
         )
         .execute(cx.db())
         .await?;
-        amount_changed(cx, invoice.id).await?;
         outbox::withdraw(cx, &format!("invoice:{}", invoice.id)).await?;
         let payload = json!({ "number": invoice.number, "amount": invoice.total, "currency": invoice.currency });
         cx.event("invoice.voided", about(&invoice), payload).await?;

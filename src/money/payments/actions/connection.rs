@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::payments::providers::stripe;
+use crate::payments::{
+    jobs::{CheckConnection as CheckKey, CloseCheckouts},
+    providers::stripe,
+};
 use office::{
     business::actions::Written,
     connections::{self, Held, SECRET_KEY, WEBHOOK_SECRET},
@@ -55,18 +58,13 @@ pub struct ForgetReplacedKeys {
     pub first: usize,
 }
 
-/// Name of the job that checks a connection's key.
-pub const CHECK_CONNECTION: &str = "check_connection";
-/// Name of the job that closes payment pages opened with replaced keys.
-pub const CLOSE_CHECKOUTS: &str = "close_checkouts";
-
 /// Removes the current key. While payment pages are open, it is kept as a replaced key to close them.
 async fn retire(cx: &mut Cx<'_>, held: &mut Held) -> Result<()> {
     let any_open = sqlx::query_scalar!(r#"select exists (select from checkout_sessions where state in ('creating', 'open')) as "any!""#)
         .fetch_one(cx.db())
         .await?;
     if held.retire_key(any_open) {
-        cx.enqueue(CLOSE_CHECKOUTS, json!({}), &format!("close_checkouts:{}", held.id)).await?;
+        cx.enqueue(CloseCheckouts {}).await?;
     }
     Ok(())
 }
@@ -87,12 +85,8 @@ pub async fn connect(cx: &mut Cx<'_>, provider: &str, held: Option<Held>, secret
     let id = held.id;
     let version = held.save(cx).await?;
     cx.event("connection.set", about(id), json!({ "provider": provider })).await?;
-    check(cx, id).await?;
+    cx.enqueue(CheckKey { connection: id }).await?;
     Ok(Written { id: id.0, version })
-}
-
-async fn check(cx: &mut Cx<'_>, id: ConnectionId) -> Result<()> {
-    cx.enqueue(CHECK_CONNECTION, json!({ "connection": id }), &format!("check-connection:{id}")).await
 }
 
 impl Action for DisconnectProvider {
@@ -131,7 +125,7 @@ impl Action for CheckConnection {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
         let held = connections::held(cx, &self.provider).await?.filter(|h| !h.is_disconnected).ok_or(Error::NotFound)?;
-        check(cx, held.id).await?;
+        cx.enqueue(CheckKey { connection: held.id }).await?;
         Ok(Written { id: held.id.0, version: held.version })
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     payments::{
         PaymentState,
         data::{self, Payment},
+        jobs::ExpireCheckout,
     },
 };
 use customers::contacts;
@@ -28,7 +29,7 @@ pub(super) async fn notice(cx: &mut Cx<'_>, kind: &str, payment: PaymentId, body
 }
 
 /// Recomputes an invoice's paid sum and state: payments succeeded (also if refunded or disputed since) less refunds, without tips.
-/// A refund reduces the amount first and the tip last.
+/// A refund reduces the amount first and the tip last. An open payment page is closed if its amount is no longer the amount due.
 pub(super) async fn settle_invoice(cx: &mut Cx<'_>, id: InvoiceId, reopen: bool) -> Result<Settled> {
     let paid = sqlx::query_scalar!(
         r#"select coalesce(sum(amount - least(refunded, amount)), 0) as "paid!" from payments
@@ -37,7 +38,17 @@ pub(super) async fn settle_invoice(cx: &mut Cx<'_>, id: InvoiceId, reopen: bool)
     )
     .fetch_one(cx.db())
     .await?;
-    invoices::actions::recount(cx, id, paid, reopen).await
+    let settled = invoices::actions::recount(cx, id, paid, reopen).await?;
+    let has_page = sqlx::query_scalar!(
+        r#"select exists (select from checkout_sessions where invoice_id = $1 and state in ('creating', 'open')) as "open!""#,
+        id.0
+    )
+    .fetch_one(cx.db())
+    .await?;
+    if has_page {
+        cx.enqueue(ExpireCheckout { invoice: id }).await?;
+    }
+    Ok(settled)
 }
 
 /// Recomputes a payment's refunded sum and state. Returns the increase of the refunded sum, in the payment's currency.

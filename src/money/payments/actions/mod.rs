@@ -11,18 +11,13 @@ mod webhook;
 
 pub use apply::{Applied, ApplyEvent};
 pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Next, Order, RememberCustomer, ReportRefusal};
-pub use connection::{CHECK_CONNECTION, CLOSE_CHECKOUTS, CheckConnection, DisconnectProvider, ForgetReplacedKeys, RecordCheck, connect};
+pub use connection::{CheckConnection, DisconnectProvider, ForgetReplacedKeys, RecordCheck, connect};
 pub use record::{RecordPayment, Recorded};
 pub use refund::{RefundOutcome, RefundPayment, Refunded, SettleRefund};
 pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};
 
 use crate::payments::data::Payment;
 use platform::{action::Subject, money::Currency};
-
-/// Name of the job that processes a stored event.
-pub const PROCESS_WEBHOOK: &str = "process_webhook";
-/// Name of the job that refunds at the payment's provider.
-pub const REFUND_PAYMENT: &str = "refund_payment";
 
 fn about(payment: &Payment) -> Subject {
     Subject { kind: "payment", id: payment.id.0, contact: payment.contact_id }

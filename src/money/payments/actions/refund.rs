@@ -1,14 +1,14 @@
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{REFUND_PAYMENT, ledger, words};
+use super::{ledger, words};
 use crate::{
     invoices,
     payments::{
         PaymentState,
         data::{self, Payment},
+        jobs::RefundAtProvider,
         providers::RefundState,
     },
 };
@@ -86,7 +86,7 @@ impl Action for RefundPayment {
         .execute(cx.db())
         .await?;
         if payment.is_online {
-            cx.enqueue(REFUND_PAYMENT, json!({ "refund": id }), &format!("refund:{id}")).await?;
+            cx.enqueue(RefundAtProvider { refund: id }).await?;
         } else {
             ledger::settle_refunds(cx, payment.id).await?;
         }

@@ -2,11 +2,9 @@ use chrono::{DateTime, Utc};
 use office::notices::{self, NewNotice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use uuid::Uuid;
 
-use super::PROCESS_WEBHOOK;
-use crate::payments::providers;
+use crate::payments::{jobs::ProcessWebhook, providers};
 use platform::{
     action::{Action, Cx},
     error::{Error, Result},
@@ -71,7 +69,7 @@ impl Action for StoreEvent {
 }
 
 pub(super) async fn queue(cx: &mut Cx<'_>, id: WebhookEventId) -> Result<()> {
-    cx.enqueue(PROCESS_WEBHOOK, json!({ "event": id }), &format!("webhook:{id}")).await
+    cx.enqueue(ProcessWebhook { event: id }).await
 }
 
 /// Marks the event as failed and raises a notice; `ReprocessEvent` can retry it.

@@ -54,8 +54,8 @@ pub fn routes() -> Vec<Route> {
         post("/settings/stripe/check", Member(Permission::ManageSettings), stripe::settings::check),
         post("/settings/stripe/disconnect", Member(Permission::ManageSettings), stripe::settings::disconnect),
         // What Stripe tells us: the signature decides.
-        post("/api/webhooks/stripe", Public, stripe::webhook::of_instance),
-        post("/api/webhooks/stripe/{id}", Public, stripe::webhook::of_connection),
+        post("/api/webhooks/stripe", Public, stripe::webhook::of_instance).accepts(stripe::webhook::MAX_EVENT),
+        post("/api/webhooks/stripe/{id}", Public, stripe::webhook::of_connection).accepts(stripe::webhook::MAX_EVENT),
         // A stand-in for a provider's page; nothing here unless this process is the demo.
         get("/demo/stripe/pay/{session}", Public, simulated::page),
         post("/demo/stripe/pay/{session}", Public, simulated::answer),

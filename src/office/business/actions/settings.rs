@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::business::{Step, check_currency, check_name, check_zone, image_type};
+use crate::business::{Step, check_currency, check_name, check_zone, logo};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
@@ -17,9 +17,6 @@ use platform::{
     role::{Capability, Permission},
     text,
 };
-
-/// The largest logo, in bytes.
-pub const MAX_LOGO: usize = 1024 * 1024;
 
 /// The written record and its new version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -265,7 +262,7 @@ impl Action for SetHours {
     }
 }
 
-/// Sets the logo on invoices and mails, or removes it.
+/// Sets the logo on invoices and mails, or removes it. The image is stored as `logo::read` makes it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SetLogo {
@@ -283,7 +280,7 @@ impl Action for SetLogo {
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Written> {
         let bytes = STANDARD.decode(&self.image).map_err(|_| FieldErrors::one("image", "The image is not base64."))?;
-        let file = if bytes.is_empty() { None } else { Some(store(cx, &self.name, &bytes).await?) };
+        let file = if bytes.is_empty() { None } else { Some(store(cx, &self.name, bytes).await?) };
         let old = sqlx::query_scalar!("select logo_file_id from orgs for update").fetch_one(cx.db()).await?;
         let version =
             sqlx::query_scalar!("update orgs set logo_file_id = $1 returning version", file.map(|f| f.0)).fetch_one(cx.db()).await?;
@@ -294,14 +291,12 @@ impl Action for SetLogo {
     }
 }
 
-async fn store(cx: &mut Cx<'_>, name: &str, bytes: &[u8]) -> Result<FileId> {
-    if bytes.len() > MAX_LOGO {
-        return Err(FieldErrors::one("logo", "The logo may have at most 1 MB."));
-    }
-    let mime = image_type(bytes).ok_or_else(|| FieldErrors::one("logo", "The logo must be a PNG or JPEG image."))?;
+async fn store(cx: &mut Cx<'_>, name: &str, bytes: Vec<u8>) -> Result<FileId> {
+    let read = tokio::task::spawn_blocking(move || logo::read(&bytes)).await.map_err(Error::internal)?;
+    let logo = read.map_err(|why| FieldErrors::one("image", why))?;
     let name: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
     let name = if name.is_empty() { "logo" } else { &name };
-    files::store(cx, NewFile { kind: "logo", name, mime, bytes, sha256: None }).await
+    files::store(cx, NewFile { kind: "logo", name, mime: logo.mime, bytes: &logo.bytes, sha256: None }).await
 }
 
 /// Skips a step of the first-day checklist, or undoes the skipping.

@@ -6,7 +6,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Written;
-use crate::{business::check_name, identity};
+use crate::{
+    business::{check_name, jobs::SendInvitation},
+    identity,
+};
 use platform::{
     action::{Action, Cx, Subject},
     error::{Error, FieldErrors, Result},
@@ -121,8 +124,8 @@ impl Action for InviteMember {
         let app = cx.app;
         let user = identity::actions::user_of(cx.db(), app, &email).await?;
         let version = sqlx::query_scalar!(
-            "insert into members (id, user_id, role, state, name, email, is_technician, invited_at, color)
-             values ($1, $2, $3, 'invited', $4, $5, $6, app.now(), (select count(*)::int % 8 from members)) returning version",
+            "insert into members (id, user_id, role, state, name, email, is_technician, invited_at, invitation_due_at, color)
+             values ($1, $2, $3, 'invited', $4, $5, $6, app.now(), app.now(), (select count(*)::int % 8 from members)) returning version",
             id.0,
             user.0,
             self.role as Role,
@@ -139,7 +142,7 @@ impl Action for InviteMember {
 }
 
 async fn invite(cx: &mut Cx<'_>, id: MemberId) -> Result<()> {
-    cx.enqueue("send_invitation", json!({ "member": id }), &format!("invitation:{id}")).await
+    cx.enqueue(SendInvitation { member: id }).await
 }
 
 impl Action for InviteAgain {
@@ -153,11 +156,32 @@ impl Action for InviteAgain {
         if now.state != MemberState::Invited {
             return Err(Error::conflict("This person is not waiting for an invitation."));
         }
-        let version = sqlx::query_scalar!("update members set invited_at = app.now() where id = $1 returning version", self.member_id.0)
-            .fetch_one(cx.db())
-            .await?;
+        let version = sqlx::query_scalar!(
+            "update members set invited_at = app.now(), invitation_due_at = app.now() where id = $1 returning version",
+            self.member_id.0
+        )
+        .fetch_one(cx.db())
+        .await?;
         invite(cx, self.member_id).await?;
         Ok(Written { id: self.member_id.0, version })
+    }
+}
+
+/// Records that the invitation's mail has gone out. Only its job runs this action.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct RecordInvitation {
+    pub member_id: MemberId,
+}
+
+impl Action for RecordInvitation {
+    const NAME: &'static str = "member.record_invitation";
+    const NEEDS: Permission = Permission::ManageTeam;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        sqlx::query!("update members set invitation_due_at = null where id = $1", self.member_id.0).execute(cx.db()).await?;
+        Ok(())
     }
 }
 

@@ -35,7 +35,7 @@ fn user_agent(headers: &HeaderMap) -> &str {
 
 /// Limits attempts with links and codes to 30 per network in 15 minutes.
 async fn slowed(app: &App, parts: &Parts) -> Result<()> {
-    rate::limit(app, &format!("sign-in:try:{}", origin(parts, app).network), 30, 900).await
+    rate::limit(app, &format!("sign-in:try:{}", origin(parts, app).counted()), 30, 900).await
 }
 
 /// `POST /sign-in/{token}`: signs in by link.

@@ -218,7 +218,7 @@ async fn edit(mut read: Read, form: Option<Form>, errors: FieldErrors) -> Result
             ("portal", "Customer pages", "Customers answer and pay by a link"),
         ],
         has_logo: settings.has_logo,
-        logo_error: errors.of("logo").map(str::to_owned),
+        logo_error: errors.of("image").map(str::to_owned),
         is_stale: false,
         errors,
     })
@@ -282,23 +282,30 @@ impl Edit {
     }
 }
 
-/// `POST /settings/logo`: saves the uploaded file; without a file, removes the logo.
+/// The largest form with a logo, in bytes: a file somewhat over the limit still gets its own message.
+pub const MAX_LOGO_FORM: usize = 4 * crate::business::logo::MAX_FILE;
+
+/// `POST /settings/logo`: saves the uploaded file, or removes the logo if that button was pressed.
 pub async fn save_logo(write: Write, mut body: Multipart) -> Result<Response> {
-    let (mut meta, mut name, mut bytes) = (Meta::default(), String::new(), Vec::new());
-    let unreadable = |_| FieldErrors::one("logo", "The logo may have at most 1 MB.");
-    while let Some(field) = body.next_field().await.map_err(unreadable)? {
+    let (mut meta, mut name, mut bytes, mut is_removal) = (Meta::default(), String::new(), Vec::new(), false);
+    while let Some(field) = body.next_field().await.map_err(|_| Error::TooLarge)? {
         match field.name().unwrap_or_default() {
-            "_key" => meta.key = Some(field.text().await.map_err(unreadable)?).filter(|k| !k.is_empty()),
-            "_org" => meta.org = field.text().await.map_err(unreadable)?.parse().ok(),
-            "logo" => {
+            "_key" => meta.key = Some(field.text().await.map_err(|_| Error::TooLarge)?).filter(|k| !k.is_empty()),
+            "_org" => meta.org = field.text().await.map_err(|_| Error::TooLarge)?.parse().ok(),
+            "remove" => is_removal = true,
+            "image" => {
                 name = field.file_name().unwrap_or_default().to_owned();
-                bytes = field.bytes().await.map_err(unreadable)?.to_vec();
+                bytes = field.bytes().await.map_err(|_| Error::TooLarge)?.to_vec();
             }
             _ => {}
         }
     }
-    let is_removal = bytes.is_empty();
-    match write.act(&meta, SetLogo { name, image: STANDARD.encode(&bytes) }).await {
+    let result = match (is_removal, bytes.is_empty()) {
+        (false, true) => Err(FieldErrors::one("image", "Choose a picture first.")),
+        (true, _) => write.act(&meta, SetLogo { name: String::new(), image: String::new() }).await,
+        (false, false) => write.act(&meta, SetLogo { name, image: STANDARD.encode(&bytes) }).await,
+    };
+    match result {
         Ok(_) => Ok(ui::redirect("/settings/business", if is_removal { "The logo is removed." } else { "The logo is saved." })),
         Err(Error::Invalid(errors)) => Ok(ui::invalid(&edit(write.read().await?, None, errors).await?)?.into_response()),
         Err(e) => Err(e),

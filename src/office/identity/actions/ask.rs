@@ -1,9 +1,9 @@
 //! Requests for a sign-in mail.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::identity::{LINK_LIFE, code, code_hash, data, email, link_token, local_path, token_hash};
+use crate::identity::{LINK_LIFE, code, code_hash, data, email, jobs::SendSignIn, link_token, local_path, token_hash};
 use platform::{
     app::App,
     commit::{commit, settle},
@@ -21,6 +21,7 @@ pub struct Ask<'a> {
     pub next: &'a str,
     /// A serialised `NewBusiness`, created once the address is proven.
     pub sign_up: Option<Value>,
+    /// The network that limits count ([`platform::tenant::Origin::counted`]).
     pub network: &'a str,
     /// The browser's `BROWSER_COOKIE`; a value of another length is replaced by a new one.
     pub browser: Option<String>,
@@ -33,18 +34,23 @@ pub struct Asked {
 }
 
 /// Stores the request and queues the mail. Row, job and answer are the same whether or not the address is known, so no user is revealed.
-/// An error if the address is malformed, or after 5 requests of one address or 30 of one network in 15 minutes.
+/// An error if the address is malformed, after 5 requests of one address or 30 of one network in 15 minutes, and for sign-ups, which mail
+/// strangers, after 5 of one address a day or 60 of all an hour.
 pub async fn ask(app: &App, ask: Ask<'_>) -> Result<Asked> {
     let email = email(ask.email)?;
     rate::limit(app, &format!("sign-in:network:{}", ask.network), 30, 900).await?;
     rate::limit(app, &format!("sign-in:email:{email}"), 5, 900).await?;
+    if ask.sign_up.is_some() {
+        rate::limit(app, &format!("sign-up:email:{email}"), 5, 86_400).await?;
+        rate::limit(app, "sign-up:all", 60, 3600).await?;
+    }
     let browser = ask.browser.filter(|b| b.len() == 43).unwrap_or_else(random_token);
     let id = SignInId::new();
     settle(async || {
         let mut tx = begin_whole(&app.pool, "BEGIN".into()).await?;
         // Known already: the answer to an earlier COMMIT was lost, and the mail is queued.
         if insert(&mut tx, app, id, &email, Some(&browser), local_path(ask.next), ask.sign_up.as_ref()).await? {
-            jobs::enqueue(&mut tx, "send_sign_in", None, json!({ "sign_in": id }), &format!("sign-in:{id}")).await?;
+            jobs::enqueue(&mut tx, (), SendSignIn { sign_in: id }).await?;
         }
         commit(tx).await
     })

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, confirmation::settle_notice, fits_short, meanwhile::still_open, reason_given, tell_customer};
+use super::{about, confirmation::settle_notice, fits_short, meanwhile::still_open, reason_given};
 use crate::tickets::{TicketState, data};
 use platform::{
     action::{Action, Cx},
@@ -71,8 +71,6 @@ impl Action for CancelTicket {
         settle_notice(cx, ticket.id).await?;
         let told = json!({ "was": ticket.state, "sequence": sequence, "tell_customer": self.tell_customer, "charged": !charge.is_empty() });
         cx.event("ticket.cancelled", about(&ticket), told).await?;
-        // Enqueued even if the customer is not notified: the job also withdraws this visit's queued messages.
-        tell_customer(cx, ticket.id, sequence, "cancelled", self.tell_customer).await?;
         Ok(ticket.id)
     }
 }

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{NewLine, book, bookable, check_slot, fits_short, lines, said, tell_customer};
+use super::{NewLine, book, bookable, check_slot, fits_short, lines, said};
 use crate::tickets::overlap;
 use customers::contacts;
 use platform::{
@@ -105,11 +105,9 @@ impl Action for CreateTicket {
         }
         lines::recount(cx, id).await.map_err(|e| of_line(e, last))?;
         let subject = Subject { kind: "ticket", id: id.0, contact: Some(self.contact_id) };
-        cx.event("ticket.scheduled", subject, json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override }))
-            .await?;
-        if self.ask_customer && slot.0 > cx.now() {
-            tell_customer(cx, id, 0, "asked", true).await?;
-        }
+        let scheduled = json!({ "number": number, "starts_at": slot.0, "ends_at": slot.1, "override": is_override, "sequence": 0,
+                                "tell_customer": self.ask_customer && slot.0 > cx.now() });
+        cx.event("ticket.scheduled", subject, scheduled).await?;
         Ok(Created { id, number })
     }
 }

@@ -12,7 +12,6 @@ mod reschedule;
 mod update;
 
 use chrono::{DateTime, Duration, Utc};
-use serde_json::json;
 
 pub use assign::Assign;
 pub use cancel::CancelTicket;
@@ -108,13 +107,6 @@ async fn book(cx: &mut Cx<'_>, ticket: TicketId, members: &[MemberId], slot: sup
     .execute(cx.db())
     .await?;
     Ok(())
-}
-
-/// Enqueues the job that asks or notifies the customer (in `confirm`). `what` is `asked`, `moved` or `cancelled`; with `tell` false the job
-/// only withdraws queued messages.
-async fn tell_customer(cx: &mut Cx<'_>, ticket: TicketId, sequence: i32, what: &str, tell: bool) -> Result<()> {
-    let key = format!("confirm:{ticket}:{sequence}:{what}");
-    cx.enqueue("confirm_ticket", json!({ "ticket": ticket, "sequence": sequence, "what": what, "tell": tell }), &key).await
 }
 
 fn reason_given(reason: &str, cx: &()) -> garde::Result {

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    about, assign::assign_to, book, bookable, check_slot, confirmation::settle_notice, fits_short, meanwhile::still_open, said,
-    tell_customer,
-};
+use super::{about, assign::assign_to, book, bookable, check_slot, confirmation::settle_notice, fits_short, meanwhile::still_open, said};
 use crate::tickets::{
     Confirmation, TicketState,
     data::{self, Ticket},
@@ -66,15 +63,28 @@ impl Action for Reschedule {
         if slot == (ticket.starts_at, ticket.ends_at) {
             return if members == booked { Ok(ticket.id) } else { assign_to(cx, &ticket, &members, reason).await };
         }
-        let sequence = move_to(cx, &ticket, slot, &members, reason).await?;
-        tell_customer(cx, ticket.id, sequence, "moved", self.ask_customer && slot.0 > cx.now()).await?;
+        move_to(cx, &ticket, slot, &members, reason, Customer { is_new: false, ask: self.ask_customer }).await?;
         Ok(ticket.id)
     }
 }
 
-/// Books `members` (as returned by `bookable`) for another slot, resets the customer's answer and returns the new `sequence`. The caller
-/// has locked the ticket and notifies the customer.
-pub(super) async fn move_to(cx: &mut Cx<'_>, ticket: &Ticket, slot: Slot, members: &[MemberId], reason: Option<String>) -> Result<i32> {
+/// The customer of a ticket that moves.
+pub(super) struct Customer {
+    /// Whether the ticket is a new one for this customer, who knows of no earlier slot.
+    pub is_new: bool,
+    /// Whether to ask them if the slot suits.
+    pub ask: bool,
+}
+
+/// Books `members` (as returned by `bookable`) for another slot and resets the customer's answer. The caller has locked the ticket.
+pub(super) async fn move_to(
+    cx: &mut Cx<'_>,
+    ticket: &Ticket,
+    slot: Slot,
+    members: &[MemberId],
+    reason: Option<String>,
+    customer: Customer,
+) -> Result<()> {
     let who = cx.who;
     let is_override = overlap::claim(cx.db(), who, members, slot, Some(ticket.id), reason.as_deref()).await?;
     book(cx, ticket.id, members, slot, is_override).await?;
@@ -91,7 +101,7 @@ pub(super) async fn move_to(cx: &mut Cx<'_>, ticket: &Ticket, slot: Slot, member
     .execute(cx.db())
     .await?;
     settle_notice(cx, ticket.id).await?;
-    let moved = json!({ "from": ticket.starts_at, "to": slot.0, "until": slot.1, "sequence": sequence, "override": is_override });
-    cx.event("ticket.moved", about(ticket), moved).await?;
-    Ok(sequence)
+    let moved = json!({ "from": ticket.starts_at, "to": slot.0, "until": slot.1, "sequence": sequence, "override": is_override,
+                        "tell_customer": customer.ask && slot.0 > cx.now(), "is_new_customer": customer.is_new });
+    cx.event("ticket.moved", about(ticket), moved).await
 }

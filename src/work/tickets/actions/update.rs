@@ -4,7 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{about, confirmation::start_anew, create, fits_short, meanwhile::still_open, reschedule::move_to, said, tell_customer};
+use super::{
+    about,
+    confirmation::start_anew,
+    create, fits_short,
+    meanwhile::still_open,
+    reschedule::{Customer, move_to},
+    said,
+};
 use crate::tickets::{
     TicketState,
     data::{self, Ticket},
@@ -98,21 +105,21 @@ impl UpdateTicket {
     /// Applies the consequences of a new customer or time zone: link, answer, slot and the question to the customer.
     async fn follow(&self, cx: &mut Cx<'_>, old: &Ticket, new: &Ticket) -> Result<()> {
         let is_other = new.contact_id != old.contact_id;
-        let mut sequence = None;
-        if is_other {
-            // The event also appears on the former customer's timeline.
-            cx.event("ticket.updated", about(old), json!({ "contact_id": new.contact_id })).await?;
-            sequence = Some(start_anew(cx, new).await?);
-        }
         let slot = same_wall(old, new.zone());
+        if is_other {
+            let sequence = start_anew(cx, new).await?;
+            let tell = self.ask_customer && slot.0 > cx.now();
+            // The event also appears on the former customer's timeline.
+            let handed = json!({ "contact_id": new.contact_id, "sequence": sequence, "tell_customer": tell });
+            cx.event("ticket.updated", about(old), handed).await?;
+        }
         if slot != (old.starts_at, old.ends_at) && old.state == TicketState::Scheduled {
             let mut booked: Vec<_> = data::assignees(cx.db(), old.id).await?.iter().map(|a| a.member_id).collect();
             booked.sort_unstable();
-            sequence = Some(move_to(cx, new, slot, &booked, said(self.override_reason.as_deref())).await?);
+            let customer = Customer { is_new: is_other, ask: self.ask_customer };
+            move_to(cx, new, slot, &booked, said(self.override_reason.as_deref()), customer).await?;
         }
-        let Some(sequence) = sequence else { return Ok(()) };
-        let tell = self.ask_customer && slot.0 > cx.now();
-        tell_customer(cx, old.id, sequence, if is_other { "asked" } else { "moved" }, tell).await
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Receives Stripe's events: verifies the signature over the raw body, stores the event unchanged and answers at once; a job processes it.
 
 use axum::{
-    body::Bytes,
-    extract::{Path, State},
+    body::{Bytes, to_bytes},
+    extract::{Path, Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -27,7 +27,7 @@ use platform::{
 };
 
 /// Maximum body size in bytes, larger than any of Stripe's events.
-const MAX_EVENT: usize = 1024 * 1024;
+pub const MAX_EVENT: usize = 1024 * 1024;
 
 /// The same answer for an unknown URL, a missing secret and a wrong signature, so that it reveals nothing.
 fn refused() -> Response {
@@ -35,7 +35,7 @@ fn refused() -> Response {
 }
 
 /// `POST /api/webhooks/stripe/{id}`: a business's own connection, with its own secret.
-pub async fn of_connection(State(app): State<App>, Path(id): Path<Uuid>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+pub async fn of_connection(State(app): State<App>, Path(id): Path<Uuid>, request: Request) -> Result<Response> {
     let Some(org) = connections::org_of(&app, id).await? else { return Ok(refused()) };
     let mut read = match Read::of_org(&app, org).await {
         Err(Error::Unauthorized) => return Ok(refused()),
@@ -45,14 +45,14 @@ pub async fn of_connection(State(app): State<App>, Path(id): Path<Uuid>, headers
     drop(read);
     let own = keys.into_iter().find(|k| k.connection.0 == id && k.provider == NAME);
     let Some(secret) = own.and_then(|k| k.webhook_secret) else { return Ok(refused()) };
-    let Some(json) = signed(&app, &headers, &body, secret)? else { return Ok(refused()) };
+    let Some((body, json)) = signed(&app, request, secret).await? else { return Ok(refused()) };
     keep(&app, org, Some(id), &body, json).await
 }
 
 /// `POST /api/webhooks/stripe`: the instance-wide account.
-pub async fn of_instance(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+pub async fn of_instance(State(app): State<App>, request: Request) -> Result<Response> {
     let Some(secret) = app.stripe_webhook_secret.clone() else { return Ok(refused()) };
-    let Some(json) = signed(&app, &headers, &body, secret)? else { return Ok(refused()) };
+    let Some((body, json)) = signed(&app, request, secret).await? else { return Ok(refused()) };
     match account::only_business(&app).await? {
         Some(org) => keep(&app, org, None, &body, json).await,
         // Stripe retries for days; the business may exist by then.
@@ -60,21 +60,25 @@ pub async fn of_instance(State(app): State<App>, headers: HeaderMap, body: Bytes
     }
 }
 
-/// Verifies the signature. Returns `None` if it is not valid, `Some(None)` if it is valid but the body is not JSON.
-fn signed(app: &App, headers: &HeaderMap, body: &Bytes, secret: Secret) -> Result<Option<Option<Value>>> {
-    if body.len() > MAX_EVENT {
-        return Err(Error::TooLarge);
-    }
-    let signature = headers.get("stripe-signature").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    match verify(body, signature, &[secret], app.clock.now()) {
-        Ok(json) => Ok(Some(Some(json))),
-        Err(WebhookError::NotJson) => Ok(Some(None)),
+/// Reads the body and verifies its signature; a request without a signature is refused unread. Returns `None` if the signature is not valid,
+/// the body without JSON if it is valid but the body is not JSON.
+async fn signed(app: &App, request: Request, secret: Secret) -> Result<Option<(Bytes, Option<Value>)>> {
+    let (parts, body) = request.into_parts();
+    let Some(signature) = signature(&parts.headers) else { return Ok(None) };
+    let body = to_bytes(body, MAX_EVENT).await.map_err(|_| Error::TooLarge)?;
+    match verify(&body, signature, &[secret], app.clock.now()) {
+        Ok(json) => Ok(Some((body, Some(json)))),
+        Err(WebhookError::NotJson) => Ok(Some((body, None))),
         Err(error) => {
             tracing::warn!(%error, "a webhook was refused");
             metrics::counter!("rounds_webhooks_refused_total").increment(1);
             Ok(None)
         }
     }
+}
+
+fn signature(headers: &HeaderMap) -> Option<&str> {
+    headers.get("stripe-signature")?.to_str().ok()
 }
 
 async fn keep(app: &App, org: OrgId, connection: Option<Uuid>, body: &Bytes, json: Option<Value>) -> Result<Response> {
