@@ -145,7 +145,7 @@ impl<T: AsRef<str>> HtmlSafe for Icon<T> {}
 
 impl<T: AsRef<str>> fmt::Display for Icon<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, r##"<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>"##, assets::url("icons.svg"), self.0.as_ref())
+        write!(f, r#"<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>"#, assets::url("icons.svg"), self.0.as_ref())
     }
 }
 
