@@ -6,7 +6,7 @@ use flows::{
     confirm::{actions::What, jobs::ConfirmTicket},
     delivery::jobs::SendMessage,
 };
-use money::payments::jobs::{CloseCheckouts, ExpireCheckout};
+use money::payments::jobs::ExpireCheckout;
 use platform::{
     error::Result,
     ids::{InvoiceId, MessageId, TicketId},
@@ -25,8 +25,6 @@ pub const REACTIONS: &[Reaction] = &[
     Reaction { event: "ticket.cancelled", job: |e| tell_customer(e, What::Cancelled) },
     Reaction { event: "message.due", job: |e| e.queue(SendMessage { message: MessageId(e.subject.id) }) },
     Reaction { event: "invoice.voided", job: |e| e.queue(ExpireCheckout { invoice: InvoiceId(e.subject.id) }) },
-    Reaction { event: "connection.set", job: stripe_replaced },
-    Reaction { event: "connection.disconnected", job: stripe_replaced },
 ];
 
 /// What a change of a ticket's slot says of its customer.
@@ -55,13 +53,4 @@ fn ticket_scheduled(event: Happened<'_>) -> Result<Option<Pending>> {
 /// Only a change of customer says who is to be told.
 fn ticket_handed_over(event: Happened<'_>) -> Result<Option<Pending>> {
     if event.payload.get("contact_id").is_some() { tell_customer(event, What::Asked) } else { Ok(None) }
-}
-
-/// Payment pages opened with the key that was replaced are closed.
-fn stripe_replaced(event: Happened<'_>) -> Result<Option<Pending>> {
-    #[derive(Deserialize)]
-    struct Key {
-        has_replaced: bool,
-    }
-    if event.read::<Key>()?.has_replaced { event.queue(CloseCheckouts {}) } else { Ok(None) }
 }

@@ -1,4 +1,5 @@
-//! The outbox and the words of messages.
+//! The outbox, the words of messages, and the channels that carry them.
 
+pub mod channels;
 pub mod outbox;
 pub mod registry;

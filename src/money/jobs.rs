@@ -8,8 +8,9 @@ use crate::payments;
 pub fn jobs() -> Vec<Entry> {
     vec![
         entry::<payments::jobs::ProcessWebhook>(),
-        entry::<payments::jobs::RefundAtStripe>(),
+        entry::<payments::jobs::RefundAtProvider>(),
         entry::<payments::jobs::ExpireCheckout>(),
         entry::<payments::jobs::CloseCheckouts>(),
+        entry::<payments::jobs::CheckConnection>(),
     ]
 }

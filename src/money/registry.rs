@@ -6,7 +6,7 @@ use crate::{invoices, payments};
 
 /// The actions of this area, by name.
 pub fn actions() -> Vec<action::Entry> {
-    vec![
+    let mut actions = vec![
         action::entry::<invoices::actions::CreateInvoice>(),
         action::entry::<invoices::actions::CreateFromTicket>(),
         action::entry::<invoices::actions::UpdateInvoice>(),
@@ -17,7 +17,11 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<payments::actions::RecordPayment>(),
         action::entry::<payments::actions::RefundPayment>(),
         action::entry::<payments::actions::ReprocessEvent>(),
-    ]
+        action::entry::<payments::actions::DisconnectProvider>(),
+        action::entry::<payments::actions::CheckConnection>(),
+    ];
+    actions.extend(payments::providers::actions());
+    actions
 }
 
 /// The data types of this area, by name.

@@ -9,9 +9,9 @@ use crate::{invoices, payments};
 
 /// Every route of this area, and who may use it.
 pub fn routes() -> Vec<Route> {
-    use Access::{Link, Member, Public};
+    use Access::{Link, Member};
     use Permission::{DraftMoney, HandleMoney, ManageSettings, ReadMoney, Send};
-    vec![
+    let mut routes = vec![
         // Invoices and payments.
         get("/invoices", Member(ReadMoney), invoices::web::index),
         get("/invoices/new", Member(DraftMoney), invoices::web::new),
@@ -38,16 +38,7 @@ pub fn routes() -> Vec<Route> {
         get("/i/{token}", Link, payments::web::public::show),
         post("/i/{token}", Link, payments::web::public::pay),
         get("/i/{token}/pdf", Link, payments::web::public::pdf),
-        // What Stripe tells us: the signature decides.
-        post("/api/webhooks/stripe", Public, payments::web::webhook::of_instance).accepts(payments::web::webhook::MAX_EVENT),
-        post("/api/webhooks/stripe/{id}", Public, payments::web::webhook::of_connection).accepts(payments::web::webhook::MAX_EVENT),
-        // A stand-in for Stripe; nothing here unless this process is the demo.
-        post("/demo/stripe/v1/customers", Public, payments::simulated::create_customer),
-        post("/demo/stripe/v1/checkout/sessions", Public, payments::simulated::create_session),
-        get("/demo/stripe/v1/checkout/sessions/{session}", Public, payments::simulated::retrieve_session),
-        post("/demo/stripe/v1/checkout/sessions/{session}/expire", Public, payments::simulated::expire_session),
-        post("/demo/stripe/v1/refunds", Public, payments::simulated::create_refund),
-        get("/demo/stripe/pay/{session}", Public, payments::simulated::page),
-        post("/demo/stripe/pay/{session}", Public, payments::simulated::answer),
-    ]
+    ];
+    routes.extend(payments::providers::routes());
+    routes
 }

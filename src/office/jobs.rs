@@ -6,5 +6,5 @@ use crate::{business, identity};
 
 /// Every kind of job of this area.
 pub fn jobs() -> Vec<Entry> {
-    vec![entry::<identity::jobs::SendSignIn>(), entry::<business::jobs::SendInvitation>(), entry::<business::jobs::CheckStripe>()]
+    vec![entry::<identity::jobs::SendSignIn>(), entry::<business::jobs::SendInvitation>()]
 }

@@ -2,7 +2,7 @@
 
 use platform::{action, query};
 
-use crate::{business, identity};
+use crate::{business, connections, identity};
 
 /// The actions of this area, by name.
 pub fn actions() -> Vec<action::Entry> {
@@ -15,9 +15,6 @@ pub fn actions() -> Vec<action::Entry> {
         action::entry::<business::actions::InviteAgain>(),
         action::entry::<business::actions::UpdateMember>(),
         action::entry::<business::actions::RemoveMember>(),
-        action::entry::<business::actions::SetStripe>(),
-        action::entry::<business::actions::DisconnectStripe>(),
-        action::entry::<business::actions::CheckConnection>(),
         action::entry::<business::actions::RevokeToken>(),
         action::entry::<identity::actions::RevokeSession>(),
         action::entry::<identity::actions::RevokeOtherSessions>(),
@@ -30,7 +27,7 @@ pub fn queries() -> Vec<query::Entry> {
         business::data::business_entry(),
         business::data::members_entry(),
         business::data::tokens_entry(),
-        business::data::connections_entry(),
+        connections::entry(),
         identity::data::sessions_entry(),
     ]
 }

@@ -46,7 +46,7 @@ pub struct Setup {
     pub keyring: Keyring,
     /// HMAC key of public links and audit seals; at least 32 bytes.
     pub server_key: Vec<u8>,
-    /// True only when started as the demo: simulated Stripe, mail shown in the browser.
+    /// True only when started as the demo: payments are simulated, mail is shown in the browser.
     pub is_demo: bool,
     pub trust_proxy: bool,
     pub sign_up: SignUp,
@@ -54,11 +54,11 @@ pub struct Setup {
     pub mailer: Mailer,
     /// The instance's sending address; a business's own name is put before it.
     pub mail_from: Mailbox,
-    /// The client of Stripe's API; each business has its own key (`business::data::stripe`).
+    /// The client of Stripe's API; each business has its own key.
     pub stripe: StripeApi,
     /// The instance's language model; if `None`, notes are read by rules alone.
     pub llm: Option<Llm>,
-    /// Stripe's instance-wide secret key: that of a single business, or of the demo's simulation.
+    /// Stripe's instance-wide secret key, for an instance with a single business.
     pub stripe_key: Option<Secret>,
     /// The secret with which Stripe signs deliveries to the instance-wide webhook address.
     pub stripe_webhook_secret: Option<Secret>,

@@ -4,13 +4,18 @@ use std::{fmt, str::FromStr};
 
 use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use sqlx::{
+    Postgres,
+    error::BoxDynError,
+    postgres::{PgTypeInfo, PgValueRef},
+};
 
 /// An ISO 4217 currency that Rounds keeps books in.
 ///
 /// The symbol is the one that stays unambiguous on paper (`CA$`, not `$`, for Canada).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(into = "String")]
 #[schemars(with = "String")]
 pub struct Currency {
     code: &'static str,
@@ -180,10 +185,10 @@ impl From<Currency> for String {
     }
 }
 
-impl TryFrom<String> for Currency {
-    type Error = AmountError;
-    fn try_from(code: String) -> Result<Self, AmountError> {
-        code.parse()
+/// Not derived: of its `&'static str` fields serde would conclude that only what lives for ever can be read.
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -191,6 +196,24 @@ impl FromStr for Currency {
     type Err = AmountError;
     fn from_str(code: &str) -> Result<Self, AmountError> {
         Self::from_code(code).ok_or(AmountError("Choose a currency from the list."))
+    }
+}
+
+impl sqlx::Type<Postgres> for Currency {
+    fn type_info() -> PgTypeInfo {
+        <str as sqlx::Type<Postgres>>::type_info()
+    }
+
+    fn compatible(other: &PgTypeInfo) -> bool {
+        <str as sqlx::Type<Postgres>>::compatible(other)
+    }
+}
+
+/// A stored code that Rounds does not know is an error; it never reads as another currency.
+impl<'r> sqlx::Decode<'r, Postgres> for Currency {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let code = <&str as sqlx::Decode<Postgres>>::decode(value)?;
+        Self::from_code(code).ok_or_else(|| format!("{code:?} is no currency that Rounds knows").into())
     }
 }
 

@@ -64,6 +64,19 @@ impl Listing {
         let data = rows.into_iter().map(|r| serde_json::to_value(r).map_err(Error::from)).collect::<Result<_>>()?;
         Ok(Self { data, cursor })
     }
+
+    /// Builds one page of a fully loaded list, with the id as cursor. `params.id` selects a single row.
+    pub fn whole<T: Serialize>(mut rows: Vec<T>, params: &Params, id: impl Fn(&T) -> Uuid) -> Result<Self> {
+        if let Some(wanted) = params.id {
+            rows.retain(|r| id(r) == wanted);
+        }
+        if let Some(after) = params.after::<Uuid>()? {
+            let seen = rows.iter().position(|r| id(r) == after).map_or(rows.len(), |at| at + 1);
+            rows.drain(..seen);
+        }
+        rows.truncate(usize::try_from(params.limit + 1).unwrap_or(usize::MAX));
+        Self::page(rows, params.limit, id)
+    }
 }
 
 /// Removes the extra row beyond `limit` and returns the cursor after the last one kept; `None` if there was no extra row.

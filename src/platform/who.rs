@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::{
     error::{Error, Result},
     ids::{LinkId, MemberId, OrgId, SessionId, UserId},
+    money::Currency,
     rate,
     role::{Capability, May, Permission, Role},
 };
@@ -41,8 +42,7 @@ pub struct Identity {
     pub org_name: String,
     #[serde(deserialize_with = "zone")]
     pub zone: Tz,
-    /// ISO 4217.
-    pub currency: String,
+    pub currency: Currency,
     /// ISO 3166: default region of phone numbers.
     pub country: String,
     pub profile: String,

@@ -302,8 +302,11 @@ async fn stripe_keys_are_tested_and_nowhere_readable() {
         assert!(!everything.contains(secret) && !page.body.contains(secret) && !listed.to_string().contains(secret));
     }
     let mut read = Read::of_org(&t.app, b.org).await.unwrap();
-    let opened = office::business::data::stripe(read.db(), &t.app, b.org).await.unwrap().unwrap();
-    assert_eq!((opened.secret_key.expose().as_str(), opened.webhook_secret.unwrap().expose().as_str()), ("sk_test_right", "whsec_quiet"));
+    let opened = office::connections::keys(read.db(), &t.app, b.org).await.unwrap().remove(0);
+    assert_eq!(
+        (opened.secret_key.unwrap().expose().as_str(), opened.webhook_secret.unwrap().expose().as_str()),
+        ("sk_test_right", "whsec_quiet")
+    );
     drop(read);
 
     b.owner.post("/settings/stripe/disconnect", &[]).await.expect(303);

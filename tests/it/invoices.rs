@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use money::invoices::actions::{CreateInvoice, IssueInvoice, NewLine};
+use money::{
+    invoices::actions::{CreateInvoice, IssueInvoice},
+    lines::NewLine,
+};
 use platform::{
     action::{Action, Cx, Meta},
     error::{Error, Result},
@@ -409,4 +412,24 @@ async fn pages_and_rules() {
     let agent = b.member(Role::Agent, "Alex").await;
     agent.get(&format!("/invoices/{id}")).await.expect(404);
     agent.act("invoice.issue", json!({ "invoice_id": empty })).await.expect(403);
+}
+
+/// Two taxes of one percentage are two rows, each under its own name.
+#[tokio::test]
+async fn taxes_of_one_percentage_keep_their_names() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let mut ids = Vec::new();
+    for name in ["State tax", "County tax"] {
+        ids.push(b.owner.act("tax_rate.create", json!({ "name": name, "percent": "4" })).await.data()["id"].clone());
+    }
+    let line = |tax: usize, price: &str| json!({ "description": "Windows", "unit_price": price, "tax_rate_id": ids[tax] });
+    let new = json!({ "contact_id": customer(&b, None).await, "lines": [line(0, "10.10"), line(1, "10.10"), line(0, "10.10")] });
+    let id = b.owner.act("invoice.create", new).await.data()["id"].as_str().unwrap().to_owned();
+    let made = invoice(&b, &id).await;
+    let mut taxes: Vec<_> =
+        made["taxes"].as_array().unwrap().iter().map(|t| format!("{} {} {}", t["name"], t["base"], t["amount"])).collect();
+    taxes.sort();
+    assert_eq!(taxes, [r#""County tax" "10.10" "0.40""#, r#""State tax" "20.20" "0.81""#]);
+    assert_eq!(made["total"], "31.51");
 }

@@ -1,11 +1,12 @@
 //! Payments: by hand, through the payment page, refunds, and what is put before the owner.
 
-use platform::stripe::{Patience, StripeApi};
+use money::payments::jobs;
+use platform::{ids::WebhookEventId, money::Currency};
 use serde_json::json;
 
 use crate::{
     invoices::{customer, draft, invoice, issued, link},
-    support::{TestApp, stripe::SECRET},
+    support::TestApp,
 };
 
 async fn notices(t: &TestApp) -> Vec<String> {
@@ -242,22 +243,33 @@ async fn refunds_at_stripe_once() {
     assert_eq!((&open["state"], &open["amount_due"]), (&json!("partially_paid"), &json!("70.00")));
 }
 
-/// The demo's simulated Stripe, through the real webhook on a real socket; elsewhere its addresses do not exist.
+/// Paid and given back in full reads "Refunded", to the business and to the customer; a part given back stays paid.
 #[tokio::test]
-async fn simulated_stripe_only_in_the_demo() {
-    use money::payments::simulated;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let t = TestApp::with(|setup| {
-        setup.is_demo = true;
-        setup.public_url = format!("http://{address}");
-        setup.stripe = StripeApi::new(&simulated::base_url(address), Patience::default()).unwrap();
-        setup.stripe_key = Some(simulated::key());
-        setup.stripe_webhook_secret = Some(simulated::webhook_secret(b"key"));
-    })
-    .await;
-    let router = t.router.clone();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+async fn given_back_in_full_reads_refunded() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, page) = issued(&b, "100.00").await;
+    b.owner.act("payment.record", json!({ "invoice_id": id, "amount": "100", "method": "cash", "tip": "5" })).await.expect(200);
+    let payment = invoice(&b, &id).await["payments"][0]["id"].clone();
+    let pages = async || {
+        [b.owner.get(&format!("/invoices/{id}")).await.body, b.owner.get("/invoices").await.body, t.nobody().get(&page).await.body]
+    };
+    for (amount, reads_refunded) in [("40", false), ("65", true)] {
+        b.owner.act("payment.refund", json!({ "payment_id": payment, "amount": amount, "reason": "Wrong house" })).await.expect(200);
+        assert_eq!(invoice(&b, &id).await["state"], "paid");
+        for shown in pages().await {
+            assert_eq!(shown.contains(">Refunded<"), reads_refunded, "{shown}");
+        }
+    }
+    assert!(pages().await[2].contains("given back"));
+}
+
+/// The demo's simulated provider, through the same inbox as Stripe's events; elsewhere its addresses do not exist and its name means nothing.
+#[tokio::test]
+async fn simulated_payments_only_in_the_demo() {
+    use money::payments::providers::{named, simulated};
+    let t = TestApp::with(|setup| setup.is_demo = true).await;
+    assert!(named(&t.app, simulated::NAME).is_some());
     let b = t.business("Crystal Clear").await;
     let contact = customer(&b, None).await;
     let id = draft(&b, &contact, "100.00").await;
@@ -266,7 +278,7 @@ async fn simulated_stripe_only_in_the_demo() {
     let page = format!("/i/{}", shown.split("/i/").nth(1).unwrap().split(['<', '"']).next().unwrap());
     let nobody = t.nobody();
     let pay = nobody.post(&page, &[("tip", "10")]).await.expect(303);
-    let hosted = pay.location().strip_prefix(&format!("http://{address}")).unwrap().to_owned();
+    let hosted = pay.location().strip_prefix("http://rounds.test").unwrap().to_owned();
     let html = nobody.get(&hosted).await.expect(200).body;
     assert!(html.contains("Simulated: no money moves") && html.contains("$110.00"), "{html}");
     let declined = nobody.post(&hosted, &[("how", "decline")]).await.expect(200).body;
@@ -277,12 +289,87 @@ async fn simulated_stripe_only_in_the_demo() {
     let paid = invoice(&b, &id).await;
     assert_eq!((&paid["state"], &paid["payments"][0]["tip"]), (&json!("paid"), &json!("10.00")));
     assert_eq!(paid["payments"].as_array().unwrap().len(), 1);
-    let real = TestApp::new().await;
-    let key = simulated::key();
-    for path in ["/demo/stripe/pay/cs_1", "/demo/stripe/v1/checkout/sessions/cs_1"] {
-        let mut actor = real.nobody();
-        actor.bearer = Some(key.expose().clone());
-        actor.get(path).await.expect(404);
+    // Given back, once, by the job.
+    let refund = json!({ "payment_id": paid["payments"][0]["id"], "amount": "30", "reason": "A pane was missed" });
+    assert_eq!(b.owner.act("payment.refund", refund).await.data()["state"], "pending");
+    t.drain().await;
+    let after = invoice(&b, &id).await;
+    assert_eq!((&after["payments"][0]["refunded"], &after["payments"][0]["source"]), (&json!("30.00"), &json!("simulated")));
+    assert_eq!(b.owner.data("type=refunds").await.data().as_array().unwrap().len(), 1);
+
+    let (real, _stripe) = TestApp::with_stripe().await;
+    real.nobody().get(&hosted).await.expect(404);
+    real.nobody().post(&hosted, &[("how", "succeed")]).await.expect(404);
+    assert!(named(&real.app, simulated::NAME).is_none());
+    // Not even an event in its name is believed.
+    let c = real.business("Crystal Clear").await;
+    let (owed, _) = issued(&c, "100.00").await;
+    let charge = json!({ "invoice": owed, "minor": 10000, "tip_minor": 0, "currency": "USD", "is_bank": false });
+    let body = json!({ "occurred_at": real.clock.now(), "is_live": false, "payment": "pi_1", "news": { "Paid": { "charge": charge, "is_settled": true } } });
+    sqlx::query("insert into webhook_events (org_id, id, provider, event_id, event_type, body) values ($1, gen_random_uuid(), 'simulated', 'evt_1', 'x', $2)")
+        .bind(c.org.0)
+        .bind(body.to_string())
+        .execute(&real.admin)
+        .await
+        .unwrap();
+    let event: WebhookEventId = sqlx::query_scalar("select id from webhook_events").fetch_one(&real.admin).await.unwrap();
+    jobs::process(&real.app, c.org, event).await.unwrap();
+    assert_eq!(invoice(&c, &owed).await["state"], "issued");
+    assert_eq!(real.count("select count(*) from webhook_events where state = 'failed'").await, 1);
+}
+
+/// What Stripe can't take is known before the customer is sent there, and what it refuses for good is told to the owner.
+#[tokio::test]
+async fn what_stripe_refuses_for_good_is_not_tried_again() {
+    let (t, stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let nobody = t.nobody();
+    for (amount, offered) in [("0.30", false), ("0.49", false), ("0.50", true), ("999999.99", true), ("1000000.00", false)] {
+        let (id, page) = issued(&b, amount).await;
+        assert_eq!(nobody.get(&page).await.expect(200).body.contains("Pay $"), offered, "{amount}");
+        let collect = b.owner.get(&format!("/invoices/{id}/collect")).await.expect(200).body;
+        assert_eq!(collect.contains("can’t be paid online"), !offered, "{amount}");
+        let pressed = nobody.post(&page, &[]).await;
+        assert_eq!(pressed.status, if offered { 303 } else { 409 }, "{amount}: {}", pressed.body);
     }
-    assert_ne!(SECRET, simulated::webhook_secret(b"key").expose());
+    let (id, page) = issued(&b, "999990.00").await;
+    let tipped = nobody.post(&page, &[("tip", "own"), ("tip_own", "10.00")]).await.expect(422).body;
+    assert!(tipped.contains("With this tip it is more than $999,999.99"), "{tipped}");
+    let sessions = stripe.kept.lock().unwrap().sessions.len();
+    assert_eq!(sessions, 2, "only what can be paid reached Stripe");
+
+    // A refusal for good: no "try again", and the owner hears of it once.
+    stripe.kept.lock().unwrap().down = Some(400);
+    for _ in 0..2 {
+        let refused = nobody.post(&page, &[]).await.expect(502).body;
+        assert!(
+            refused.contains("Nothing was charged") && refused.contains("ask how to pay") && !refused.contains("try again"),
+            "{refused}"
+        );
+    }
+    assert_eq!(notices(&t).await, ["payment_refused"]);
+    let told: String = sqlx::query_scalar("select body from notices").fetch_one(&t.admin).await.unwrap();
+    assert!(told.contains("$999,990.00") && told.contains("Stripe says: down"), "{told}");
+    // It works again: the notice is settled.
+    stripe.kept.lock().unwrap().down = None;
+    nobody.post(&page, &[]).await.expect(303);
+    assert_eq!(notices(&t).await, Vec::<String>::new());
+    // Away for a moment is something else.
+    stripe.kept.lock().unwrap().down = Some(503);
+    assert!(nobody.post(&page, &[("tip", "own"), ("tip_own", "1.00")]).await.expect(502).body.contains("try again"));
+    assert_eq!(notices(&t).await, Vec::<String>::new());
+    assert_eq!(invoice(&b, &id).await["state"], "issued");
+}
+
+/// A stored currency that Rounds does not know is an error; nothing is shown or booked in dollars instead.
+#[tokio::test]
+async fn an_unknown_currency_is_no_dollar() {
+    let t = TestApp::new().await;
+    let b = t.business("Crystal Clear").await;
+    let stored = |code: &'static str| sqlx::query_scalar::<_, Currency>("select $1").bind(code).fetch_one(&t.admin);
+    assert_eq!(stored("eur").await.unwrap(), Currency::EUR);
+    assert!(stored("XTS").await.is_err());
+    b.owner.get("/").await.expect(200);
+    sqlx::query("update orgs set currency = 'XTS'").execute(&t.admin).await.unwrap();
+    b.owner.get("/").await.expect(500);
 }

@@ -240,3 +240,68 @@ async fn what_is_odd_comes_before_the_owner() {
     assert_eq!(b.owner.data("type=webhook_events&state=failed").await.data().as_array().unwrap().len(), 1);
     assert_eq!(t.count("select count(*) from notices where kind = 'webhook_failed' and resolved_at is null").await, 1);
 }
+
+/// Refunds made in Stripe's own pages make one notice each, told by a total, by a refund of its own, or by both, in any order.
+#[tokio::test]
+async fn each_refund_at_stripe_is_told_once() {
+    let (t, _stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, _) = issued(&b, "100.00").await;
+    let paid = story(&t, &b, &id).remove(1);
+    let charge = |total: i64| json!({ "id": "ch_1", "object": "charge", "amount": 10500, "amount_refunded": total, "currency": "usd", "payment_intent": "pi_1" });
+    let refund = |id: &str, amount: i64| json!({ "id": id, "object": "refund", "amount": amount, "currency": "usd", "payment_intent": "pi_1", "status": "succeeded" });
+    let totals = [t.event("evt_1", "charge.refunded", charge(3000)), t.event("evt_2", "charge.refunded", charge(5000))];
+    let single = [t.event("evt_3", "refund.created", refund("re_1", 3000)), t.event("evt_4", "refund.created", refund("re_2", 2000))];
+    let all = [&totals[0], &totals[1], &single[0], &single[1]];
+    let mut ways: Vec<Vec<&Value>> = orders(4).into_iter().map(|order| order.into_iter().map(|i| all[i]).collect()).collect();
+    ways.extend([totals.iter().collect(), totals.iter().rev().collect(), single.iter().collect()]);
+    for way in ways {
+        t.told(&paid).await;
+        for event in &way {
+            t.told(event).await;
+            work(&t, b.org).await;
+        }
+        assert_eq!(t.count("select count(*) from notices where kind = 'refunded_at_stripe'").await, 2, "{way:?}");
+        assert_eq!(invoice(&b, &id).await["payments"][0]["refunded"], "50.00", "{way:?}");
+        for table in ["webhook_events", "refunds", "payments", "notices", "messages"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&t.admin).await.unwrap();
+        }
+        sqlx::query("update invoices set paid = 0, state = 'issued'").execute(&t.admin).await.unwrap();
+    }
+}
+
+/// Test money for a live key, live money for a test key, money in a currency that Rounds keeps no books in: nothing is booked, the owner is told.
+#[tokio::test]
+async fn money_of_the_other_mode_pays_nothing() {
+    let (t, _stripe) = TestApp::with_stripe().await;
+    let b = t.business("Crystal Clear").await;
+    let (id, _) = issued(&b, "100.00").await;
+    let mut live = story(&t, &b, &id).remove(1);
+    live["livemode"] = json!(true);
+    t.told(&live).await;
+    b.owner.act("connection.set_stripe", json!({ "secret_key": "sk_live_1", "webhook_secret": "whsec_live" })).await.expect(200);
+    let connection: String = sqlx::query_scalar("select id::text from connections").fetch_one(&t.admin).await.unwrap();
+    let at = format!("/api/webhooks/stripe/{connection}");
+    let mut test = story(&t, &b, &id).remove(1);
+    test["id"] = json!("evt_test");
+    t.told_at(&at, "whsec_live", test.to_string()).await;
+    let mut odd = live.clone();
+    (odd["id"], odd["data"]["object"]["currency"]) = (json!("evt_odd"), json!("xxx"));
+    t.told_at(&at, "whsec_live", odd.to_string()).await;
+    t.drain().await;
+    assert_eq!(invoice(&b, &id).await["state"], "issued");
+    assert_eq!(t.count("select count(*) from payments").await, 0);
+    assert_eq!(t.count("select count(*) from webhook_events where state = 'failed'").await, 3);
+    let told: Vec<String> = sqlx::query_scalar("select body from notices order by body").fetch_all(&t.admin).await.unwrap();
+    assert!(told.len() == 3 && told[0].contains("live money") && told[1].contains("test money") && told[2].contains("XXX"), "{told:?}");
+    // What was refused stays refused when it is worked off again.
+    let failed = b.owner.data("type=webhook_events&state=failed").await.data()[0]["id"].as_str().unwrap().to_owned();
+    b.owner.act("webhook.reprocess", json!({ "event_id": failed })).await.expect(200);
+    t.drain().await;
+    assert_eq!(t.count("select count(*) from payments").await, 0);
+    // The right mode pays.
+    live["id"] = json!("evt_live");
+    t.told_at(&at, "whsec_live", live.to_string()).await;
+    t.drain().await;
+    assert_eq!(invoice(&b, &id).await["state"], "paid");
+}

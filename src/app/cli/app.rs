@@ -3,13 +3,11 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
-use money::payments::simulated;
 use platform::app::{App, Setup};
 use platform::clock::Clock;
 use platform::config::Config;
 use platform::llm::{Llm, LlmSettings};
 use platform::mail::{Mailbox, Mailer, Smtp};
-use platform::secrets::Secret;
 use platform::stripe::{Patience, StripeApi};
 use sqlx::PgPool;
 
@@ -20,7 +18,7 @@ use super::{Exit, Failure, Result};
 /// Builds the application for `serve` and for commands that run actions.
 pub fn build(config: &Config, pool: PgPool) -> Result<App> {
     let keys = config.keys()?;
-    let stripe = stripe(config, keys.server.expose())?;
+    let wrong = |error| Failure::new(Exit::Configuration, format!("setting `stripe.base_url`: {error}"));
     Ok(App::new(Setup {
         pool,
         schema: SCHEMA,
@@ -37,9 +35,9 @@ pub fn build(config: &Config, pool: PgPool) -> Result<App> {
         mailer: mailer(config)?,
         mail_from: Mailbox::parse(&config.mail.from),
         llm: llm(config)?,
-        stripe: stripe.api,
-        stripe_key: stripe.key,
-        stripe_webhook_secret: stripe.webhook_secret,
+        stripe: StripeApi::new(&config.stripe.base_url, Patience::default()).map_err(wrong)?,
+        stripe_key: config.stripe.secret_key.clone(),
+        stripe_webhook_secret: config.stripe.webhook_secret.clone(),
         job_concurrency: config.jobs.concurrency,
     }))
 }
@@ -51,24 +49,6 @@ fn llm(config: &Config) -> Result<Option<Llm>> {
     }
     let settings = LlmSettings::new(&config.llm.base_url, config.llm.api_key.clone(), &config.llm.model, config.llm.timeout());
     Llm::new(settings).map(Some).map_err(|error| Failure::new(Exit::Configuration, format!("llm: {error}")))
-}
-
-struct StripeSetup {
-    api: StripeApi,
-    key: Option<Secret>,
-    webhook_secret: Option<Secret>,
-}
-
-/// The Stripe client from the settings. The demo ignores them and uses a simulation inside this process, reached over the loopback.
-fn stripe(config: &Config, server_key: &[u8]) -> Result<StripeSetup> {
-    let fail = |error: platform::stripe::StripeError| Failure::new(Exit::Configuration, format!("setting `stripe.base_url`: {error}"));
-    if config.demo {
-        let base = simulated::base_url(config.listen);
-        let api = StripeApi::new(&base, Patience::default()).map_err(fail)?;
-        return Ok(StripeSetup { api, key: Some(simulated::key()), webhook_secret: Some(simulated::webhook_secret(server_key)) });
-    }
-    let api = StripeApi::new(&config.stripe.base_url, Patience::default()).map_err(fail)?;
-    Ok(StripeSetup { api, key: config.stripe.secret_key.clone(), webhook_secret: config.stripe.webhook_secret.clone() })
 }
 
 /// The configured mail server. Without one, mails are written to the folder `mail` in the data folder.

@@ -13,7 +13,7 @@ use super::{
     rows::Rows,
     visit::{Line, Stage, Visit, event},
 };
-use money::invoices::calc::{Discount, LineInput, Totals, totals};
+use money::lines::calc::{Discount, LineInput, Totals, totals};
 use platform::{
     ids::{InvoiceId, InvoiceLineId, MessageId, PaymentId, RefundId},
     links,
@@ -197,6 +197,7 @@ impl Payment {
             json!({ "id": id, "contact_id": visit.customer.id, "invoice_id": bill.id, "ticket_id": visit.id, "state": state,
                     "method": self.method, "amount": self.amount, "tip": self.tip, "currency": "USD", "refunded": self.refunded,
                     "received_at": self.at, "reference": self.reference,
+                    "source": if self.method == "card" { "stripe" } else { "manual" },
                     "provider_payment_id": (self.method == "card").then(|| invented_key("pi")),
                     "created_at": self.at, "created_by": visit.technician.actor() }),
         );
@@ -220,6 +221,7 @@ fn computed(lines: &[Line]) -> Option<Totals> {
         .map(|l| LineInput {
             quantity: l.quantity,
             unit_price: l.price.unwrap_or_default(),
+            tax: l.tax(),
             tax_rate: if l.tax().is_some() { TAX } else { Decimal::ZERO },
             tax_inclusive: false,
         })

@@ -47,7 +47,7 @@ async fn page(r: &mut Read, id: TicketId, mut form: Form) -> Result<Money> {
     let is_free = tickets::data::ticket(r.db(), id).await?.total.is_zero();
     Ok(Money {
         head: ui::Head::of(r, "today").title(format!("T-{} is closed", ticket.number)).sub(contact.name).back("/calendar", "Calendar"),
-        total: tickets::currency(&who).format(ticket.total),
+        total: who.currency.format(ticket.total),
         email: contact.email,
         can_invoice: !is_free && who.has(Capability::Invoices) && who.can(Permission::Send),
         can_take: !is_free && who.has(Capability::Payments) && who.has(Capability::Invoices) && who.can(Permission::HandleMoney),

@@ -210,7 +210,7 @@ pub(super) struct Review {
 impl askama::filters::HtmlSafe for Review {}
 
 pub(super) fn review(draft: &Draft, form: &Form, ticket: &Ticket, model_state: &str, r: &Read) -> Review {
-    let currency = tickets::currency(&r.who);
+    let currency = r.who.currency;
     let attributes: Vec<AttributeRow> = draft
         .attributes
         .iter()
@@ -285,7 +285,7 @@ pub(super) async fn wizard(r: &mut Read, id: TicketId, step: Step, draft: &Draft
             name: t.name,
         })
         .collect();
-    let currency = tickets::currency(&who);
+    let currency = who.currency;
     let mut service_choices = vec![ui::Choice::new("", "Nothing more")];
     let priced = |price: Option<Decimal>| price.filter(|_| who.sees_prices()).map(|p| currency.plain(p));
     service_choices.extend(services.iter().map(|s| ui::Choice::new(s.id, &s.name).price(priced(s.price))));

@@ -45,6 +45,6 @@ pub fn vars(ticket: &Ticket, lines: &[Line], who: &Who) -> Vars {
         ("appointment_time", times(ticket)),
         ("appointment_address", ticket.address.clone()),
         ("services", services(lines)),
-        ("price", price(ticket, lines, who.currency.parse().unwrap_or(Currency::USD))),
+        ("price", price(ticket, lines, who.currency)),
     ])
 }

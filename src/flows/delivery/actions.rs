@@ -4,10 +4,13 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use messages::outbox::{
-    MessageKind, MessageState,
-    actions::{MarkSent, Outcome, Record},
-    data,
+use messages::{
+    channels::Outcome,
+    outbox::{
+        MessageKind, MessageState,
+        actions::{MarkSent, Record},
+        data,
+    },
 };
 use money::invoices::actions::{MarkSendFailed, MarkSent as MarkInvoiceSent};
 use platform::{

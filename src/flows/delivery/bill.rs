@@ -28,12 +28,12 @@ pub(super) async fn invoice(read: &mut Read, mut draft: Draft<'_>) -> Result<Ren
     let url = link(draft.app, LinkKind::Invoice, draft.message.link);
     let due = invoice.due_date.map(format::date).unwrap_or_default();
     let is_due = !invoice.amount_due.is_zero();
-    let mut email = draft.words(read).await?.fact("Invoice", invoice.title()).fact("Total", money.format(invoice.total));
+    let mut words = draft.words(read).await?.fact("Invoice", invoice.title()).fact("Total", money.format(invoice.total));
     if is_due {
-        email = email.fact("To pay", money.format(invoice.amount_due)).fact("Due", due);
+        words = words.fact("To pay", money.format(invoice.amount_due)).fact("Due", due);
     }
-    let email = email.button(if is_due { "View and pay" } else { "View the invoice" }, url, true);
-    Ok(draft.mail(email, vec![Attachment::Pdf { file_name, bytes }], None))
+    let words = words.link(if is_due { "View and pay" } else { "View the invoice" }, url, true);
+    Ok(draft.ready(words.attach(Attachment::Pdf { file_name, bytes })))
 }
 
 pub(super) async fn receipt(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
@@ -51,20 +51,20 @@ pub(super) async fn receipt(read: &mut Read, mut draft: Draft<'_>) -> Result<Ren
     if let Some(invoice) = &invoice {
         vars(&mut draft, invoice);
     }
-    let mut email = draft.words(read).await?.fact("Paid", money.format(payment.whole())).fact("On", paid_on);
+    let mut words = draft.words(read).await?.fact("Paid", money.format(payment.whole())).fact("On", paid_on);
     if !payment.tip.is_zero() {
-        email = email.fact("Of that, tip", money.format(payment.tip));
+        words = words.fact("Of that, tip", money.format(payment.tip));
     }
     if let Some(invoice) = &invoice {
-        email = email.fact("Invoice", invoice.title());
+        words = words.fact("Invoice", invoice.title());
         if !invoice.amount_due.is_zero() {
-            email = email.fact("Still to pay", money.format(invoice.amount_due));
+            words = words.fact("Still to pay", money.format(invoice.amount_due));
         }
         if let Some(id) = links::live(read, LinkKind::Invoice, invoice.id.0).await? {
-            email = email.button("View the invoice", links::url(draft.app, LinkKind::Invoice, id), true);
+            words = words.link("View the invoice", links::url(draft.app, LinkKind::Invoice, id), true);
         }
     }
-    Ok(draft.mail(email, vec![], None))
+    Ok(draft.ready(words))
 }
 
 fn vars(draft: &mut Draft<'_>, invoice: &Invoice) {

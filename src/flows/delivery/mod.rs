@@ -1,5 +1,5 @@
-//! Delivery: takes a due message, renders it from the record as it now is, hands it to the mail server, records the outcome.
-//! No transaction is open during the mail server session. If a crash leaves the outcome unknown, a person decides; nothing is sent twice.
+//! Delivery: takes a due message, puts it into words from the record as it now is, hands it to its channel, records the outcome.
+//! No transaction is open while it is sent. If a crash leaves the outcome unknown, a person decides; nothing is sent twice.
 
 pub mod actions;
 mod bill;
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use actions::Finish;
 use jobs::SendMessage;
-use messages::outbox::{
-    MessageState,
-    actions::{Claim, Claimed, Outcome},
+use messages::{
+    channels::Outcome,
+    outbox::{MessageState, actions::Claim},
 };
 use platform::{
     action::Meta,
@@ -23,7 +23,6 @@ use platform::{
     error::Result,
     ids::{MessageId, OrgId},
     jobs::enqueue,
-    mail::{MailError, Outgoing},
     tenant::{Read, Write},
 };
 use render::Rendering;
@@ -36,46 +35,13 @@ pub async fn deliver(app: &App, org: OrgId, message: MessageId) -> Result<Option
     let write = Write::of_org(app, org, "job").await?;
     let Some(claimed) = write.act(&Meta::default(), Claim { message_id: message }).await? else { return Ok(None) };
     let outcome = match render::message(&mut Read::of_org(app, org).await?, app, &claimed).await {
-        Ok(Rendering::Mail(rendered)) => send(app, &claimed, *rendered).await,
-        Ok(Rendering::ByHand { subject, text }) => Outcome::ByHand { subject, text },
+        Ok(Rendering::Ready(letter)) => letter.channel.way().send(app, &letter).await,
         Ok(Rendering::Drop(reason)) => Outcome::Dropped { reason },
         Ok(Rendering::Refuse(error)) => Outcome::Failed { error },
-        Err(error) => {
-            tracing::error!(%message, %error, "a message could not be rendered");
-            Outcome::Later { error: "It could not be put together.".into() }
-        }
+        Err(error) => Outcome::not_rendered(&error),
     };
     metrics::counter!("rounds_messages_total", "outcome" => name(&outcome)).increment(1);
     record(&write, message, outcome).await
-}
-
-async fn send(app: &App, claimed: &Claimed, rendered: render::Rendered) -> Outcome {
-    let (subject, to) = (rendered.email.subject.clone(), rendered.to.address.clone());
-    let (text, html) = match (rendered.email.text(), rendered.email.html()) {
-        (Ok(text), Ok(html)) => (text, html),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(message = %claimed.id, %error, "a message could not be rendered");
-            return Outcome::Later { error: "It could not be put together.".into() };
-        }
-    };
-    let outgoing = Outgoing {
-        from: rendered.from,
-        reply_to: rendered.reply_to,
-        to: rendered.to,
-        subject: subject.clone(),
-        text: text.clone(),
-        html: Some(html),
-        message_id: claimed.rfc_message_id.clone(),
-        date: app.clock.now(),
-        attachments: rendered.attachments,
-        list_unsubscribe: rendered.unsubscribe,
-    };
-    match app.mailer.send(&outgoing).await {
-        Ok(_) => Outcome::Sent { to, subject, text },
-        Err(MailError::Temporary(error)) => Outcome::Later { error },
-        Err(MailError::Permanent(error)) => Outcome::Failed { error },
-        Err(MailError::InDoubt(error)) => Outcome::InDoubt { error },
-    }
 }
 
 /// Records the outcome, with retries: a message whose outcome is lost ends in doubt.

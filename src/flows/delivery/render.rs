@@ -1,61 +1,49 @@
-//! Renders a message as a mail, by kind, from the record as it now is. The preview uses the same code.
+//! Puts a message into words, by kind, from the record as it now is. The preview uses the same code.
 
 use customers::contacts::{self, Summary};
-use messages::outbox::{
-    MessageKind,
-    actions::Claimed,
-    data::{self, Letterhead},
-    templates::{self, Vars},
+use messages::{
+    channels::{Channel, Letter, Words},
+    outbox::{
+        MessageKind,
+        actions::Claimed,
+        data::{self, Letterhead},
+        templates::{self, Vars},
+    },
 };
 use platform::{
     app::App,
     error::Result,
     ids::{LinkId, TicketId},
     links::{self, LinkKind},
-    mail::{Attachment, Mailbox},
     tenant::Read,
 };
-use ui::{email::Email, format};
+use ui::format;
 use work::tickets;
 
-/// A mail ready to send.
-#[derive(Debug)]
-pub struct Rendered {
-    pub from: Mailbox,
-    pub reply_to: Option<Mailbox>,
-    pub to: Mailbox,
-    pub email: Email,
-    pub attachments: Vec<Attachment>,
-    /// The URL of the one-click unsubscribe; marketing only.
-    pub unsubscribe: Option<String>,
-}
-
-/// The result of rendering a message.
+/// The result of putting a message into words.
 #[derive(Debug)]
 pub enum Rendering {
-    Mail(Box<Rendered>),
-    /// There is no email address to send it to: the text that a person says or texts.
-    ByHand {
-        subject: String,
-        text: String,
-    },
+    Ready(Box<Letter>),
     /// Not to be sent, since it is no longer true or wanted; with the reason.
     Drop(String),
     /// It cannot be sent as things are, and a person has to act; with the reason.
     Refuse(String),
 }
 
-/// The data that all kinds share while a mail is built.
+/// The data that all kinds share while a message is put into words.
 pub(super) struct Draft<'a> {
     pub app: &'a App,
     pub message: &'a Claimed,
     pub letterhead: Letterhead,
     pub contact: Option<Summary>,
-    pub to: Mailbox,
+    pub channel: Channel,
+    /// The recipient's name and address.
+    pub name: String,
+    pub to: String,
     pub vars: Vars,
 }
 
-/// Renders a message; reads the database only.
+/// Puts a message into words, for the first channel that reaches the recipient; reads the database only.
 pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Rendering> {
     let letterhead = data::letterhead(read.db()).await?;
     let contact = match message.contact_id {
@@ -68,16 +56,14 @@ pub async fn message(read: &mut Read, app: &App, message: &Claimed) -> Result<Re
     if message.kind.is_marketing() && contact.as_ref().is_some_and(|c| c.is_archived) {
         return Ok(Rendering::Drop("The customer is archived.".into()));
     }
-    let address = message.to_address.clone().or_else(|| contact.as_ref().and_then(|c| c.email.clone()));
-    if address.is_none() && message.kind == MessageKind::ReachOut {
-        return by_hand(read, app, message, letterhead, contact).await;
-    }
-    let Some(address) = address else {
+    let given = message.to_address.as_deref();
+    let reached = message.kind.channels().iter().find_map(|c| Some((*c, c.way().address(given, contact.as_ref())?)));
+    let Some((channel, to)) = reached else {
         return Ok(Rendering::Refuse("There is no email address to send it to.".into()));
     };
-    let to = Mailbox { name: contact.as_ref().map(|c| c.name.clone()).unwrap_or_default(), address };
+    let name = contact.as_ref().map(|c| c.name.clone()).unwrap_or_default();
     let vars = common_vars(&letterhead, contact.as_ref());
-    let draft = Draft { app, message, letterhead, contact, to, vars };
+    let draft = Draft { app, message, letterhead, contact, channel, name, to, vars };
     match message.kind {
         MessageKind::Confirmation | MessageKind::Moved | MessageKind::Cancellation => super::visit::render(read, draft).await,
         MessageKind::ReachOut => reach_out(read, draft).await,
@@ -105,8 +91,8 @@ pub fn common_vars(letterhead: &Letterhead, contact: Option<&Summary>) -> Vars {
 }
 
 impl Draft<'_> {
-    /// Returns the mail's subject and body: the template with the custom message in it, or the custom text of a reach-out.
-    pub async fn words(&mut self, read: &mut Read) -> Result<Email> {
+    /// Returns subject and text: the template with the custom message in it, or the custom text of a reach-out.
+    pub async fn words(&mut self, read: &mut Read) -> Result<Words> {
         let template = templates::of(read.db(), self.message.kind).await?;
         let own = self.message.custom_body.clone();
         let mut body = template.body;
@@ -122,13 +108,8 @@ impl Draft<'_> {
             (None, _) => {}
         }
         let subject = self.message.custom_subject.clone().unwrap_or(template.subject);
-        Ok(Email {
-            subject: one_line(&templates::render(&subject, &self.vars)),
-            from: self.letterhead.name.clone(),
-            body: templates::render(&body, &self.vars),
-            footer: self.footer(),
-            ..Email::default()
-        })
+        let subject = one_line(&templates::render(&subject, &self.vars));
+        Ok(Words { short: subject.clone(), subject, long: templates::render(&body, &self.vars), footer: self.footer(), ..Words::default() })
     }
 
     /// Returns the footer's lines: the business's name, then its address and phone.
@@ -138,36 +119,27 @@ impl Draft<'_> {
         [self.letterhead.name.clone(), reach].into_iter().filter(|l| !l.is_empty()).collect()
     }
 
-    /// Returns the finished mail. The sender is the instance's own address (another would fail SPF and DMARC); replies go to the business.
-    pub fn mail(self, email: Email, attachments: Vec<Attachment>, unsubscribe: Option<String>) -> Rendering {
-        let from = Mailbox { name: self.letterhead.name.clone(), address: self.app.mail_from.address.clone() };
+    /// Returns the finished message; answers go to the business.
+    pub fn ready(self, words: Words) -> Rendering {
         let reply_to = self.letterhead.reply_to.or(self.letterhead.email).filter(|a| !a.is_empty());
-        let reply_to = reply_to.map(|address| Mailbox { name: self.letterhead.name, address });
-        Rendering::Mail(Box::new(Rendered { from, reply_to, to: self.to, email, attachments, unsubscribe }))
+        let message_id = self.message.rfc_message_id.clone();
+        let Self { channel, name, to, .. } = self;
+        Rendering::Ready(Box::new(Letter { channel, from: self.letterhead.name, reply_to, name, to, message_id, words }))
     }
 }
 
 async fn reach_out(read: &mut Read, mut draft: Draft<'_>) -> Result<Rendering> {
     last_time(read, &mut draft).await?;
     let url = link(draft.app, LinkKind::Unsubscribe, draft.message.link);
-    let email = Email { unsubscribe: Some(url.clone()), ..draft.words(read).await? };
-    Ok(draft.mail(email, vec![], Some(url)))
-}
-
-/// Returns the text alone, without letterhead and unsubscribe link; instead of the default mail text, the default for a text message.
-async fn by_hand(read: &mut Read, app: &App, message: &Claimed, letterhead: Letterhead, contact: Option<Summary>) -> Result<Rendering> {
-    let vars = common_vars(&letterhead, contact.as_ref());
-    let to = Mailbox { name: String::new(), address: String::new() };
-    let mut draft = Draft { app, message, letterhead, contact, to, vars };
-    last_time(read, &mut draft).await?;
-    let ours = templates::default(MessageKind::ReachOut).body;
-    let body = match &message.custom_body {
+    let body = match &draft.message.custom_body {
         Some(own) => own.clone(),
         None => templates::of(read.db(), MessageKind::ReachOut).await?.body,
     };
-    let body = if body.trim() == ours { templates::REACH_OUT_TEXT } else { body.as_str() };
-    let text = templates::render(body, &draft.vars);
-    Ok(Rendering::ByHand { subject: draft.words(read).await?.subject, text })
+    // The default text of a mail is too long to be texted.
+    let is_default = body.trim() == templates::default(MessageKind::ReachOut).body;
+    let short = templates::render(if is_default { templates::REACH_OUT_TEXT } else { &body }, &draft.vars);
+    let words = Words { short, unsubscribe: Some(url), ..draft.words(read).await? };
+    Ok(draft.ready(words))
 }
 
 async fn last_time(read: &mut Read, draft: &mut Draft<'_>) -> Result<()> {
@@ -189,20 +161,19 @@ async fn visit_lines(read: &mut Read, ticket: TicketId) -> Result<String> {
 /// Renders a notice to an owner. It may quote a customer, so variables in it are not filled in.
 fn owner_notice(draft: Draft<'_>) -> Rendering {
     let m = draft.message;
-    let email = Email {
+    let words = Words {
         subject: one_line(m.custom_subject.as_deref().unwrap_or("Rounds")),
-        from: draft.letterhead.name.clone(),
-        body: m.custom_body.clone().unwrap_or_default(),
+        long: m.custom_body.clone().unwrap_or_default(),
         footer: vec!["You get this because you own this business on Rounds.".into()],
-        ..Email::default()
+        ..Words::default()
     };
     let path = match m.subject_kind.as_str() {
         "ticket" => format!("/tickets/{}", m.subject_id),
         "invoice" => format!("/invoices/{}", m.subject_id),
         _ => "/".into(),
     };
-    let email = email.button("Open in Rounds", draft.app.url(&path), true);
-    draft.mail(email, vec![], None)
+    let words = words.link("Open in Rounds", draft.app.url(&path), true);
+    draft.ready(words)
 }
 
 fn one_line(text: &str) -> String {

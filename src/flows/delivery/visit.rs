@@ -11,7 +11,6 @@ use platform::{
     ids::TicketId,
     links::LinkKind,
     mail::Attachment,
-    money::Currency,
     tenant::Read,
 };
 use work::tickets::{
@@ -26,21 +25,21 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
         return Ok(Rendering::Drop(reason.into()));
     }
     let lines = data::lines(read.db(), ticket.id).await?;
-    let currency = read.who.currency.parse().unwrap_or(Currency::USD);
+    let currency = read.who.currency;
     let services = words::services(&lines);
     let (when, price) = (words::when(&ticket), words::price(&ticket, &lines, currency));
     draft.vars.extend(words::vars(&ticket, &lines, &read.who));
     let is_cancelled = draft.message.kind == MessageKind::Cancellation;
-    let mut email = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
+    let mut words = draft.words(read).await?.fact("What", services.as_str()).fact("When", when).fact("Where", ticket.address.as_str());
     let url = (!is_cancelled).then(|| link(draft.app, LinkKind::Confirm, draft.message.link));
     if url.is_some() && read.who.now >= answers_until(&ticket) {
         // The page takes no answer any more, so the mail does not link to it.
         let reach = draft.letterhead.phone.as_deref().map_or_else(|| "just reply to this mail.".into(), |p| format!("please call {p}."));
-        email = email.fact("Price", price).fact("To answer", reach);
+        words = words.fact("Price", price).fact("To answer", reach);
     } else if let Some(url) = &url {
         // The links only show a page; answering takes a button there.
         let page = |to: &str| format!("{url}?v={}&to={to}", ticket.sequence);
-        email = email.fact("Price", price).button("Accept", page("accept"), true).button("Decline", page("decline"), false).button(
+        words = words.fact("Price", price).link("Accept", page("accept"), true).link("Decline", page("decline"), false).link(
             "Ask for another time",
             page("change"),
             false,
@@ -48,7 +47,7 @@ pub(super) async fn render(read: &mut Read, mut draft: Draft<'_>) -> Result<Rend
     }
     let (method, calendar) = calendar(&draft, &ticket, &services, url, read.who.now);
     let attachment = Attachment::Calendar { method, ics: ics::appointment(method, &calendar) };
-    Ok(draft.mail(email, vec![attachment], None))
+    Ok(draft.ready(words.attach(attachment)))
 }
 
 /// Returns why a message about a visit is out of date, since slot, state or answer have changed; `None` if it still holds.
@@ -86,7 +85,7 @@ fn calendar(draft: &Draft<'_>, ticket: &Ticket, services: &str, url: Option<Stri
         location: ticket.address.clone(),
         url,
         organizer: Some(Party { name: draft.letterhead.name.clone(), email: office }),
-        attendee: Some(Party { name: draft.to.name.clone(), email: draft.to.address.clone() }),
+        attendee: Some(Party { name: draft.name.clone(), email: draft.to.clone() }),
         cancelled: ticket.state == TicketState::Cancelled,
     };
     (method, appointment)

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+pub use crate::channels::Channel;
 use platform::{
     action::{Cx, Subject},
     error::Result,
@@ -67,6 +68,11 @@ impl MessageKind {
 
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.name() == name)
+    }
+
+    /// The channels that it may take, the preferred one first. Without an address for a mail, a reach-out is left to a person.
+    pub fn channels(self) -> &'static [Channel] {
+        if self == Self::ReachOut { &[Channel::Email, Channel::Phone] } else { &[Channel::Email] }
     }
 
     /// Whether this is marketing, which needs consent and can be unsubscribed from; all other kinds are sent regardless.
@@ -172,26 +178,6 @@ impl MessageState {
     /// Whether a person has to deal with it.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::Failed | Self::InDoubt | Self::Bounced)
-    }
-}
-
-/// How a message reaches the customer; decided when it is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Channel {
-    Email,
-    /// A person calls or texts; Rounds sends nothing.
-    Phone,
-}
-
-impl Channel {
-    /// The label that people read.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Email => "by email",
-            Self::Phone => "by phone or text",
-        }
     }
 }
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, types::Json};
 
 use super::InvoiceState;
+use crate::lines::{Line, Tax};
 use platform::{
     error::{Error, Result},
-    ids::{ContactId, FileId, InvoiceId, InvoiceLineId, MemberId, ServiceId, TaxRateId, TicketId},
+    ids::{ContactId, FileId, InvoiceId, MemberId, ServiceId, TaxRateId, TicketId},
     money::{Currency, two_decimals},
     role::{Permission, Role},
     tenant::Who,
@@ -28,7 +29,7 @@ pub struct Invoice {
     pub issue_date: Option<NaiveDate>,
     pub due_date: Option<NaiveDate>,
     pub terms_days: i32,
-    pub currency: String,
+    pub currency: Currency,
     pub discount_percent: Option<Decimal>,
     pub discount_amount: Option<Decimal>,
     #[serde(serialize_with = "two_decimals")]
@@ -59,7 +60,7 @@ pub struct Invoice {
 
 impl Invoice {
     pub fn money(&self) -> Currency {
-        super::currency(&self.currency)
+        self.currency
     }
 
     /// The invoice number, or "Draft invoice" until there is one.
@@ -67,48 +68,14 @@ impl Invoice {
         self.number.clone().unwrap_or_else(|| "Draft invoice".into())
     }
 
+    /// Whether all that was paid has been given back, and is not owed again.
+    pub fn is_refunded(&self) -> bool {
+        self.state == InvoiceState::Paid && self.paid.is_zero() && !self.total.is_zero()
+    }
+
     /// The amount paid beyond the total.
     pub fn overpaid(&self) -> Decimal {
         (self.paid - self.total).max(Decimal::ZERO)
-    }
-}
-
-/// One line, as printed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Line {
-    pub id: InvoiceLineId,
-    pub position: i32,
-    pub service_id: Option<ServiceId>,
-    pub description: String,
-    pub quantity: Decimal,
-    #[serde(serialize_with = "two_decimals")]
-    pub unit_price: Decimal,
-    pub tax_rate_id: Option<TaxRateId>,
-    pub tax_name: String,
-    pub tax_percent: Decimal,
-    pub tax_inclusive: bool,
-    #[serde(serialize_with = "two_decimals")]
-    pub total: Decimal,
-}
-
-/// One tax row, as printed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tax {
-    pub name: String,
-    pub percent: Decimal,
-    /// Whether the prices contain the tax: it is shown, but not added to the total.
-    pub is_inclusive: bool,
-    #[serde(serialize_with = "two_decimals")]
-    pub base: Decimal,
-    #[serde(serialize_with = "two_decimals")]
-    pub amount: Decimal,
-}
-
-impl Tax {
-    /// Such as "Sales tax 8.875 %", or "Includes VAT 19 %" for an included tax.
-    pub fn label(&self) -> String {
-        let percent = self.percent.normalize();
-        if self.is_inclusive { format!("Includes {} {percent} %", self.name) } else { format!("{} {percent} %", self.name) }
     }
 }
 
@@ -144,7 +111,7 @@ async fn find(db: &mut PgConnection, id: InvoiceId, only: Option<MemberId>) -> R
         Invoice,
         r#"
         select i.id as "id: InvoiceId", i.number, i.state as "state: InvoiceState", i.contact_id as "contact_id: ContactId", c.name as contact_name,
-               i.ticket_id as "ticket_id: TicketId", t.number as "ticket_number?", i.issue_date, i.due_date, i.terms_days, i.currency,
+               i.ticket_id as "ticket_id: TicketId", t.number as "ticket_number?", i.issue_date, i.due_date, i.terms_days, i.currency as "currency: Currency",
                i.discount_percent, i.discount_amount, i.subtotal, i.discount, i.tax, i.total, i.paid,
                case when i.state in ('issued', 'sent', 'partially_paid') then greatest(i.total - i.paid, 0) else 0 end as "amount_due!",
                (i.state in ('issued', 'sent', 'partially_paid') and i.due_date < (app.now() at time zone o.time_zone)::date) as "is_overdue!",
@@ -190,7 +157,7 @@ pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, 
         Invoice,
         r#"
         select i.id as "id: InvoiceId", i.number, i.state as "state: InvoiceState", i.contact_id as "contact_id: ContactId", c.name as contact_name,
-               i.ticket_id as "ticket_id: TicketId", t.number as "ticket_number?", i.issue_date, i.due_date, i.terms_days, i.currency,
+               i.ticket_id as "ticket_id: TicketId", t.number as "ticket_number?", i.issue_date, i.due_date, i.terms_days, i.currency as "currency: Currency",
                i.discount_percent, i.discount_amount, i.subtotal, i.discount, i.tax, i.total, i.paid,
                case when i.state in ('issued', 'sent', 'partially_paid') then greatest(i.total - i.paid, 0) else 0 end as "amount_due!",
                (i.state in ('issued', 'sent', 'partially_paid') and i.due_date < (app.now() at time zone o.time_zone)::date) as "is_overdue!",
@@ -229,7 +196,7 @@ pub async fn list(db: &mut PgConnection, filter: &Filter, after: Option<Place>, 
 pub async fn lines(db: &mut PgConnection, id: InvoiceId) -> Result<Vec<Line>> {
     Ok(sqlx::query_as!(
         Line,
-        r#"select id as "id: InvoiceLineId", position, service_id as "service_id: ServiceId", description, quantity, unit_price,
+        r#"select id, position, service_id as "service_id: ServiceId", description, quantity, unit_price,
                   tax_rate_id as "tax_rate_id: TaxRateId", tax_name, tax_percent, tax_inclusive, total
              from invoice_lines where invoice_id = $1 order by position, id"#,
         id.0

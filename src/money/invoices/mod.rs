@@ -1,17 +1,15 @@
 //! Invoices and their totals. A draft can be changed; an issued invoice is frozen with its number, lines, taxes and PDF (`domain.md`).
 
 pub mod actions;
-pub mod calc;
 pub mod data;
 pub mod paper;
-pub mod pdf;
 pub mod section;
 pub mod web;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use platform::{money::Currency, role::Permission, tenant::Who};
+use platform::{role::Permission, tenant::Who};
 use ui::Tone;
 
 /// An invoice's state. *Overdue* is derived from the due date, never stored.
@@ -63,35 +61,19 @@ impl InvoiceState {
     pub fn is_open(self) -> bool {
         matches!(self, Self::Issued | Self::Sent | Self::PartiallyPaid)
     }
-
-    /// Whether the state may change to `next`. A payment on a void or paid invoice leaves its state alone and raises a notice to the owner.
-    pub fn may_become(self, next: Self) -> bool {
-        use InvoiceState as S;
-        matches!(
-            (self, next),
-            (S::Draft, S::Issued | S::Void)
-                | (S::Issued, S::Sent | S::PartiallyPaid | S::Paid | S::Void)
-                | (S::Sent, S::Issued | S::PartiallyPaid | S::Paid | S::Void)
-                | (S::PartiallyPaid, S::Issued | S::Sent | S::Paid | S::Void)
-                | (S::Paid, S::Issued | S::Sent | S::PartiallyPaid | S::Void)
-        )
-    }
 }
 
-/// The status pill of an invoice, label and tone: "Overdue" if it is, else its state.
-pub fn standing(state: InvoiceState, is_overdue: bool) -> (&'static str, Tone) {
+/// The status pill of an invoice, label and tone: "Overdue" or "Refunded" if it is, else its state.
+pub fn standing(invoice: &data::Invoice) -> (&'static str, Tone) {
+    let state = invoice.state;
     match state {
-        _ if is_overdue => ("Overdue", Tone::Bad),
+        _ if invoice.is_overdue => ("Overdue", Tone::Bad),
+        _ if invoice.is_refunded() => ("Refunded", Tone::Idle),
         InvoiceState::Draft | InvoiceState::Void => (state.word(), Tone::Idle),
         InvoiceState::Issued | InvoiceState::PartiallyPaid => (state.word(), Tone::Wait),
         InvoiceState::Sent => (state.word(), Tone::Info),
         InvoiceState::Paid => (state.word(), Tone::Good),
     }
-}
-
-/// The currency of a stored ISO 4217 code. Stored codes are always supported ones; any other would read as USD.
-pub fn currency(code: &str) -> Currency {
-    Currency::from_code(code).unwrap_or(Currency::USD)
 }
 
 /// Names of the actions that `who` may take on `invoice` in its current state. Pages draw their buttons from the list.
@@ -119,19 +101,4 @@ pub fn allowed_actions(who: &Who, invoice: &data::Invoice) -> Vec<&'static str> 
         InvoiceState::Void => {}
     }
     allowed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn void_is_final_and_nothing_becomes_a_draft() {
-        for from in InvoiceState::ALL {
-            assert!(!from.may_become(InvoiceState::Draft));
-            assert!(!InvoiceState::Void.may_become(from));
-            assert!(!from.may_become(from));
-        }
-        assert_eq!(standing(InvoiceState::Sent, true), ("Overdue", Tone::Bad));
-    }
 }

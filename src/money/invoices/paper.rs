@@ -2,9 +2,10 @@
 
 use sqlx::PgConnection;
 
-use super::{
-    data,
-    pdf::{self, AmountRow, Block, DocumentLine, InvoiceDocument, Kind, Paper},
+use super::data;
+use crate::{
+    lines::Tax,
+    paper::{AmountRow, Block, Document, DocumentLine, Kind, Paper, render},
 };
 use customers::contacts;
 use platform::{
@@ -14,13 +15,15 @@ use platform::{
 use ui::format;
 use work::tickets;
 
+const INVOICE: Kind = Kind { title: "Invoice", customer: "BILL TO", balance: "Amount due" };
+
 /// Builds the document of invoice `id` from its current record, printed with `number`. `pay_url` is the customer's payment page.
-pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_url: Option<String>) -> Result<InvoiceDocument> {
+pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_url: Option<String>) -> Result<Document> {
     let invoice = data::invoice(&mut *db, id).await?;
     let sender = data::sender(&mut *db).await?;
     let (lines, taxes) = data::lines_and_taxes(&mut *db, id).await?;
     let (included, taxes): (Vec<_>, Vec<_>) = taxes.into_iter().partition(|t| t.is_inclusive);
-    let row = |t: data::Tax| AmountRow { label: t.label(), amount: t.amount };
+    let row = |t: Tax| AmountRow { label: t.label(), amount: t.amount };
     let mut facts = Vec::new();
     if let Some(ticket) = invoice.ticket_id {
         let ticket = tickets::data::ticket(&mut *db, ticket).await?;
@@ -31,8 +34,8 @@ pub async fn document(db: &mut PgConnection, id: InvoiceId, number: &str, pay_ur
         (days, _) => format!("Payment is due within {} of the issue date.", format::count(days, "day", "days")),
     };
     let notes = [invoice.note.trim(), sender.invoice_notes.as_deref().unwrap_or_default().trim()];
-    Ok(InvoiceDocument {
-        kind: Kind::Invoice,
+    Ok(Document {
+        kind: INVOICE,
         paper: Paper::of_country(&sender.country),
         currency: invoice.money(),
         business: Block { name: sender.name.clone(), lines: sender.block() },
@@ -74,7 +77,7 @@ pub async fn file(db: &mut PgConnection, id: InvoiceId) -> Result<Option<(String
     }
     let Some(number) = data::invoice(&mut *db, id).await?.number else { return Ok(None) };
     let document = document(db, id, &number, None).await?;
-    let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    let bytes = tokio::task::spawn_blocking(move || render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
     Ok(Some((format!("{number}.pdf"), bytes)))
 }
 

@@ -1,66 +1,89 @@
-//! The Stripe account of a business: its own connection, else the instance-wide key if the instance has a single business.
+//! The account of a business at a payment provider: its own connection, else the instance-wide key if the instance has a single business.
 
+use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::simulated;
-use office::business;
+use super::providers::{self, Provider, simulated};
+use office::connections;
 use platform::{
     app::App,
     error::Result,
     ids::OrgId,
+    money::Currency,
     secrets::{Secret, sha256_hex},
-    stripe::Stripe,
 };
 
-/// A Stripe account to call.
+/// An account to call.
 #[derive(Debug, Clone)]
 pub struct Account {
-    pub stripe: Stripe,
-    /// Identifies the account in the business's records: a digest of its key. Stripe customers and payment pages exist in one account only.
+    pub provider: &'static dyn Provider,
+    pub app: App,
+    pub key: Secret,
+    /// Identifies the account in the business's records: a digest of its key. Customers and payment pages exist in one account only.
     pub name: String,
-    /// Whether a signing secret is configured, so that the account's webhook events can be verified.
+    /// Whether a signing secret is configured, so that the account's events can be verified.
     pub is_heard: bool,
 }
 
 impl Account {
-    fn of_key(app: &App, key: Secret, is_heard: bool) -> Self {
-        // The simulation loses its state when the process ends, so each process counts as a new account.
-        let name = if app.is_demo { simulated::account().to_owned() } else { sha256_hex(key.expose())[..32].to_owned() };
-        Self { stripe: app.stripe.with_key(key), name, is_heard }
+    pub fn of_key(app: &App, provider: &'static dyn Provider, key: Secret, is_heard: bool) -> Self {
+        Self { provider, app: app.clone(), name: sha256_hex(key.expose())[..32].to_owned(), key, is_heard }
+    }
+
+    /// Whether the provider takes a payment of this size.
+    pub fn takes(&self, currency: Currency, amount: Decimal) -> bool {
+        let (least, most) = self.provider.limits(currency);
+        (least..=most).contains(&amount)
     }
 }
 
 /// All accounts in which a business may have open payment pages.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    pub present: Option<Account>,
+    /// The accounts in use, the preferred one first.
+    pub present: Vec<Account>,
     /// Replaced accounts whose payment pages are still being closed, and the instance-wide account if the business has its own.
     pub past: Vec<Account>,
 }
 
 pub async fn all(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Accounts> {
-    let instance = app.stripe_key.clone().map(|key| Account::of_key(app, key, app.stripe_webhook_secret.is_some()));
     if app.is_demo {
-        return Ok(Accounts { present: instance, past: vec![] });
+        return Ok(Accounts { present: vec![simulated::account(app)], past: vec![] });
     }
-    let own = business::data::stripe(&mut *db, app, org).await?;
-    let replaced = business::data::replaced_stripe_keys(&mut *db, app, org).await?;
-    let instance = if instance.is_some() && is_only_business(db, org).await? { instance } else { None };
-    let present = own.map(|own| Account::of_key(app, own.secret_key, own.webhook_secret.is_some())).or_else(|| instance.clone());
-    let mut past: Vec<Account> = replaced.into_iter().flatten().map(|key| Account::of_key(app, key, false)).chain(instance).collect();
-    past.retain(|a| present.as_ref().is_none_or(|p| p.name != a.name));
-    Ok(Accounts { present, past })
+    let keys = connections::keys(&mut *db, app, org).await?;
+    let mut accounts = Accounts::default();
+    for provider in providers::REAL {
+        let own = keys.iter().find(|k| k.provider == provider.name());
+        let replaced = own.into_iter().flat_map(|k| k.replaced.iter().flatten());
+        let past: Vec<Account> = replaced.map(|key| Account::of_key(app, provider, key.clone(), false)).collect();
+        let instance = match provider.of_instance(app) {
+            Some((key, secret)) => is_only_business(db, org).await?.then(|| Account::of_key(app, provider, key, secret.is_some())),
+            None => None,
+        };
+        let connected = own.and_then(|k| Some(Account::of_key(app, provider, k.secret_key.clone()?, k.webhook_secret.is_some())));
+        let present = connected.or_else(|| instance.clone());
+        let is_past = |a: &Account| present.as_ref().is_none_or(|p| p.name != a.name);
+        accounts.past.extend(past.into_iter().chain(instance).filter(is_past));
+        accounts.present.extend(present);
+    }
+    Ok(accounts)
 }
 
-/// The business's present account, usable for refunds; `None` if there is no key. The demo always uses the simulated one.
-pub async fn of(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Account>> {
-    Ok(all(db, app, org).await?.present)
+impl Accounts {
+    /// The account that payment pages are opened with: without a signing secret, payments would never be recorded.
+    pub fn payable(&self) -> Option<&Account> {
+        self.present.iter().find(|a| a.is_heard)
+    }
+
+    /// The account to refund a payment at, by the payment's source.
+    pub fn of_source(&self, source: &str) -> Option<&Account> {
+        self.present.iter().find(|a| a.provider.name() == source || a.app.is_demo)
+    }
 }
 
-/// The present account if customers can pay with it: without a signing secret, payments would never be recorded.
+/// The present account if customers can pay with it.
 pub async fn payable(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Account>> {
-    Ok(of(db, app, org).await?.filter(|a| a.is_heard))
+    Ok(all(db, app, org).await?.payable().cloned())
 }
 
 /// Whether `org` is the only business of the instance; the instance-wide key is used only then.
@@ -69,23 +92,8 @@ async fn is_only_business(db: &mut PgConnection, org: OrgId) -> Result<bool> {
     Ok(all == [org])
 }
 
-/// The business that owns a connection, found by the id in its webhook URL.
-pub async fn org_of_connection(app: &App, connection: Uuid) -> Result<Option<OrgId>> {
-    Ok(sqlx::query_scalar!(r#"select app.connection_org($1) as "org: OrgId""#, connection).fetch_one(&app.pool).await?)
-}
-
-/// The business that an instance-wide event belongs to: the only one, or in the demo the one that the event names.
-pub async fn org_of_instance(app: &App, named: Option<OrgId>) -> Result<Option<OrgId>> {
-    let all = sqlx::query_scalar!(r#"select id as "id!: OrgId" from app.org_ids() id"#).fetch_all(&app.pool).await?;
-    Ok(match (named, all.as_slice()) {
-        (_, [only]) => Some(*only),
-        (Some(named), all) if app.is_demo && all.contains(&named) => Some(named),
-        _ => None,
-    })
-}
-
-/// The signing secret of a connection's webhook events.
-pub async fn webhook_secret(db: &mut PgConnection, app: &App, org: OrgId, connection: Uuid) -> Result<Option<Secret>> {
-    let own = business::data::stripe(db, app, org).await?;
-    Ok(own.filter(|s| s.connection.0 == connection).and_then(|s| s.webhook_secret))
+/// The only business of the instance; `None` if there are several, or none.
+pub async fn only_business(app: &App) -> Result<Option<OrgId>> {
+    let all = sqlx::query_scalar!(r#"select id as "id!: OrgId" from app.org_ids() id limit 2"#).fetch_all(&app.pool).await?;
+    Ok(if let [only] = all.as_slice() { Some(*only) } else { None })
 }

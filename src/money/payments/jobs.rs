@@ -1,24 +1,22 @@
-//! Background jobs of payments: processing Stripe's events, refunding at Stripe, closing payment pages whose amount is no longer due.
-
-use std::collections::BTreeMap;
+//! Background jobs of payments: processing the providers' events, refunding, checking keys, closing payment pages whose amount is no longer due.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{self, Accounts},
-    actions::{Applied, ApplyEvent, CloseCheckout, Closed, FailEvent, RefundOutcome, SettleRefund},
+    account::{self, Account, Accounts},
+    actions::{Applied, ApplyEvent, CloseCheckout, FailEvent, ForgetReplacedKeys, RecordCheck, RefundOutcome, SettleRefund},
     checkout,
     data::{self, Checkout},
+    providers::{self, Closed, NewRefund, Why},
 };
 use crate::invoices;
-use office::business::{self, actions::ForgetReplacedKeys};
+use office::connections;
 use platform::{
     action::Meta,
     app::App,
     error::{Error, Result},
-    ids::{InvoiceId, OrgId, RefundId, WebhookEventId},
+    ids::{ConnectionId, InvoiceId, OrgId, RefundId, WebhookEventId},
     jobs::{Job, Waiting},
-    stripe::{NewRefund, StripeErrorKind},
     tenant::{Read, Write},
 };
 
@@ -56,13 +54,13 @@ pub async fn process(app: &App, org: OrgId, event: WebhookEventId) -> Result<()>
     }
 }
 
-/// Makes a refund at Stripe. The refund's id is the idempotency key, so a retry does not refund twice.
+/// Makes a refund at the payment's provider. The refund's id is the idempotency key, so a retry does not refund twice.
 #[derive(Serialize, Deserialize)]
-pub struct RefundAtStripe {
+pub struct RefundAtProvider {
     pub refund: RefundId,
 }
 
-impl Job for RefundAtStripe {
+impl Job for RefundAtProvider {
     const NAME: &'static str = "refund_payment";
     type Of = OrgId;
     const WAITING: Option<Waiting<Self>> = Some(("waiting_refunds", |id| Self { refund: RefundId(id) }));
@@ -79,28 +77,23 @@ impl Job for RefundAtStripe {
 async fn refund(app: &App, org: OrgId, id: RefundId) -> Result<()> {
     let mut read = Read::of_org(app, org).await?;
     let row = data::refund_at_provider(read.db(), id).await?;
-    let account = account::of(read.db(), app, org).await?;
+    let accounts = account::all(read.db(), app, org).await?;
     drop(read);
-    let (Some(intent), "pending") = (row.provider_payment_id, row.state.as_str()) else { return Ok(()) };
+    let (Some(payment), "pending") = (row.provider_payment_id, row.state.as_str()) else { return Ok(()) };
     let write = Write::of_org(app, org, "job").await?;
-    let Some(account) = account else {
-        let error = "The connection to Stripe is gone. Refund it in Stripe.".to_owned();
-        write.act(&Meta::default(), SettleRefund { refund_id: id, outcome: RefundOutcome::Refused { error } }).await?;
-        return Ok(());
+    let settle = async |outcome| write.act(&Meta::default(), SettleRefund { refund_id: id, outcome }).await.map(|_| ());
+    let Some(account) = accounts.of_source(&row.source) else {
+        let provider = providers::word(&row.source);
+        return settle(RefundOutcome::Refused { error: format!("The connection to {provider} is gone. Refund it in {provider}.") }).await;
     };
-    let new = NewRefund {
-        payment_intent: intent,
-        amount_minor: invoices::currency(&row.currency).to_minor(row.amount),
-        metadata: BTreeMap::from([("org_id".to_owned(), org.to_string()), ("refund_id".to_owned(), id.to_string())]),
-    };
-    let outcome = match account.stripe.create_refund(&new, &format!("refund-{id}")).await {
-        Ok(made) => RefundOutcome::Made { provider_id: made.id, status: made.status.unwrap_or_else(|| "pending".into()) },
-        // The job is retried: with the same idempotency key, that is safe even if Stripe did receive the request.
-        Err(e) if matches!(e.kind, StripeErrorKind::Retryable | StripeErrorKind::InDoubt) => return Err(Error::Provider(e.message)),
-        Err(e) => RefundOutcome::Refused { error: e.message },
-    };
-    write.act(&Meta::default(), SettleRefund { refund_id: id, outcome }).await?;
-    Ok(())
+    let currency = row.currency;
+    let minor = currency.to_minor(row.amount).ok_or_else(|| Error::internal("a refund beyond what minor units hold"))?;
+    match account.provider.refund(account, &NewRefund { id, org, payment, minor, currency }).await {
+        Ok(made) => settle(RefundOutcome::Made { provider_id: made.refund, state: made.state }).await,
+        // The job is retried: with the same idempotency key, that is safe even if the provider did receive the request.
+        Err(e) if e.why == Why::Passing => Err(Error::Provider(e.message)),
+        Err(e) => settle(RefundOutcome::Refused { error: e.message }).await,
+    }
 }
 
 /// Closes an invoice's open payment page if its amount is no longer the amount due.
@@ -136,7 +129,10 @@ async fn expire(app: &App, org: OrgId, id: InvoiceId) -> Result<()> {
 
 async fn close(write: &Write, accounts: &Accounts, live: &Checkout) -> Result<()> {
     let closed = match &live.provider_session_id {
-        Some(session) => checkout::close(accounts, live.account.as_deref(), session).await?,
+        Some(session) => {
+            let closed = checkout::close(accounts, live.account.as_deref(), session).await;
+            closed.map_err(|e| Error::Provider(e.message))?
+        }
         None => Closed::Expired,
     };
     write.act(&Meta::default(), CloseCheckout { id: live.id, closed }).await
@@ -161,13 +157,56 @@ impl Job for CloseCheckouts {
 
 async fn close_elsewhere(app: &App, org: OrgId) -> Result<()> {
     let mut read = Read::of_org(app, org).await?;
-    let replaced = business::data::replaced_stripe_keys(read.db(), app, org).await?.len();
+    let keys = connections::keys(read.db(), app, org).await?;
     let accounts = account::all(read.db(), app, org).await?;
-    let pages = data::checkouts_elsewhere(read.db(), accounts.present.as_ref().map(|a| a.name.as_str())).await?;
+    let present: Vec<String> = accounts.present.iter().map(|a| a.name.clone()).collect();
+    let pages = data::checkouts_elsewhere(read.db(), &present).await?;
     drop(read);
     let write = Write::of_org(app, org, "job").await?;
     for page in &pages {
         close(&write, &accounts, page).await?;
     }
-    write.act(&Meta::default(), ForgetReplacedKeys { first: replaced }).await
+    for key in keys {
+        write.act(&Meta::default(), ForgetReplacedKeys { provider: key.provider, first: key.replaced.len() }).await?;
+    }
+    Ok(())
+}
+
+/// Checks the key of a connection to a provider.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckConnection {
+    pub connection: ConnectionId,
+}
+
+impl Job for CheckConnection {
+    const NAME: &'static str = "check_connection";
+    type Of = OrgId;
+
+    fn key(&self) -> String {
+        self.connection.to_string()
+    }
+
+    async fn run(self, app: &App, org: OrgId) -> Result<()> {
+        let mut read = Read::of_org(app, org).await?;
+        let keys = connections::keys(read.db(), app, org).await?;
+        drop(read);
+        let Some(own) = keys.into_iter().find(|k| k.connection == self.connection) else { return Ok(()) };
+        check(&Write::of_org(app, org, "job").await?, &own.provider).await.map(|_| ())
+    }
+}
+
+/// Checks the business's key for `provider` outside any transaction and records the result. Returns the account's name or the provider's error
+/// message, or `None` if it is not connected.
+pub async fn check(write: &Write, provider: &str) -> Result<Option<Result<String, String>>> {
+    let (app, org) = (write.app(), write.who.org);
+    let mut read = Read::of_org(app, org).await?;
+    let keys = connections::keys(read.db(), app, org).await?;
+    drop(read);
+    let Some(own) = keys.into_iter().find(|k| k.provider == provider) else { return Ok(None) };
+    let (Some(provider), Some(key)) = (providers::named(app, provider), own.secret_key) else { return Ok(None) };
+    let account = Account::of_key(app, provider, key, own.webhook_secret.is_some());
+    let answer = provider.check(&account).await.map_err(|e| e.message);
+    let record = RecordCheck { connection_id: own.connection, account: answer.clone().ok(), error: answer.clone().err() };
+    write.act(&Meta::default(), record).await?;
+    Ok(Some(answer))
 }

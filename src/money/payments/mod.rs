@@ -1,13 +1,14 @@
-//! Payments of invoices, through Stripe or recorded by hand, and refunds. Stripe's webhook is the source of truth for online payments:
+//! Payments of invoices, through a provider or recorded by hand, and refunds. The provider's events are the source of truth for online payments:
 //! every event is stored unchanged and processed once, in any order (`flows.md`, 3).
 
 pub mod account;
 pub mod actions;
 pub mod checkout;
 pub mod data;
+pub mod inbox;
 pub mod jobs;
+pub mod providers;
 pub mod section;
-pub mod simulated;
 pub mod web;
 
 use schemars::JsonSchema;

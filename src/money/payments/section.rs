@@ -42,7 +42,7 @@ pub fn row(who: &Who, payment: Payment) -> PaymentRow {
     let money = payment.money();
     let mut words = vec![payment.method.word().to_owned()];
     if payment.is_online {
-        words.push("by Stripe".into());
+        words.push(format!("by {}", super::providers::word(&payment.source)));
     }
     if !payment.reference.is_empty() {
         words.push(payment.reference.clone());

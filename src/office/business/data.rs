@@ -1,4 +1,4 @@
-//! Every read of the business itself: settings, team, API tokens and connections.
+//! Every read of the business itself: settings, team and API tokens.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use serde::Serialize;
@@ -6,12 +6,10 @@ use sqlx::PgConnection;
 
 use super::Step;
 use platform::{
-    app::App,
-    error::{Error, Result},
-    ids::{ConnectionId, MemberId, OrgId, TokenId},
+    error::Result,
+    ids::{MemberId, OrgId, TokenId},
     query::{Entry, Listing, Params},
     role::{Capability, MemberState, Permission, Role},
-    secrets::Secret,
     tenant::{Read, Who},
 };
 
@@ -160,74 +158,6 @@ pub async fn tokens(db: &mut PgConnection, who: &Who) -> Result<Vec<Token>> {
     .await?)
 }
 
-/// A connection, without its secrets.
-#[derive(Debug, Clone, Serialize)]
-pub struct Connection {
-    pub id: ConnectionId,
-    pub provider: String,
-    /// `unverified`, `connected`, `failing` or `disconnected`.
-    pub status: String,
-    pub account: Option<String>,
-    pub error: Option<String>,
-    pub checked_at: Option<DateTime<Utc>>,
-    pub has_secret_key: bool,
-    pub has_webhook_secret: bool,
-}
-
-pub async fn connections(db: &mut PgConnection) -> Result<Vec<Connection>> {
-    Ok(sqlx::query_as!(
-        Connection,
-        r#"
-        select id as "id: ConnectionId", provider, status, account, error, checked_at,
-               secrets ? 'secret_key' as "has_secret_key!", secrets ? 'webhook_secret' as "has_webhook_secret!"
-          from connections order by provider
-        "#
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-/// The business's own Stripe connection with its decrypted keys. Keep it out of logs, pages and transactions.
-pub struct Stripe {
-    pub connection: ConnectionId,
-    pub status: String,
-    pub secret_key: Secret,
-    pub webhook_secret: Option<Secret>,
-}
-
-/// The encryption context that binds secrets to their connection.
-pub fn secret_context(org: OrgId, connection: ConnectionId) -> String {
-    format!("{org}:{connection}")
-}
-
-/// The field of `connections.secrets` that holds replaced keys.
-pub(super) const REPLACED: &str = "replaced";
-
-/// Replaced Stripe keys that are still needed to close payment pages, oldest first. An entry is `None` if it cannot be decrypted.
-pub async fn replaced_stripe_keys(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Vec<Option<Secret>>> {
-    let row =
-        sqlx::query!(r#"select id as "id: ConnectionId", secrets from connections where provider = 'stripe'"#).fetch_optional(db).await?;
-    let Some(row) = row else { return Ok(vec![]) };
-    let sealed = row.secrets[REPLACED].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    Ok(sealed.map(|text| app.keyring.decrypt(&secret_context(org, row.id), text).ok()).collect())
-}
-
-/// The current business's Stripe connection, or `None` if there is none. An error if a key cannot be decrypted.
-pub async fn stripe(db: &mut PgConnection, app: &App, org: OrgId) -> Result<Option<Stripe>> {
-    let row = sqlx::query!(
-        r#"select id as "id: ConnectionId", status, secrets from connections where provider = 'stripe' and status <> 'disconnected'"#
-    )
-    .fetch_optional(db)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let open = |name: &str| {
-        let sealed = row.secrets.get(name).and_then(serde_json::Value::as_str);
-        sealed.map(|text| app.keyring.decrypt(&secret_context(org, row.id), text).map_err(Error::internal)).transpose()
-    };
-    let webhook_secret = open("webhook_secret")?;
-    Ok(open("secret_key")?.map(|secret_key| Stripe { connection: row.id, status: row.status.clone(), secret_key, webhook_secret }))
-}
-
 /// One step of the first-day checklist as it stands.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChecklistStep {
@@ -294,19 +224,6 @@ pub async fn checklist(db: &mut PgConnection, who: &Who) -> Result<Option<Checkl
     Ok(Some(Checklist { steps: steps.collect() }))
 }
 
-/// One page of a fully loaded list, with the id as cursor. `params.id` selects a single row.
-fn whole<T: Serialize>(mut rows: Vec<T>, params: &Params, id: impl Fn(&T) -> uuid::Uuid) -> Result<Listing> {
-    if let Some(wanted) = params.id {
-        rows.retain(|r| id(r) == wanted);
-    }
-    if let Some(after) = params.after::<uuid::Uuid>()? {
-        let seen = rows.iter().position(|r| id(r) == after).map_or(rows.len(), |at| at + 1);
-        rows.drain(..seen);
-    }
-    rows.truncate(usize::try_from(params.limit + 1).unwrap_or(usize::MAX));
-    Listing::page(rows, params.limit, id)
-}
-
 /// `members` of `/api/data`; a single member carries its `allowed_actions`.
 pub fn members_entry() -> Entry {
     Entry {
@@ -334,7 +251,7 @@ async fn members_page(read: &mut Read, params: &Params) -> Result<Listing> {
         ),
     };
     let rows = members(read.db(), params.search.as_deref(), state).await?;
-    whole(rows, params, |m| m.id.0)
+    Listing::whole(rows, params, |m| m.id.0)
 }
 
 /// `api_tokens` of `/api/data`.
@@ -348,7 +265,7 @@ pub fn tokens_entry() -> Entry {
         run: |read, params| {
             Box::pin(async move {
                 let who = read.who.clone();
-                whole(tokens(read.db(), &who).await?, params, |t| t.id.0)
+                Listing::whole(tokens(read.db(), &who).await?, params, |t| t.id.0)
             })
         },
     }
@@ -374,17 +291,5 @@ pub fn business_entry() -> Entry {
                 Ok(Listing { data: if wanted { vec![value] } else { vec![] }, cursor: None })
             })
         },
-    }
-}
-
-/// `connections` of `/api/data`, without their secrets.
-pub fn connections_entry() -> Entry {
-    Entry {
-        name: "connections",
-        needs: Permission::ManageSettings,
-        capability: None,
-        filters: &[],
-        includes: &[],
-        run: |read, params| Box::pin(async move { whole(connections(read.db()).await?, params, |c| c.id.0) }),
     }
 }

@@ -1,20 +1,16 @@
-//! Jobs: sends invitations by mail and checks Stripe keys.
+//! Jobs: sends invitations by mail.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    actions::{RecordCheck, RecordInvitation},
-    data::{self, Stripe},
-};
+use super::{actions::RecordInvitation, data};
 use platform::{
     action::Meta,
     app::App,
     error::{Error, Result},
-    ids::{ConnectionId, MemberId, OrgId},
+    ids::{MemberId, OrgId},
     jobs::{Job, Waiting},
     mail::{MailError, Mailbox, Outgoing},
     role::MemberState,
-    stripe::StripeErrorKind,
     tenant::{Read, Write},
 };
 use ui::email::Email;
@@ -76,43 +72,4 @@ async fn invite(app: &App, org: OrgId, id: MemberId) -> Result<()> {
         Err(MailError::Permanent(_)) => Err(Error::Provider("The mail server refuses this invitation.".into())),
         Err(MailError::Temporary(_) | MailError::InDoubt(_)) => Err(Error::Provider("The mail server did not take the invitation.".into())),
     }
-}
-
-/// Checks the business's Stripe key.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct CheckStripe {
-    pub connection: ConnectionId,
-}
-
-impl Job for CheckStripe {
-    const NAME: &'static str = "check_connection";
-    type Of = OrgId;
-
-    fn key(&self) -> String {
-        self.connection.to_string()
-    }
-
-    async fn run(self, app: &App, org: OrgId) -> Result<()> {
-        check(&Write::of_org(app, org, "job").await?).await.map(|_| ())
-    }
-}
-
-/// Checks the business's Stripe key outside any transaction and records the result. Returns the account's name or Stripe's error message,
-/// or `None` if Stripe is not connected.
-pub async fn check(write: &Write) -> Result<Option<Result<String, String>>> {
-    let app = write.app();
-    let mut read = Read::of_org(app, write.who.org).await?;
-    let stripe = data::stripe(read.db(), app, write.who.org).await?;
-    drop(read);
-    let Some(Stripe { connection, secret_key, .. }) = stripe else { return Ok(None) };
-    let answer = match app.stripe.with_key(secret_key).retrieve_account().await {
-        Ok(account) => Ok(account.business_profile.and_then(|p| p.name).unwrap_or(account.id)),
-        Err(e) if e.kind == StripeErrorKind::BadKey => {
-            Err("Stripe does not accept this key. Copy it again, and check that it may read the account.".to_owned())
-        }
-        Err(e) => Err(e.message),
-    };
-    let record = RecordCheck { connection_id: connection, account: answer.clone().ok(), error: answer.clone().err() };
-    write.act(&Meta::default(), record).await?;
-    Ok(Some(answer))
 }

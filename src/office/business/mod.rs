@@ -1,4 +1,4 @@
-//! The business itself: its team, settings, connections to providers and first-day checklist.
+//! The business itself: its team, settings and first-day checklist.
 
 pub mod actions;
 pub mod data;

@@ -6,7 +6,6 @@
 //! its attempts, and only the fields that are needed are read, from plain JSON.
 
 mod types;
-mod webhook;
 
 use std::{fmt, time::Duration};
 
@@ -15,8 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::secrets::Secret;
-pub use types::{Account, Customer, NewCustomer, NewRefund, NewSession, PaymentIntent, Refund, Session, SessionLine};
-pub use webhook::{Event, TOLERANCE_SECS, WebhookError, verify};
+pub use types::{Account, Customer, NewCustomer, NewRefund, NewSession, Refund, Session, SessionLine, id_of};
 
 /// Stripe's own address; tests and simulations set another.
 pub const BASE_URL: &str = "https://api.stripe.com";
@@ -133,10 +131,6 @@ impl Stripe {
         self.post("/v1/customers", &new.form(), idempotency_key).await
     }
 
-    pub async fn retrieve_customer(&self, id: &str) -> Result<Customer, StripeError> {
-        self.get(&format!("/v1/customers/{}", segment(id)?)).await
-    }
-
     /// Creates a Checkout Session in payment mode, once per `idempotency_key`.
     pub async fn create_session(&self, new: &NewSession, idempotency_key: &str) -> Result<Session, StripeError> {
         self.post("/v1/checkout/sessions", &new.form(), idempotency_key).await
@@ -150,10 +144,6 @@ impl Stripe {
     pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
         let path = format!("/v1/checkout/sessions/{}/expire", segment(id)?);
         self.post(&path, &Form::new(), &format!("expire-{id}")).await
-    }
-
-    pub async fn retrieve_payment_intent(&self, id: &str) -> Result<PaymentIntent, StripeError> {
-        self.get(&format!("/v1/payment_intents/{}", segment(id)?)).await
     }
 
     /// Refunds a payment or a part of it, once per `idempotency_key`.

@@ -80,21 +80,6 @@ pub struct Session {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct PaymentIntent {
-    pub id: String,
-    /// `succeeded`, `processing`, `requires_payment_method`, …
-    pub status: String,
-    pub amount: i64,
-    #[serde(default)]
-    pub amount_received: i64,
-    pub currency: String,
-    #[serde(default)]
-    pub metadata: BTreeMap<String, String>,
-    #[serde(default, deserialize_with = "id_or_object")]
-    pub latest_charge: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 pub struct Refund {
     pub id: String,
     /// `pending`, `requires_action`, `succeeded`, `failed`, `canceled`
@@ -126,7 +111,7 @@ pub struct BusinessProfile {
 }
 
 /// Returns the id of a field, which holds the id itself or, if expanded, the whole object.
-pub(super) fn id_of(value: &Value) -> Option<String> {
+pub fn id_of(value: &Value) -> Option<String> {
     value.as_str().or_else(|| value["id"].as_str()).map(str::to_owned)
 }
 

@@ -176,6 +176,9 @@ fn words(name: &str, number: Option<&str>, payload: &Value, who: &Who) -> String
 
 fn amount(payload: &Value, who: &Who) -> Option<String> {
     let amount = payload["amount"].as_str()?.parse().ok()?;
-    let code = payload["currency"].as_str().unwrap_or(&who.currency);
-    who.sees_prices().then(|| Currency::from_code(code).unwrap_or(Currency::USD).format(amount))
+    let currency = match payload["currency"].as_str() {
+        Some(code) => Currency::from_code(code)?,
+        None => who.currency,
+    };
+    who.sees_prices().then(|| currency.format(amount))
 }

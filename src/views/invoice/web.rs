@@ -50,7 +50,7 @@ pub async fn show(State(app): State<App>, mut r: Read, Path(id): Path<InvoiceId>
     let received = received(&mut r, &invoice).await?;
     let deliveries = Deliveries::of(&mut r, MessageKind::Invoice, id.0).await?;
     let link = links::live(&mut r, LinkKind::Invoice, id.0).await?;
-    let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
+    let (word, tone) = invoices::standing(&invoice);
     let money = invoice.money();
     ui::page(&Show {
         head: ui::Head::of(&r, "invoices").title(invoice.title()).sub(invoice.contact_name.clone()).back("/invoices", "Invoices"),

@@ -23,7 +23,7 @@ use platform::{
     tenant::{Read, Write},
 };
 use work::tickets::{
-    Confirmation, TicketState, currency,
+    Confirmation, TicketState,
     data::{DayTicket, day},
     web::{pills, price},
 };
@@ -71,14 +71,14 @@ pub async fn home(mut r: Read) -> Result<ui::Html> {
         words.push(ui::format::count(tickets.len(), "visit", "visits"));
     }
     if who.sees_prices() && !total.is_zero() {
-        words.push(currency(&who).format(total));
+        words.push(who.currency.format(total));
     }
     if waiting > 0 {
         words.push(format!("{waiting} to confirm"));
     }
     // What is still to come stands before what is done.
     tickets.sort_by_key(|t| t.state == TicketState::Closed);
-    let c = currency(&who);
+    let c = who.currency;
     let money = data::sees_money(&who).then(|| Money {
         unpaid: c.format(summary.unpaid.total),
         overdue: c.format(summary.overdue.total),

@@ -11,7 +11,7 @@ use platform::{
     action::{Action, Cx, Subject},
     error::{FieldErrors, Result},
     ids::{ServiceId, TaxRateId},
-    money::{self, Currency},
+    money,
     role::Permission,
     text,
 };
@@ -92,7 +92,7 @@ impl ServiceInput {
         if name.is_empty() {
             errors.add("name", "Give the service a name.");
         }
-        let currency = Currency::from_code(&cx.who.currency).unwrap_or(Currency::USD);
+        let currency = cx.who.currency;
         match self.price {
             None if self.kind != ServiceKind::Flexible => errors.add("price", "A price is needed, except for flexible services."),
             Some(p) if p.is_sign_negative() && !p.is_zero() => errors.add("price", "A price can't be below zero."),

@@ -161,11 +161,6 @@ impl Settlement {
     }
 }
 
-/// The business's currency. USD for an unknown code, which the database does not hold.
-pub fn currency(who: &Who) -> Currency {
-    Currency::from_code(&who.currency).unwrap_or(Currency::USD)
-}
-
 /// `quantity × unit_price`, rounded to the currency's smallest unit. `None` without a price, or on overflow.
 pub fn line_total(quantity: Decimal, unit_price: Option<Decimal>, currency: Currency) -> Option<Decimal> {
     Some(round(quantity.checked_mul(unit_price?)?, currency))

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{
-    Confirmation, allowed_actions, clocked_minutes, currency,
+    Confirmation, allowed_actions, clocked_minutes,
     data::{ClockEntry, LastTime, Line, Parts, Ticket},
     web::{price, state_pill, zone_note},
 };
@@ -89,7 +89,7 @@ impl Visit {
 
 /// Id, words and amount of a line; the amount is empty if prices are hidden.
 fn line_words(who: &Who, l: &Line) -> (String, String, String) {
-    let c = currency(who);
+    let c = who.currency;
     let words = match l.unit_price {
         Some(p) if l.quantity.normalize() != Decimal::ONE => format!("{} · {} × {}", l.description, l.quantity.normalize(), c.format(p)),
         _ if l.quantity.normalize() != Decimal::ONE => format!("{} · {}", l.description, l.quantity.normalize()),

@@ -9,8 +9,8 @@ pub const READS_ABOVE: &[(&str, &str, &str)] = &[
     ),
     (
         "office/business",
-        "checkout_sessions contacts invoices payments services tickets",
-        "a change of currency or of Stripe account is refused while money is under way; the first-day checklist looks what is there already",
+        "contacts invoices payments services tickets",
+        "a change of currency is refused once there is money in the old one; the first-day checklist looks what is there already",
     ),
     ("customers/contacts", "assignments tickets", "a note about a visit: the visit must be the customer's, and an agent's own"),
     ("work/tickets", "invoices", "a visit counts as settled by invoice or payment only if its invoice is there"),

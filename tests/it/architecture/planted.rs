@@ -68,6 +68,6 @@ fn a_function_above_its_floor_is_seen() {
     let (reads, _) = trespasses(&slice, [text], &owners());
     assert_eq!(reads, [("customers/contacts".to_owned(), "tickets".to_owned())].into());
     assert_eq!(slice_of_function("platform_enter.sql").as_deref(), Some("platform"));
-    assert_eq!(slice_of_function("messages_due_messages.sql").as_deref(), Some("messages/outbox"));
+    assert_eq!(slice_of_function("outbox_due_messages.sql").as_deref(), Some("messages/outbox"));
     assert_eq!(slice_of_function("nobodys_table.sql"), None);
 }

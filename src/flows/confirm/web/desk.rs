@@ -17,7 +17,6 @@ use platform::{
     error::{Error, Result},
     ids::TicketId,
     links::{self, LinkKind},
-    money::Currency,
     qr,
     role::Permission,
     tenant::{Read, Write},
@@ -166,8 +165,7 @@ pub async fn print(State(app): State<App>, mut read: Read, Path(id): Path<Ticket
     let ticket = tickets::data::visible_ticket(read.db(), &who, id).await?;
     let lines = tickets::data::visible_lines(read.db(), &who, id).await?;
     let url = url(&mut read, &app, id).await?.ok_or(Error::NotFound)?;
-    let price =
-        if who.sees_prices() { words::price(&ticket, &lines, who.currency.parse().unwrap_or(Currency::USD)) } else { String::new() };
+    let price = if who.sees_prices() { words::price(&ticket, &lines, who.currency) } else { String::new() };
     let sheet = Print {
         office: letterhead(read.db()).await?,
         name: ticket.contact_name.clone(),

@@ -15,7 +15,6 @@ use platform::{
     error::{FieldErrors, Result},
     ids::TicketId,
     links::LinkKind,
-    money::Currency,
     role::Capability,
     tenant::Read,
     visitor::Visitor,
@@ -112,7 +111,7 @@ async fn page(read: &mut Read, id: TicketId, asked: &Asked) -> Result<Page> {
         at: format::moment(a.created_at, ticket.zone()),
         wish: a.wish,
     });
-    let currency = read.who.currency.parse().unwrap_or(Currency::USD);
+    let currency = read.who.currency;
     let to = match asked.to.as_str() {
         to @ ("accept" | "decline" | "change") => to.to_owned(),
         _ => String::new(),

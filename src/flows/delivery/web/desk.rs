@@ -216,8 +216,7 @@ async fn preview(read: &mut Read, app: &App, m: &Message) -> Result<(String, Str
         claimed.link = links::live(read, kind, subject).await?;
     }
     Ok(match render::message(read, app, &claimed).await {
-        Ok(Rendering::Mail(mail)) => (mail.email.subject.clone(), mail.email.text()?, None),
-        Ok(Rendering::ByHand { subject, text }) => (subject, text, None),
+        Ok(Rendering::Ready(letter)) => (letter.words.subject.clone(), letter.text()?, None),
         Ok(Rendering::Drop(why) | Rendering::Refuse(why)) => (m.row.subject.clone().unwrap_or_default(), String::new(), Some(why)),
         Err(Error::NotFound) => (m.row.subject.clone().unwrap_or_default(), String::new(), Some("What it is about is gone.".into())),
         Err(e) => return Err(e),

@@ -132,7 +132,7 @@ async fn sample(read: &mut Read, contact: Option<ContactId>) -> Result<(String, 
         vars.extend(crate::confirm::words::vars(&ticket, &lines, &who));
         vars.extend([("last_visit", ui::format::day_year(ticket.starts_at, ticket.zone())), ("last_services", visit.services.clone())]);
     }
-    let money = who.currency.parse().unwrap_or(platform::money::Currency::USD);
+    let money = who.currency;
     let amount = money.format(rust_decimal::Decimal::from(120));
     vars.extend([
         ("invoice_number", "INV-0107".to_owned()),

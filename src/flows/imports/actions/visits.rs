@@ -186,7 +186,7 @@ impl Drawer {
         .await?;
         insert_lines(cx, self.lines).await?;
         insert_assignments(cx, self.assignments).await?;
-        let currency = cx.who.currency.clone();
+        let currency = cx.who.currency.code();
         sqlx::query!(
             r#"insert into payments (id, contact_id, ticket_id, state, method, amount, tip, currency, refunded, received_at, reference, note, source, source_key, import_id)
                select x.id, x.contact_id, x.ticket_id, case when x.refunded > 0 and x.refunded >= x.amount + x.tip then 'refunded' else 'succeeded' end::payment_state,

@@ -20,7 +20,7 @@ use super::{
     recognise::{Kind, Mapping},
     square::{AppointmentRow, CatalogueRow, CustomerRow, DateQuestion, ItemRow, Options, Read, Reader, TransactionRow},
 };
-use platform::{money::Currency, tenant::Who};
+use platform::tenant::Who;
 
 /// The rows of one file.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl Rows {
 pub fn options(who: &Who, choices: &Choices) -> Options {
     Options {
         region: who.country.clone(),
-        decimals: Currency::from_code(&who.currency).map_or(2, Currency::digits),
+        decimals: who.currency.digits(),
         today: who.today(),
         date_orders: choices.date_orders.clone(),
         date_order: choices.date_order,

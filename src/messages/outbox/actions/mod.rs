@@ -5,5 +5,5 @@ pub mod outbox;
 pub mod words;
 
 pub use desk::{CancelMessage, DoneByHand, MarkSent, RetryMessage, ScheduleMessage, SendNow, UpdateMessage, out_of_reach};
-pub use outbox::{Claim, Claimed, Outcome, Record};
+pub use outbox::{Claim, Claimed, Record};
 pub use words::{ResetTemplate, SetTemplate};

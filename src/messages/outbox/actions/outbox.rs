@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::{MessageKind, MessageState, NewMessage};
+use crate::channels::Outcome;
 use platform::{
     action::{Action, Cx, Subject},
     error::Result,
@@ -143,24 +144,6 @@ impl Action for Claim {
         }
         Ok(Some(claimed))
     }
-}
-
-/// The outcome of sending.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "outcome")]
-pub enum Outcome {
-    /// The mail server accepted it.
-    Sent { to: String, subject: String, text: String },
-    /// The mail server deferred it or could not be reached: it is retried later.
-    Later { error: String },
-    /// It was refused permanently: there is no retry.
-    Failed { error: String },
-    /// It is unknown whether it was sent.
-    InDoubt { error: String },
-    /// There is no email address: a person calls or texts, with this text.
-    ByHand { subject: String, text: String },
-    /// It was not sent, since it is no longer true or no longer wanted.
-    Dropped { reason: String },
 }
 
 /// Records the outcome of sending, and adds a notice if a person has to act.

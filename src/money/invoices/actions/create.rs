@@ -3,8 +3,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{about, lines, lines::NewLine, note_fits, terms_fit};
-use crate::invoices::data;
+use super::{about, lines, note_fits, terms_fit};
+use crate::{
+    invoices::data,
+    lines::{NewLine, fill},
+};
 use customers::contacts;
 use platform::{
     action::{Action, Cx},
@@ -53,8 +56,8 @@ impl Action for CreateInvoice {
     type Output = Created;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<Created> {
-        let currency = crate::invoices::currency(&cx.who.currency);
-        let filled = lines::fill(cx, self.lines.clone(), &[], currency).await?;
+        let currency = cx.who.currency;
+        let filled = fill(cx, self.lines.clone(), &[], currency).await?;
         let id = insert(cx, &self, None).await?;
         lines::replace(cx, id, &filled).await?;
         finish(cx, id).await
@@ -79,7 +82,7 @@ pub(super) async fn insert(cx: &mut Cx<'_>, new: &CreateInvoice, ticket: Option<
         id.0,
         new.contact_id.0,
         ticket.map(|t| t.0),
-        who.currency,
+        who.currency.code(),
         terms,
         new.discount_percent,
         new.discount_amount,
@@ -150,8 +153,8 @@ impl Action for CreateFromTicket {
             })
             .collect();
         let create = CreateInvoice { id: self.id, contact_id: ticket.contact_id, ..CreateInvoice::default() };
-        let currency = crate::invoices::currency(&who.currency);
-        let filled = lines::fill(cx, new, &[], currency).await?;
+        let currency = who.currency;
+        let filled = fill(cx, new, &[], currency).await?;
         let id = insert(cx, &create, Some(ticket.id)).await?;
         lines::replace(cx, id, &filled).await?;
         finish(cx, id).await

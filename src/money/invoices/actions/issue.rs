@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{about, lines};
-use crate::invoices::{
-    InvoiceState,
-    data::{self, Invoice},
-    paper,
-    pdf::{self, InvoiceDocument},
+use crate::{
+    invoices::{
+        InvoiceState,
+        data::{self, Invoice},
+        paper,
+    },
+    paper::{Document, render},
 };
 use customers::contacts;
 use platform::{
@@ -110,9 +112,9 @@ async fn issue(cx: &mut Cx<'_>, invoice: &Invoice, pay_url: String) -> Result<Is
 }
 
 /// Renders the PDF and stores it as a file.
-async fn store(cx: &mut Cx<'_>, document: InvoiceDocument) -> Result<FileId> {
+async fn store(cx: &mut Cx<'_>, document: Document) -> Result<FileId> {
     let name = format!("{}.pdf", file_name(&document.number));
-    let bytes = tokio::task::spawn_blocking(move || pdf::render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
+    let bytes = tokio::task::spawn_blocking(move || render(&document)).await.map_err(Error::internal)?.map_err(Error::internal)?;
     files::store(cx, NewFile { kind: "invoice_pdf", name: &name, mime: "application/pdf", bytes: &bytes, sha256: None }).await
 }
 

@@ -11,7 +11,6 @@ mod void;
 
 pub use create::{CreateFromTicket, CreateInvoice, Created};
 pub use issue::{IssueInvoice, Issued};
-pub use lines::NewLine;
 pub use link::{RenewLink, Renewed};
 pub use send::{How, MarkSendFailed, MarkSent, SendInvoice, Sent};
 pub use settle::{Settled, recount};

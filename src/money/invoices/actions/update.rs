@@ -2,8 +2,11 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{create::check_discount, lines, lines::NewLine, note_fits, terms_fit};
-use crate::invoices::{InvoiceState, data};
+use super::{create::check_discount, lines, note_fits, terms_fit};
+use crate::{
+    invoices::{InvoiceState, data},
+    lines::{NewLine, fill},
+};
 use customers::contacts;
 use platform::{
     action::{Action, Cx},
@@ -85,7 +88,7 @@ impl Action for UpdateInvoice {
         .await?;
         if let Some(new) = self.lines {
             let there = data::lines(cx.db(), invoice.id).await?;
-            let filled = lines::fill(cx, new, &there, invoice.money()).await?;
+            let filled = fill(cx, new, &there, invoice.money()).await?;
             lines::replace(cx, invoice.id, &filled).await?;
         }
         lines::count(cx, invoice.id).await?;

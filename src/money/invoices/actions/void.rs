@@ -71,7 +71,7 @@ impl Action for VoidInvoice {
 }
 
 async fn copy(cx: &mut Cx<'_>, invoice: &Invoice) -> Result<InvoiceId> {
-    let same = lines::same(data::lines(cx.db(), invoice.id).await?);
+    let same = crate::lines::same(data::lines(cx.db(), invoice.id).await?);
     let draft = create::CreateInvoice {
         contact_id: invoice.contact_id,
         discount_percent: invoice.discount_percent,

@@ -1,6 +1,4 @@
-//! The form of a draft. The page ends with a spare row for use without script; empty rows are ignored.
-
-use std::collections::BTreeSet;
+//! The form of a draft. Its rows are those of every document with lines.
 
 use axum::{
     extract::{Path, Query},
@@ -9,28 +7,27 @@ use axum::{
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{Printed, printed};
-use crate::invoices::{
-    self, InvoiceState,
-    actions::{CreateFromTicket, CreateInvoice, Created, NewLine, UpdateInvoice},
-    data,
+use super::printed;
+use crate::{
+    invoices::{
+        InvoiceState,
+        actions::{CreateFromTicket, CreateInvoice, Created, UpdateInvoice},
+        data,
+    },
+    lines::{
+        NewLine, Printed,
+        form::{self, Choices},
+    },
 };
 use customers::contacts;
 use platform::{
     error::Result,
-    ids::{ContactId, InvoiceId, ServiceId, TicketId},
+    ids::{ContactId, InvoiceId, TicketId},
     money::{Currency, parse_amount},
     role::Capability,
     tenant::{Read, Write},
 };
-use ui::{Choice, Form, Row};
-use work::catalogue::{self, TaxRate};
-
-/// The group of rows that are the invoice's lines.
-const LINES: &str = "lines";
-const NO_TAX: &str = "none";
-/// Prefix of a tax choice's rate id: keep the percentage that the draft holds, though the rate has changed since.
-const KEPT: &str = "kept:";
+use ui::{Form, Row};
 
 #[derive(askama::Template)]
 #[template(path = "invoices/form.html")]
@@ -39,8 +36,7 @@ struct Page {
     form: Form,
     rows: Vec<Row>,
     blank: Row,
-    services: Vec<Choice>,
-    taxes: Vec<Choice>,
+    choices: Choices,
     symbol: &'static str,
     /// Nothing, in the business's currency: the running total's format.
     zero: String,
@@ -52,14 +48,9 @@ struct Page {
     is_over: bool,
 }
 
-/// Leaves out rows in which nothing was chosen or typed.
-fn renumber(form: &mut Form) {
-    form.renumber(LINES, |form, row| ["service_id", "description", "unit_price"].iter().any(|field| !form.get(&row.at(field)).is_empty()));
-}
-
 async fn page(r: &mut Read, id: Option<InvoiceId>, mut form: Form) -> Result<Page> {
     data::must_see_money(&r.who)?;
-    renumber(&mut form);
+    form::renumber(&mut form);
     form.errors.rename(|field| {
         match field {
             "contact_id" => "customer",
@@ -68,78 +59,34 @@ async fn page(r: &mut Read, id: Option<InvoiceId>, mut form: Form) -> Result<Pag
         }
         .to_owned()
     });
-    let mut rows = form.rows(LINES);
-    let currency = invoices::currency(&r.who.currency);
-    let mut services = vec![Choice::new("", "Something else")];
-    let mut offered = catalogue::data::active(r.db()).await?;
-    for named in rows.iter().filter_map(|row| form.parsed::<ServiceId>(&row.at("service_id"))) {
-        if !offered.iter().any(|s| s.id == named) {
-            // An unknown service is skipped here; the action rejects it.
-            offered.extend(catalogue::data::service(r.db(), named).await.ok());
-        }
-    }
-    services.extend(offered.into_iter().map(|s| {
-        let price = s.price.map(|p| format!(" · {}", currency.format(p))).unwrap_or_default();
-        Choice::new(s.id, format!("{}{price}{}", s.name, archived(s.is_archived))).price(s.price.map(|p| currency.plain(p)))
-    }));
-    let mut taxes = vec![Choice::new("", "The service's, else the usual rate"), Choice::new(NO_TAX, "No tax")];
-    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
-    let chosen = |id: &str| rows.iter().any(|row| form.get(&row.at("tax_rate_id")) == id);
-    for t in rates.iter().filter(|t| !t.is_archived || chosen(&t.id.to_string())) {
-        taxes.push(Choice::new(t.id, format!("{} {} %{}", t.name, t.percent.normalize(), archived(t.is_archived))));
-    }
-    if let Some(id) = id {
-        let mut kept = BTreeSet::new();
-        for l in data::lines(r.db(), id).await?.iter().filter(|l| is_changed(l, &rates)) {
-            let value = tax_of(l, &rates);
-            if kept.insert(value.clone()) {
-                taxes.push(Choice::new(value, format!("{} {} %, as before", l.tax_name, l.tax_percent.normalize())));
-            }
-        }
-    }
+    let currency = r.who.currency;
+    let there = match id {
+        Some(id) => data::lines(r.db(), id).await?,
+        None => vec![],
+    };
+    let choices = Choices::load(r.db(), currency, &form, &there).await?;
     if let Some(contact) = form.parsed::<ContactId>("contact_id") {
         let who = r.who.clone();
         contacts::data::visible(r.db(), &who, contact).await?;
         let name = contacts::data::summary(r.db(), contact).await?.name;
         form.set("customer", name);
     }
-    rows.push(form.next_row(LINES));
     let (title, back) = match id {
         None => ("New invoice", ("/invoices".to_owned(), "Invoices")),
         Some(id) => ("Edit the draft", (format!("/invoices/{id}"), "Draft")),
     };
     Ok(Page {
         head: ui::Head::of(r, "invoices").title(title).back(back.0, back.1),
+        rows: form::rows(&form),
         form,
-        rows,
-        blank: Row::of(LINES, "__i__"),
-        services,
-        taxes,
+        blank: form::blank(),
+        choices,
         symbol: currency.symbol(),
         zero: currency.format(Decimal::ZERO),
         is_of_ticket: false,
         stale: None,
         is_over: false,
     })
-}
-
-fn archived(is_archived: bool) -> &'static str {
-    if is_archived { " (archived)" } else { "" }
-}
-
-/// Whether the tax rate has changed since it was copied onto the line.
-fn is_changed(line: &data::Line, rates: &[TaxRate]) -> bool {
-    let now = rates.iter().find(|r| Some(r.id) == line.tax_rate_id);
-    now.is_some_and(|r| (r.percent, r.is_inclusive) != (line.tax_percent, line.tax_inclusive))
-}
-
-/// The value of the form's tax choice for a line.
-fn tax_of(line: &data::Line, rates: &[TaxRate]) -> String {
-    match line.tax_rate_id {
-        None => NO_TAX.to_owned(),
-        Some(id) if is_changed(line, rates) => format!("{KEPT}{id}"),
-        Some(id) => id.to_string(),
-    }
 }
 
 /// The form's fields, parsed.
@@ -153,9 +100,9 @@ struct Meant {
 }
 
 fn meant(form: &mut Form, currency: Currency) -> Option<Meant> {
-    renumber(form);
+    form::renumber(form);
     let contact = form.must("contact_id", |id| id.parse().map_err(|_| "Choose a customer from the list, or start on their page."));
-    let lines = form.rows(LINES).iter().map(|row| line(form, row, currency)).collect();
+    let lines = form::lines(form, currency);
     let (discount_percent, discount_amount) = match form.get("discount").strip_suffix('%') {
         Some(_) => (form.read("discount", percent), None),
         None => (None, form.read("discount", |typed| currency.parse(typed))),
@@ -166,21 +113,6 @@ fn meant(form: &mut Form, currency: Currency) -> Option<Meant> {
 
 fn percent(typed: &str) -> Result<Decimal, &'static str> {
     parse_amount(typed.trim_end_matches('%').trim()).map_err(|_| "Write a percentage like 10 %, or an amount.")
-}
-
-fn line(form: &mut Form, row: &Row, currency: Currency) -> NewLine {
-    let quantity = form.read(&row.at("quantity"), parse_amount);
-    let unit_price = form.read(&row.at("unit_price"), |typed| currency.parse(typed));
-    let tax = form.get(&row.at("tax_rate_id"));
-    NewLine {
-        service_id: form.parsed(&row.at("service_id")),
-        description: form.some(&row.at("description")).map(str::to_owned),
-        quantity,
-        unit_price,
-        tax_rate_id: tax.trim_start_matches(KEPT).parse().ok(),
-        no_tax: tax == NO_TAX,
-        keep_tax: tax.starts_with(KEPT),
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -205,7 +137,7 @@ pub async fn new(mut r: Read, Query(asked): Query<Asked>) -> Result<ui::Html> {
 
 /// `POST /invoices/new`
 pub async fn create(w: Write, mut form: Form) -> Result<Response> {
-    let action = meant(&mut form, invoices::currency(&w.who.currency)).map(|m| CreateInvoice {
+    let action = meant(&mut form, w.who.currency).map(|m| CreateInvoice {
         id: None,
         contact_id: m.contact_id,
         lines: m.lines,
@@ -240,15 +172,8 @@ async fn filled(r: &mut Read, id: InvoiceId) -> Result<(Form, data::Invoice)> {
         .with("discount", discount)
         .with("note", &invoice.note)
         .with("terms_days", invoice.terms_days);
-    let rates = catalogue::data::all_tax_rates(r.db(), true).await?;
-    for (i, l) in data::lines(r.db(), id).await?.into_iter().enumerate() {
-        let row = Row::of(LINES, i);
-        form.set(row.at("service_id"), l.service_id.map(|s| s.0));
-        form.set(row.at("tax_rate_id"), tax_of(&l, &rates));
-        form.set(row.at("description"), l.description);
-        form.set(row.at("quantity"), l.quantity.normalize());
-        form.set(row.at("unit_price"), money.plain(l.unit_price));
-    }
+    let lines = data::lines(r.db(), id).await?;
+    form::put(r.db(), &mut form, &lines, money).await?;
     Ok((form, invoice))
 }
 
@@ -282,7 +207,7 @@ async fn refused_page(r: &mut Read, id: InvoiceId, mut form: Form) -> Result<Pag
 
 /// `POST /invoices/{id}/edit`. On a version conflict, answers 409 with the stored draft beside the typed values.
 pub async fn update(w: Write, Path(id): Path<InvoiceId>, mut form: Form) -> Result<Response> {
-    let action = meant(&mut form, invoices::currency(&w.who.currency)).map(|m| UpdateInvoice {
+    let action = meant(&mut form, w.who.currency).map(|m| UpdateInvoice {
         invoice_id: id,
         contact_id: Some(m.contact_id),
         lines: Some(m.lines),

@@ -93,7 +93,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     let next = next_cursor(&mut rows, PAGE, |i| (i.created_at, i.id))?;
     let shows_owed = filter.only_own.is_none();
     let owed = if shows_owed { data::owed(r.db()).await? } else { data::Owed::default() };
-    let money = invoices::currency(&who.currency);
+    let money = who.currency;
     let today = who.today();
     let states = [("", "All"), ("unpaid", "Unpaid"), ("overdue", "Overdue"), ("draft", "Drafts"), ("paid", "Paid"), ("void", "Void")];
     ui::page(&Index {
@@ -118,7 +118,7 @@ fn row(invoice: Invoice, today: chrono::NaiveDate) -> Row {
     let number = invoice.number.clone().unwrap_or_else(|| "no number yet".into());
     let due = invoice.due_date.filter(|_| invoice.state.is_open()).map(|d| format!(" · due {}", ui::format::relative_day(d, today)));
     let left = (invoice.state == InvoiceState::PartiallyPaid).then(|| format!(" · {} left", money.format(invoice.amount_due)));
-    let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
+    let (word, tone) = invoices::standing(&invoice);
     Row {
         amount: money.format(invoice.total),
         words: format!("{number}{}{}", due.unwrap_or_default(), left.unwrap_or_default()),

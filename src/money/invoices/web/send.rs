@@ -7,12 +7,14 @@ use axum::{
 };
 
 use super::{Printed, printed, way_back};
-use crate::invoices::{
-    InvoiceState,
-    actions::{How, IssueInvoice, Issued, RenewLink, SendInvoice, VoidInvoice, Voided},
-    data::{self, Invoice, Sender},
-    paper,
-    pdf::Block,
+use crate::{
+    invoices::{
+        InvoiceState,
+        actions::{How, IssueInvoice, Issued, RenewLink, SendInvoice, VoidInvoice, Voided},
+        data::{self, Invoice, Sender},
+        paper,
+    },
+    paper::Block,
 };
 use customers::contacts;
 use messages::outbox::{MessageKind, templates};

@@ -1,4 +1,4 @@
-//! The database steps of opening a payment page. Stripe is called between these steps, never within one. The row is written first; its id
+//! The database steps of opening a payment page. The provider is called between these steps, never within one. The row is written first; its id
 //! is the idempotency key.
 
 use chrono::{DateTime, Duration, Utc};
@@ -9,16 +9,21 @@ use uuid::Uuid;
 
 use crate::{
     invoices::{self, data::Invoice},
-    payments::data,
+    payments::{
+        data,
+        providers::{self, Closed},
+    },
 };
+use office::notices::{self, NewNotice};
 use platform::{
     action::{Action, Cx},
     error::{Error, FieldErrors, Result},
     ids::{CheckoutId, ContactId, InvoiceId},
+    money::Currency,
     role::{Capability, Permission},
 };
 
-/// How long a payment page stays open; Stripe allows a day at most.
+/// How long a payment page stays open; Stripe, for one, allows a day at most.
 const OPEN_FOR: Duration = Duration::hours(23);
 
 /// Locks and loads the invoice of the customer's link; returns `NotFound` if the link is revoked.
@@ -40,9 +45,10 @@ async fn invoice_of_link(cx: &mut Cx<'_>) -> Result<Invoice> {
 #[garde(allow_unvalidated)]
 pub struct BeginCheckout {
     pub tip: Decimal,
-    /// Name of the account to open the page with.
+    /// The provider, and the name of the account, to open the page with.
+    pub provider: String,
     pub account: String,
-    /// Stripe's customer id.
+    /// The provider's customer id.
     pub customer: Option<String>,
 }
 
@@ -57,13 +63,13 @@ pub enum Next {
     Expire { id: CheckoutId, session: String, account: Option<String> },
 }
 
-/// A payment page to create at Stripe.
+/// A payment page to create at the provider.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
     pub id: CheckoutId,
     pub invoice_id: InvoiceId,
     pub number: String,
-    pub currency: String,
+    pub currency: Currency,
     pub amount: Decimal,
     pub tip: Decimal,
     pub expires_at: DateTime<Utc>,
@@ -89,16 +95,17 @@ impl Action for BeginCheckout {
         if self.tip < Decimal::ZERO || !money.fits(self.tip) || self.tip > due + Decimal::from(1000) {
             return Err(FieldErrors::one("tip_own", "Give the tip as an amount, like 10.00."));
         }
+        self.must_fit(cx, money, due)?;
         if let Some(live) = data::live_checkout(cx.db(), invoice.id).await? {
             let is_current = live.expires_at.is_some_and(|at| at > now + Duration::minutes(2));
             let is_same_account = live.account.as_deref() == Some(self.account.as_str());
             let fits = live.amount == due && live.tip == self.tip && is_same_account;
             match (live.url, live.provider_session_id) {
-                _ if !is_current => close(cx, live.id, "expired").await?,
+                _ if !is_current => close(cx, live.id, Closed::Expired).await?,
                 (Some(url), Some(_)) if fits => return Ok(Next::Go(url)),
                 (_, Some(session)) => return Ok(Next::Expire { id: live.id, session, account: live.account }),
                 // The page was never shown to a customer.
-                (_, None) if !is_same_account => close(cx, live.id, "expired").await?,
+                (_, None) if !is_same_account => close(cx, live.id, Closed::Expired).await?,
                 // Another request is creating the page, or crashed doing so: the same idempotency key gives the same page.
                 (_, None) => {
                     let expires_at = live.expires_at.unwrap_or(now);
@@ -124,19 +131,73 @@ impl Action for BeginCheckout {
     }
 }
 
+impl BeginCheckout {
+    /// Refuses what the provider does not take, before the customer is sent there.
+    fn must_fit(&self, cx: &Cx<'_>, money: Currency, due: Decimal) -> Result<()> {
+        let provider = providers::named(cx.app, &self.provider).ok_or(Error::NotFound)?;
+        let (least, most) = provider.limits(money);
+        if due < least || due > most {
+            let limit =
+                if due < least { format!("Less than {}", money.format(least)) } else { format!("More than {}", money.format(most)) };
+            return Err(Error::conflict(format!("{limit} can't be paid online. Please ask how to pay.")));
+        }
+        if due + self.tip > most {
+            return Err(FieldErrors::one(
+                "tip_own",
+                format!("With this tip it is more than {}, the most that can be paid online.", money.format(most)),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Tells the owner that the provider refused for good what the customer wanted to pay. Only for the customer's page.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+pub struct ReportRefusal {
+    pub provider: String,
+    /// The provider's own words.
+    pub reason: String,
+}
+
+fn refusal_key(invoice: InvoiceId) -> String {
+    format!("payment_refused:{invoice}")
+}
+
+impl Action for ReportRefusal {
+    const NAME: &'static str = "checkout.report_refusal";
+    const NEEDS: Permission = Permission::Customer;
+    type Output = ();
+
+    async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
+        let invoice = invoice_of_link(cx).await?;
+        let due = invoice.money().format(data::payable(cx.db(), &invoice).await?);
+        let (title, provider) = (invoice.title(), providers::word(&self.provider));
+        let body = format!("A customer could not pay {due} of {title} online. {provider} says: {}", self.reason);
+        let new = NewNotice {
+            kind: "payment_refused",
+            subject_kind: "invoice",
+            subject: invoice.id.0,
+            body: &body,
+            dedup_key: &refusal_key(invoice.id),
+        };
+        notices::add_or_reopen(cx, new).await
+    }
+}
+
 fn order(invoice: &Invoice, id: CheckoutId, amount: Decimal, tip: Decimal, expires_at: DateTime<Utc>, customer: Option<String>) -> Order {
-    let (number, currency) = (invoice.title(), invoice.currency.clone());
+    let (number, currency) = (invoice.title(), invoice.currency);
     Order { id, invoice_id: invoice.id, number, currency, amount, tip, expires_at, customer }
 }
 
-async fn close(cx: &mut Cx<'_>, id: CheckoutId, state: &str) -> Result<()> {
-    sqlx::query!("update checkout_sessions set state = $2 where id = $1 and state in ('creating', 'open')", id.0, state)
+async fn close(cx: &mut Cx<'_>, id: CheckoutId, closed: Closed) -> Result<()> {
+    sqlx::query!("update checkout_sessions set state = $2 where id = $1 and state in ('creating', 'open')", id.0, closed.name())
         .execute(cx.db())
         .await?;
     Ok(())
 }
 
-/// Records the page that Stripe created.
+/// Records the page that the provider created.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct CheckoutOpened {
@@ -148,7 +209,7 @@ pub struct CheckoutOpened {
 impl Action for CheckoutOpened {
     const NAME: &'static str = "checkout.opened";
     const NEEDS: Permission = Permission::Customer;
-    /// False if the page was closed meanwhile and must be expired at Stripe.
+    /// False if the page was closed meanwhile and must be closed at the provider.
     type Output = bool;
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<bool> {
@@ -163,16 +224,9 @@ impl Action for CheckoutOpened {
         )
         .execute(cx.db())
         .await?;
+        notices::resolve_key(cx, &refusal_key(invoice.id)).await?;
         Ok(done.rows_affected() == 1)
     }
-}
-
-/// How a payment page ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Closed {
-    Complete,
-    Expired,
 }
 
 /// Marks a payment page as closed.
@@ -189,7 +243,6 @@ impl Action for CloseCheckout {
     type Output = ();
 
     async fn run(self, cx: &mut Cx<'_>) -> Result<()> {
-        let state = if self.closed == Closed::Complete { "complete" } else { "expired" };
         if cx.who.link.is_some() {
             let invoice = invoice_of_link(cx).await?;
             let is_its = sqlx::query_scalar!(
@@ -203,11 +256,11 @@ impl Action for CloseCheckout {
                 return Err(Error::NotFound);
             }
         }
-        close(cx, self.id, state).await
+        close(cx, self.id, self.closed).await
     }
 }
 
-/// Stores the id of the contact's customer at Stripe.
+/// Stores the id of the contact's customer at the provider.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct RememberCustomer {

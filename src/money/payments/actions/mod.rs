@@ -3,13 +3,15 @@
 mod aftermath;
 mod apply;
 mod checkout;
+mod connection;
 mod ledger;
 mod record;
 mod refund;
 mod webhook;
 
 pub use apply::{Applied, ApplyEvent};
-pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Closed, Next, Order, RememberCustomer};
+pub use checkout::{BeginCheckout, CheckoutOpened, CloseCheckout, Next, Order, RememberCustomer, ReportRefusal};
+pub use connection::{CheckConnection, DisconnectProvider, ForgetReplacedKeys, RecordCheck, connect};
 pub use record::{RecordPayment, Recorded};
 pub use refund::{RefundOutcome, RefundPayment, Refunded, SettleRefund};
 pub use webhook::{FailEvent, ReprocessEvent, StoreEvent, Stored};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger;
 use crate::{
     invoices::{self, InvoiceState, actions::IssueInvoice},
+    lines,
     payments::{PaymentMethod, PaymentState},
 };
 use platform::{
@@ -89,7 +90,7 @@ impl Action for RecordPayment {
                 errors.add(field, format!("This has more decimals than {} has.", money.code()));
             }
         }
-        if self.amount.saturating_add(self.tip) > invoices::calc::LARGEST - invoice.paid {
+        if self.amount.saturating_add(self.tip) > lines::calc::LARGEST - invoice.paid {
             errors.add("amount", "This amount is too large.");
         }
         if self.received_on.is_some_and(|day| day > who.today()) {
@@ -118,7 +119,7 @@ impl Action for RecordPayment {
             self.method as PaymentMethod,
             self.amount,
             self.tip,
-            invoice.currency,
+            invoice.currency.code(),
             received_at,
             redact(self.reference.trim()).text,
             redact(self.note.trim()).text

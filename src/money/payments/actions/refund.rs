@@ -8,7 +8,8 @@ use crate::{
     payments::{
         PaymentState,
         data::{self, Payment},
-        jobs::RefundAtStripe,
+        jobs::RefundAtProvider,
+        providers::RefundState,
     },
 };
 use platform::{
@@ -19,7 +20,7 @@ use platform::{
     role::{Capability, ModelLevel, Permission},
 };
 
-/// Refunds a payment. A Stripe payment is refunded at Stripe by a job, and the refund is pending until Stripe answers; any other refund is
+/// Refunds a payment. A provider's payment is refunded there by a job, and the refund is pending until it answers; any other refund is
 /// recorded as made by hand. Without `amount`, refunds all that is left.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
@@ -85,11 +86,11 @@ impl Action for RefundPayment {
         .execute(cx.db())
         .await?;
         if payment.is_online {
-            cx.enqueue(RefundAtStripe { refund: id }).await?;
+            cx.enqueue(RefundAtProvider { refund: id }).await?;
         } else {
             ledger::settle_refunds(cx, payment.id).await?;
         }
-        // A refund at Stripe counts, and reopens the invoice, once Stripe has settled it.
+        // A provider's refund counts, and reopens the invoice, once it has settled it.
         ledger::settle_invoice(cx, invoice_id, self.reopen && !payment.is_online).await?;
         Ok(Refunded { id, state: state.into() })
     }
@@ -106,21 +107,15 @@ pub(super) async fn locked(cx: &mut Cx<'_>, id: PaymentId) -> Result<Payment> {
     data::payment(cx.db(), id).await
 }
 
-/// Stripe's answer to a refund request.
+/// The provider's answer to a refund request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum RefundOutcome {
-    /// `status` as given by Stripe: `pending`, `succeeded`, `failed`, …
-    Made {
-        provider_id: String,
-        status: String,
-    },
-    Refused {
-        error: String,
-    },
+    Made { provider_id: String, state: RefundState },
+    Refused { error: String },
 }
 
-/// Stores Stripe's answer to a refund. Only for the job.
+/// Stores the provider's answer to a refund. Only for the job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct SettleRefund {
@@ -140,8 +135,8 @@ impl Action for SettleRefund {
             .ok_or(Error::NotFound)?;
         let payment = locked(cx, payment).await?;
         match self.outcome {
-            RefundOutcome::Made { provider_id, status } => {
-                // The webhook may have added the refund already, as one made at Stripe.
+            RefundOutcome::Made { provider_id, state } => {
+                // The webhook may have added the refund already, as one made at the provider.
                 sqlx::query!("delete from refunds where provider_refund_id = $1 and id <> $2", provider_id, self.refund_id.0)
                     .execute(cx.db())
                     .await?;
@@ -149,7 +144,7 @@ impl Action for SettleRefund {
                     "update refunds set provider_refund_id = $2, state = case when state = 'pending' then $3 else state end where id = $1",
                     self.refund_id.0,
                     provider_id,
-                    state_of(&status)
+                    state.name()
                 )
                 .execute(cx.db())
                 .await?;
@@ -165,15 +160,6 @@ impl Action for SettleRefund {
             ledger::settle_invoice(cx, invoice, reopens).await?;
         }
         Ok(self.refund_id)
-    }
-}
-
-/// Maps Stripe's refund status to the stored state.
-pub(super) fn state_of(status: &str) -> &'static str {
-    match status {
-        "succeeded" => "succeeded",
-        "failed" | "canceled" => "failed",
-        _ => "pending",
     }
 }
 

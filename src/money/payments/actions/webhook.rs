@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::payments::jobs::ProcessWebhook;
+use crate::payments::{jobs::ProcessWebhook, providers};
 use platform::{
     action::{Action, Cx},
     error::{Error, Result},
@@ -19,12 +19,14 @@ pub(super) const MAX_TRIES: i32 = 6;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 pub struct StoreEvent {
+    pub provider: String,
     pub connection_id: Option<Uuid>,
     /// The provider's event id, or a digest of the body if it has none.
     pub event_id: String,
     pub event_type: String,
     pub occurred_at: Option<DateTime<Utc>>,
-    pub payment_intent: Option<String>,
+    /// The provider's id of the payment that it is about.
+    pub payment: Option<String>,
     pub body: String,
     /// Why the event can't be parsed; if set, a notice is raised at once.
     pub unreadable: Option<String>,
@@ -44,14 +46,15 @@ impl Action for StoreEvent {
     async fn run(self, cx: &mut Cx<'_>) -> Result<Stored> {
         let id = sqlx::query_scalar!(
             r#"insert into webhook_events (id, connection_id, provider, event_id, event_type, occurred_at, payment_intent, body)
-               values ($1, $2, 'stripe', $3, $4, $5, $6, $7) on conflict (org_id, provider, event_id) do nothing
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (org_id, provider, event_id) do nothing
                returning id as "id: WebhookEventId""#,
             WebhookEventId::new().0,
             self.connection_id,
+            self.provider,
             self.event_id,
             self.event_type,
             self.occurred_at,
-            self.payment_intent,
+            self.payment,
             self.body
         )
         .fetch_optional(cx.db())
@@ -71,8 +74,11 @@ pub(super) async fn queue(cx: &mut Cx<'_>, id: WebhookEventId) -> Result<()> {
 
 /// Marks the event as failed and raises a notice; `ReprocessEvent` can retry it.
 pub(super) async fn give_up(cx: &mut Cx<'_>, id: WebhookEventId, error: &str) -> Result<()> {
-    sqlx::query!("update webhook_events set state = 'failed', error = $2 where id = $1", id.0, error).execute(cx.db()).await?;
-    let body = format!("A message from Stripe could not be worked off: {error}");
+    let provider =
+        sqlx::query_scalar!("update webhook_events set state = 'failed', error = $2 where id = $1 returning provider", id.0, error)
+            .fetch_one(cx.db())
+            .await?;
+    let body = format!("A message from {} could not be worked off: {error}", providers::word(&provider));
     let new = NewNotice {
         kind: "webhook_failed",
         subject_kind: "webhook_event",

@@ -40,14 +40,14 @@ pub struct Payment {
     /// The amount that can still be refunded; pending refunds are deducted.
     #[serde(serialize_with = "two_decimals")]
     pub refundable: Decimal,
-    pub currency: String,
+    pub currency: Currency,
     pub received_at: Option<DateTime<Utc>>,
     pub reference: String,
     pub note: String,
-    /// Whether it was paid through Stripe.
+    /// Whether it was paid through a provider.
     pub is_online: bool,
     pub failure: Option<String>,
-    /// `manual`, `stripe` or `import`.
+    /// `manual`, `import`, or the provider's name, such as `stripe`.
     pub source: String,
     pub created_at: DateTime<Utc>,
     pub version: i32,
@@ -55,7 +55,7 @@ pub struct Payment {
 
 impl Payment {
     pub fn money(&self) -> Currency {
-        invoices::currency(&self.currency)
+        self.currency
     }
 
     /// Amount plus tip.
@@ -119,7 +119,7 @@ macro_rules! rows {
                    p.contact_id as "contact_id: ContactId", c.name as "contact_name?", p.state as "state: PaymentState", p.method as "method: PaymentMethod",
                    p.amount, p.tip, p.refunded,
                    greatest(p.amount + p.tip - greatest(p.refunded, coalesce((select sum(r.amount) from refunds r where r.payment_id = p.id and r.state <> 'failed'), 0)), 0) as "refundable!",
-                   p.currency, p.received_at, p.reference, p.note, p.provider_payment_id is not null as "is_online!", p.failure, p.source, p.created_at, p.version
+                   p.currency as "currency: Currency", p.received_at, p.reference, p.note, p.provider_payment_id is not null as "is_online!", p.failure, p.source, p.created_at, p.version
               from payments p
               left join invoices i on i.org_id = p.org_id and i.id = p.invoice_id
               left join contacts c on c.org_id = p.org_id and c.id = p.contact_id
@@ -251,7 +251,7 @@ pub async fn webhook_events(
     .await?)
 }
 
-/// A payment page at Stripe that is open or being created.
+/// A payment page at a provider that is open or being created.
 #[derive(Debug, Clone)]
 pub struct Checkout {
     pub id: CheckoutId,
@@ -276,13 +276,13 @@ pub async fn payable(db: &mut PgConnection, invoice: &invoices::data::Invoice) -
     Ok((invoice.amount_due - pending).max(Decimal::ZERO))
 }
 
-/// Payment pages, open or being created, that belong to another account than `account`.
-pub async fn checkouts_elsewhere(db: &mut PgConnection, account: Option<&str>) -> Result<Vec<Checkout>> {
+/// Payment pages, open or being created, that belong to none of `accounts`.
+pub async fn checkouts_elsewhere(db: &mut PgConnection, accounts: &[String]) -> Result<Vec<Checkout>> {
     Ok(sqlx::query_as!(
         Checkout,
         r#"select id as "id: CheckoutId", provider_session_id, url, amount, tip, expires_at, provider_customer_id, account
-             from checkout_sessions where state in ('creating', 'open') and account is distinct from $1 order by id"#,
-        account
+             from checkout_sessions where state in ('creating', 'open') and (account = any ($1)) is not true order by id"#,
+        accounts
     )
     .fetch_all(db)
     .await?)
@@ -300,7 +300,7 @@ pub async fn live_checkout(db: &mut PgConnection, invoice: InvoiceId) -> Result<
     .await?)
 }
 
-/// The contact's customer id in the Stripe account named `account`.
+/// The contact's customer id in the provider's account named `account`.
 pub async fn provider_customer(db: &mut PgConnection, contact: ContactId, account: &str) -> Result<Option<String>> {
     Ok(sqlx::query_scalar!(
         "select provider_customer_id from provider_customers where contact_id = $1 and account = $2",
@@ -311,18 +311,20 @@ pub async fn provider_customer(db: &mut PgConnection, contact: ContactId, accoun
     .await?)
 }
 
-/// A refund with its payment's id at Stripe, for the refund job.
+/// A refund with its payment's id at the provider, for the refund job.
 pub struct RefundAtProvider {
     pub state: String,
     pub amount: Decimal,
-    pub currency: String,
+    pub currency: Currency,
     pub provider_payment_id: Option<String>,
+    pub source: String,
 }
 
 pub async fn refund_at_provider(db: &mut PgConnection, id: RefundId) -> Result<RefundAtProvider> {
     sqlx::query_as!(
         RefundAtProvider,
-        "select r.state, r.amount, p.currency, p.provider_payment_id from refunds r join payments p on p.org_id = r.org_id and p.id = r.payment_id where r.id = $1",
+        r#"select r.state, r.amount, p.currency as "currency: Currency", p.provider_payment_id, p.source
+             from refunds r join payments p on p.org_id = r.org_id and p.id = r.payment_id where r.id = $1"#,
         id.0
     )
     .fetch_optional(db)

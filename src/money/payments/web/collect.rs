@@ -32,6 +32,8 @@ struct Collect {
     qr_svg: String,
     /// Whether the customer can pay online; if not, the link only shows the invoice.
     takes_online: bool,
+    /// Whether the provider takes a payment of this size.
+    fits_online: bool,
     can_record: bool,
 }
 
@@ -47,11 +49,13 @@ pub async fn collect(State(app): State<App>, mut r: Read, Path(id): Path<Invoice
     let qr_svg = link.as_deref().map(|url| qr::svg(url, "Code that opens the payment page")).transpose().map_err(Error::internal)?;
     let head = ui::Head::of(&r, "invoices").title(format!("Pay {}", invoice.title())).sub(invoice.contact_name.clone());
     let back = way_back(&who, &invoice);
+    let account = account::payable(r.db(), &app, who.org).await?;
     ui::page(&Collect {
         head: head.back(back.0, back.1),
         due: who.sees_prices().then(|| invoice.money().format(invoice.amount_due)),
         qr_svg: qr_svg.unwrap_or_default(),
-        takes_online: account::payable(r.db(), &app, who.org).await?.is_some(),
+        takes_online: account.is_some(),
+        fits_online: account.is_some_and(|a| a.takes(invoice.money(), invoice.amount_due)),
         can_record: invoices::allowed_actions(&who, &invoice).contains(&"payment.record"),
         link,
         invoice,

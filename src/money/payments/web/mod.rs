@@ -1,8 +1,7 @@
-//! Pages of payments: collecting, recording, refunding, the list, Stripe's events, and the customer's page.
+//! Pages of payments: collecting, recording, refunding, the list, the providers' events, and the customer's page.
 
 pub mod collect;
 pub mod events;
 pub mod list;
 pub mod public;
 pub mod record;
-pub mod webhook;

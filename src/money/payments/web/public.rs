@@ -75,10 +75,11 @@ async fn page(visitor: &Visitor, read: &mut Read, invoice: Invoice, is_back: boo
     let (lines, taxes) = invoices::data::lines_and_taxes(read.db(), id).await?;
     let is_pending = data::by_invoice(read.db(), id).await?.iter().any(|p| p.state == PaymentState::Pending);
     let payable = data::payable(read.db(), &invoice).await?;
-    let can_pay =
-        payable > Decimal::ZERO && read.who.has(Capability::Payments) && account::payable(read.db(), visitor.app(), org).await?.is_some();
     let money = invoice.money();
-    let (word, tone) = invoices::standing(invoice.state, invoice.is_overdue);
+    let can_pay = payable > Decimal::ZERO
+        && read.who.has(Capability::Payments)
+        && account::payable(read.db(), visitor.app(), org).await?.is_some_and(|a| a.takes(money, payable));
+    let (word, tone) = invoices::standing(&invoice);
     let word = if matches!(invoice.state, InvoiceState::Issued | InvoiceState::Sent) && !invoice.is_overdue { "Due" } else { word };
     Ok(Page {
         token: visitor.token.clone(),

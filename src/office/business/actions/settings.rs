@@ -148,7 +148,7 @@ impl Action for UpdateBusiness {
         }
         let new = self.cleaned()?;
         let currency = new.currency.as_deref().and_then(Currency::from_code).map(Currency::code);
-        if let Some(wanted) = currency.filter(|c| *c != cx.who.currency) {
+        if let Some(wanted) = currency.filter(|c| *c != cx.who.currency.code()) {
             must_have_no_money(cx, wanted).await?;
         }
         let notes = new.invoice_notes.map(|n| platform::redact::redact(&n).text);
@@ -213,7 +213,7 @@ async fn must_have_no_money(cx: &mut Cx<'_>, wanted: &str) -> Result<()> {
     if !there {
         return Ok(());
     }
-    let now = &cx.who.currency;
+    let now = cx.who.currency;
     Err(FieldErrors::one("currency", format!("There are invoices or payments in {now}, so the currency can't be changed any more.")))
 }
 

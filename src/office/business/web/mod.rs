@@ -1,8 +1,7 @@
-//! Pages of the business: sign-in and sign-up, settings, team, connections and API tokens.
+//! Pages of the business: sign-in and sign-up, settings, team and API tokens.
 
 pub mod enter;
 pub mod settings;
-pub mod stripe;
 pub mod team;
 pub mod tokens;
 

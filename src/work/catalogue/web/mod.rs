@@ -22,15 +22,11 @@ use platform::{
     money::{Currency, parse_amount},
     query::{decode_cursor, next_cursor},
     role::Permission,
-    tenant::{Read, Who, Write},
+    tenant::{Read, Write},
 };
 use ui::Form;
 
 const PAGE: i64 = 30;
-
-fn currency(who: &Who) -> Currency {
-    Currency::from_code(&who.currency).unwrap_or(Currency::USD)
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -87,7 +83,7 @@ pub async fn index(mut r: Read, Query(wanted): Query<Wanted>) -> Result<ui::Html
     let next = next_cursor(&mut rows, PAGE, |s| (s.name.to_lowercase(), s.id))?;
     ui::page(&Index {
         head: ui::Head::of(&r, "catalogue").title("Catalogue"),
-        currency: currency(&r.who),
+        currency: r.who.currency,
         sees_prices: r.who.sees_prices(),
         can_change: r.who.can(Permission::ManageSettings),
         next: next.map(|c| wanted.href(&wanted.state, &wanted.kind, &c)),
@@ -170,7 +166,7 @@ async fn page(r: &mut Read, service: Option<&Service>, mut form: Form) -> Result
         id: service.map(|s| s.id),
         is_archived: service.is_some_and(|s| s.is_archived),
         form,
-        currency: currency(&r.who),
+        currency: r.who.currency,
         taxes,
         kinds,
     })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{about, fits_short, meanwhile::still_open, one};
 use crate::tickets::{
-    LineKind, currency,
+    LineKind,
     data::{self, Line},
     line_total,
 };
@@ -51,7 +51,7 @@ fn too_much(together: &str) -> Error {
 
 /// The line's total, or `None` without a price. A field error if it reaches [`TOO_MUCH`].
 fn priced(cx: &Cx<'_>, quantity: Decimal, unit_price: Option<Decimal>) -> Result<Option<Decimal>> {
-    let total = line_total(quantity, unit_price, currency(cx.who));
+    let total = line_total(quantity, unit_price, cx.who.currency);
     if total.is_some_and(|t| t >= TOO_MUCH) || total.is_none() && unit_price.is_some() { Err(too_much("")) } else { Ok(total) }
 }
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::{grid::arrange, pills, price};
 use crate::tickets::{
-    Confirmation, TicketState, currency,
+    Confirmation, TicketState,
     data::{self, DayTicket, Technician},
     overlap::{self, Hours},
 };
@@ -189,7 +189,7 @@ fn money<'a>(who: &Who, tickets: impl IntoIterator<Item = &'a DayTicket>) -> Opt
 
 /// The sum for a column's head in whole currency units, since there is little room; empty if there is none.
 fn money_in_head(who: &Who, tickets: &[&DayTicket]) -> String {
-    money(who, tickets.iter().copied()).map(|total| currency(who).whole(total)).unwrap_or_default()
+    money(who, tickets.iter().copied()).map(|total| who.currency.whole(total)).unwrap_or_default()
 }
 
 fn day_column(who: &Who, date: NaiveDate, tickets: &[DayTicket], hours: &Hours, one: Option<MemberId>) -> Column {
@@ -331,7 +331,7 @@ pub async fn sheet(mut r: Read, Query(asked): Query<ui::Form>) -> Result<ui::Htm
     let date = parse_date(asked.get("date")).unwrap_or_else(|_| who.today());
     let (from, to) = day_bounds(date, who.zone);
     let tickets = data::span(r.db(), &who, from, to, asked.parsed("technician")).await?;
-    let total = money(&who, &tickets).map(|total| currency(&who).format(total)).unwrap_or_default();
+    let total = money(&who, &tickets).map(|total| who.currency.format(total)).unwrap_or_default();
     ui::page(&Sheet {
         title: ui::format::long_day(date),
         business: who.org_name.clone(),

@@ -6,7 +6,6 @@ use super::fields::{Piece, SmallForm};
 use crate::tickets::{
     LineKind,
     actions::{AddLine, NewLine, RemoveLine, UpdateLine},
-    currency,
     data::{self, Line, Ticket},
 };
 use platform::{
@@ -29,7 +28,7 @@ pub async fn add_line_form(mut r: Read, Path(id): Path<TicketId>) -> Result<ui::
 async fn add_page(r: &mut Read, id: TicketId, form: Form) -> Result<SmallForm> {
     let who = r.who.clone();
     let t = data::visible_ticket(r.db(), &who, id).await?;
-    let c = currency(&who);
+    let c = who.currency;
     let mut services = vec![ui::Choice::new("", "Something else")];
     for s in data::booking(r.db(), &who, t.contact_id).await?.services {
         let price = s.price.map(|p| format!(" · {}", c.format(p))).unwrap_or_default();
@@ -60,7 +59,7 @@ pub async fn add_line(w: Write, Path(id): Path<TicketId>, mut form: Form) -> Res
         kind: if service_id.is_some() { None } else { LineKind::from_name(form.get("kind")) },
         description: form.some("description").map(str::to_owned),
         quantity: form.read("quantity", quantity),
-        unit_price: form.read("unit_price", |text| currency(&w.who).parse(text)),
+        unit_price: form.read("unit_price", |text| w.who.currency.parse(text)),
         ..NewLine::default()
     };
     let page = async |r: &mut Read, mut form: Form| {
@@ -86,7 +85,7 @@ pub async fn update_line_form(mut r: Read, Path((id, line_id)): Path<(TicketId, 
 
 async fn update_page(r: &mut Read, id: TicketId, line_id: LineId, refused: Option<Form>) -> Result<SmallForm> {
     let (t, l) = line(r, id, line_id).await?;
-    let c = currency(&r.who);
+    let c = r.who.currency;
     let saved = Form::default()
         .version(l.version)
         .with("description", &l.description)
@@ -113,7 +112,7 @@ async fn update_page(r: &mut Read, id: TicketId, line_id: LineId, refused: Optio
 /// `POST /tickets/{id}/lines/{line_id}`
 pub async fn update_line(w: Write, Path((id, line_id)): Path<(TicketId, LineId)>, mut form: Form) -> Result<Response> {
     line(&mut w.read().await?, id, line_id).await?;
-    let unit_price = form.read("unit_price", |text| currency(&w.who).parse(text));
+    let unit_price = form.read("unit_price", |text| w.who.currency.parse(text));
     let action = UpdateLine {
         line_id,
         description: form.some("description").map(str::to_owned),

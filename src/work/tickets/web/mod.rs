@@ -22,7 +22,7 @@ pub use lines::{add_line, add_line_form, remove_line, update_line, update_line_f
 pub use moving::{reschedule, reschedule_form};
 pub use new::{create, new};
 
-use super::{Confirmation, TicketState, currency};
+use super::{Confirmation, TicketState};
 use platform::tenant::Who;
 use ui::Tone;
 
@@ -60,7 +60,7 @@ pub fn price(who: &Who, total: Decimal, has_open_price: bool) -> String {
     if !who.sees_prices() {
         return String::new();
     }
-    let amount = currency(who).format(total);
+    let amount = who.currency.format(total);
     match (has_open_price, total.is_zero()) {
         (true, true) => "no price yet".into(),
         (true, false) => format!("from {amount}"),

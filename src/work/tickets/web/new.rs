@@ -15,7 +15,6 @@ use super::{
 };
 use crate::tickets::{
     actions::{CreateTicket, Created, NewLine},
-    currency,
     data::{self, Booking, Match},
     overlap::{self, Free},
 };
@@ -137,7 +136,7 @@ fn service_ids(form: &Form) -> Vec<ServiceId> {
 async fn page(r: &mut Read, booking: Booking, mut form: Form, check: bool) -> Result<New> {
     renumber(&mut form);
     let who = r.who.clone();
-    let c = currency(&who);
+    let c = who.currency;
     let (contact, services) = (booking.contact.id, service_ids(&form));
     let address = form.parsed("address_id");
     let proposed = data::proposed_minutes(r.db(), contact, address, &services).await?;
@@ -268,7 +267,7 @@ pub async fn create(w: Write, mut form: Form) -> Result<Response> {
 }
 
 fn new_lines(who: &Who, form: &mut Form) -> Vec<NewLine> {
-    let c = currency(who);
+    let c = who.currency;
     let line = |form: &mut Form, row: &Row| NewLine {
         service_id: form.parsed(&row.at("service_id")),
         quantity: form.read(&row.at("quantity"), quantity),
