@@ -72,7 +72,8 @@ const enhanced = (form) => navigator.serviceWorker?.controller && form.enctype !
 
 on('submit', async (e) => {
   const { target: form, submitter } = e;
-  if (e.defaultPrevented || form.method !== 'post') return;
+  // Not `form.method`: a field of that name, as on the page of a payment, stands in its place.
+  if (e.defaultPrevented || !form.matches('[method=post]')) return;
   if (form.dataset.sent) return e.preventDefault();
   form.dataset.sent = 1;
   form.setAttribute('aria-busy', 'true');
