@@ -1,5 +1,5 @@
 //! One line of the route table: method, path, who may use it, handler. The router's paths can't be listed at run time, so the table is our own;
-//! `tests/it/isolation.rs` walks it.
+//! `tests/it/isolation/` walks it.
 
 use axum::{
     Extension, Router,
